@@ -1,0 +1,78 @@
+"""Specs as plain JSON-able data and back, and the difference between two specs."""
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+
+from lit_models.spec import ArchSpec
+
+
+def to_dict(spec: ArchSpec) -> dict[str, Any]:
+    """A spec as nested dicts, lists, numbers and strings; sets become sorted lists."""
+    return cast("dict[str, Any]", _plain(spec))
+
+
+def from_dict(data: Mapping[str, Any]) -> ArchSpec:
+    """The spec that `to_dict` wrote.
+
+    Raises ValueError on an unknown or missing field (naming it) and on an illegal combination.
+    """
+    return cast("ArchSpec", _typed(ArchSpec, data, "spec"))
+
+
+def difference(before: ArchSpec, after: ArchSpec) -> tuple[tuple[str, Any, Any], ...]:
+    """Every field that differs, as (path, value before, value after), in field order."""
+    old, new = dict(_leaves(to_dict(before))), dict(_leaves(to_dict(after)))
+    paths = [*old, *(path for path in new if path not in old)]
+    return tuple(
+        (path, old.get(path), new.get(path)) for path in paths if old.get(path) != new.get(path)
+    )
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _typed(kind: Any, value: Any, path: str) -> Any:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if is_dataclass(kind):
+        return _dataclass(cast("type", kind), value, path)
+    if origin in (tuple, frozenset):
+        items = [_typed(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
+        return origin(items)
+    if origin in (types.UnionType, Union):
+        inner = next(a for a in arguments if a is not type(None))
+        return None if value is None else _typed(inner, value, path)
+    if origin is Literal:
+        if value not in arguments:
+            raise ValueError(f"{path}: expected one of {arguments}, found {value!r}")
+        return value
+    return float(value) if kind is float else value
+
+
+def _dataclass(kind: type, value: Any, path: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{path}: expected a mapping for {kind.__name__}, found {value!r}")
+    hints = get_type_hints(kind)
+    if set(value) != set(hints):
+        odd = sorted(set(value) ^ set(hints))
+        raise ValueError(f"{path}: fields {odd} are unknown or missing in {kind.__name__}")
+    return kind(**{name: _typed(hints[name], value[name], f"{path}.{name}") for name in hints})
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(item, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for index, item in enumerate(value):
+            yield from _leaves(item, f"{path}[{index}]")
+    else:
+        yield path, value

@@ -1,0 +1,126 @@
+"""Trajectories: a start spec, ordered steps, and the settings that were tried beside a step.
+
+Rows follow arXiv 2201.03545, Table 10 (`resnet50_to_convnext_t`) and Table 11 (`resnet200_to_convnext_b`). The
+start of both has the recipe's constants of Table 5 (initialisation, stochastic depth), so that no step changes
+them. `convnext_nano` is ours: the same twelve steps for 28-64 px images, in three stages.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+from lit_models import steps
+from lit_models.spec import ArchSpec, Init
+from lit_models.specs import LAYER_SCALE, SMALL_RESNET_STEM, resnet
+from lit_models.steps import Step, apply_steps
+
+START = "start"  # the step name of the point before any step
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A line through the design space.
+
+    `alternatives` maps the name of a step to other settings of it; each takes the step's place.
+    `published` names the curve in the published results, when there is one.
+    """
+
+    name: str
+    title: str
+    start: ArchSpec
+    start_title: str
+    steps: tuple[Step, ...]
+    image_size: int
+    alternatives: Mapping[str, tuple[Step, ...]]
+    published: str | None = None
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Step]:
+        """Every step and alternative of the trajectory by its name."""
+        others = [step for tried in self.alternatives.values() for step in tried]
+        return MappingProxyType({step.name: step for step in (*self.steps, *others)})
+
+    @property
+    def step_names(self) -> tuple[str, ...]:
+        """Names of the main steps, in order."""
+        return tuple(step.name for step in self.steps)
+
+    def spec_after(self, name: str) -> ArchSpec:
+        """The spec after the main steps up to `name`; an alternative takes its step's place; START is none.
+
+        Raises KeyError when the trajectory has no such step.
+        """
+        if name == START:
+            return self.start
+        tried = {
+            alternative.name: main
+            for main, group in self.alternatives.items()
+            for alternative in group
+        }
+        last = self.step_names.index(tried.get(self.by_name[name].name, name))
+        return apply_steps(self.start, (*self.steps[:last], self.by_name[name]))
+
+
+def _modernise(
+    *, depths: tuple[int, ...], ratio_widths: tuple[int, ...] | None, width: int, patch_size: int
+) -> tuple[Step, ...]:
+    widths = tuple(width * 2**stage for stage in range(len(depths)))
+    return (
+        steps.stage_ratio(depths, widths=ratio_widths),
+        steps.patchify_stem(patch_size),
+        steps.depthwise(),
+        steps.width(widths),
+        steps.inverted_bottleneck(),
+        steps.move_depthwise_up(),
+        steps.kernel_size(7),
+        steps.relu_to_gelu(),
+        steps.fewer_activations(),
+        steps.fewer_norms(layer_scale=LAYER_SCALE),
+        steps.bn_to_ln(),
+        steps.separate_downsampling(),
+    )
+
+
+def _kernels(*sizes: int) -> Mapping[str, tuple[Step, ...]]:
+    tried = tuple(steps.kernel_size(size, name=f"kernel_size_{size}") for size in sizes)
+    return MappingProxyType({"kernel_size": tried})
+
+
+RESNET50_TO_CONVNEXT_T = Trajectory(
+    name="resnet50_to_convnext_t",
+    title="ResNet-50 → ConvNeXt-T",
+    start=resnet((3, 4, 6, 3), drop_path_rate=0.1, init=Init()),
+    start_title="ResNet-50",
+    steps=_modernise(depths=(3, 3, 9, 3), ratio_widths=None, width=96, patch_size=4),
+    image_size=224,
+    alternatives=_kernels(5, 9, 11),
+    published="table10_resnet50_regime",
+)
+RESNET200_TO_CONVNEXT_B = Trajectory(
+    name="resnet200_to_convnext_b",
+    title="ResNet-200 → ConvNeXt-B",
+    start=resnet((3, 24, 36, 3), drop_path_rate=0.5, init=Init()),
+    start_title="ResNet-200",
+    steps=_modernise(
+        depths=(3, 3, 27, 3), ratio_widths=(84, 168, 336, 672), width=128, patch_size=4
+    ),
+    image_size=224,
+    alternatives=_kernels(5, 9, 11),
+    published="table11_resnet200_regime",
+)
+# Stage depths 1:2:2 -> 1:1:3 and width x1.5 mirror Table 10; total stem stride 2 keeps a 14 px map at 28 px.
+CONVNEXT_NANO = Trajectory(
+    name="convnext_nano",
+    title="ResNet-nano → ConvNeXt-nano",
+    start=resnet((1, 2, 2), width=16, stem=SMALL_RESNET_STEM, init=Init()),
+    start_title="ResNet-nano",
+    steps=_modernise(depths=(1, 1, 3), ratio_widths=None, width=24, patch_size=2),
+    image_size=28,
+    alternatives=_kernels(5, 9, 11),
+    published="table10_resnet50_regime",
+)
+
+TRAJECTORIES: Mapping[str, Trajectory] = MappingProxyType(
+    {t.name: t for t in (CONVNEXT_NANO, RESNET50_TO_CONVNEXT_T, RESNET200_TO_CONVNEXT_B)}
+)
