@@ -1,0 +1,173 @@
+"""`Backbone`: the network of a spec, with timm's model conventions."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from timm.layers import SelectAdaptivePool2d
+from timm.models import checkpoint_seq
+from torch import nn
+
+from lit_models.blocks import build_block
+from lit_models.layers import ConvNormAct, make_norm
+from lit_models.spec import ArchSpec, ConvLayer
+
+
+def conv_stack(
+    spec: ArchSpec, layers: Sequence[ConvLayer], channels: int, *, width: int
+) -> nn.Sequential:
+    """The convolutions of a stem or a downsampling; a layer without a width gets `width`."""
+    row = nn.Sequential()
+    for layer in layers:
+        target = layer.width or width
+        conv = ConvNormAct(
+            spec,
+            channels,
+            target,
+            kernel_size=layer.kernel_size,
+            stride=layer.stride,
+            depthwise=layer.depthwise,
+            norm=layer.norm,
+            activation=layer.activation,
+        )
+        row.append(conv)
+        channels = target
+    return row
+
+
+class Stage(nn.Module):
+    """`(N, channels, H, W)` to `(N, block width, H / stride, W / stride)`: downsampling, then blocks."""
+
+    def __init__(
+        self, spec: ArchSpec, channels: int, *, stage: int, drop_paths: Sequence[float]
+    ) -> None:
+        super().__init__()
+        stride, width = spec.strides[stage], spec.block_width(stage)
+        self.grad_checkpointing = False
+        self.downsample: nn.Module = nn.Identity()
+        if stride > 1 and spec.downsample.place == "separate":
+            self.downsample = conv_stack(spec, spec.downsample.layers, channels, width=width)
+            if spec.downsample.norm_before:
+                self.downsample.insert(0, make_norm(spec, channels))
+            stride, channels = 1, width
+        blocks = []
+        for index, drop_path in enumerate(drop_paths):
+            block = spec.block_at(stage, index)
+            blocks.append(
+                build_block(spec, block, channels, stage=stage, stride=stride, drop_path=drop_path)
+            )
+            stride, channels = 1, width
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(N, channels, H, W)` to `(N, block width, H / stride, W / stride)`."""
+        x = self.downsample(x)
+        if self.grad_checkpointing and not torch.jit.is_scripting():
+            y: torch.Tensor = checkpoint_seq(self.blocks, x)
+            return y
+        out: torch.Tensor = self.blocks(x)
+        return out
+
+
+class Head(nn.Module):
+    """Feature map `(N, C, H, W)` to logits `(N, num_classes)`."""
+
+    def __init__(self, spec: ArchSpec, channels: int, *, num_classes: int) -> None:
+        super().__init__()
+        where = spec.head.norm
+        self.norm_before = make_norm(spec, channels) if where == "before_pool" else nn.Identity()
+        self.global_pool = SelectAdaptivePool2d(pool_type="avg")
+        self.norm = make_norm(spec, channels) if where == "after_pool" else nn.Identity()
+        self.flatten = nn.Flatten(1)
+        self.drop = nn.Dropout(spec.head.dropout)
+        self.fc = nn.Linear(channels, num_classes) if num_classes else nn.Identity()
+
+    def forward(self, x: torch.Tensor, *, pre_logits: bool = False) -> torch.Tensor:
+        """`(N, C, H, W)` to `(N, num_classes)`, or to `(N, C)` before the classifier."""
+        x = self.drop(self.flatten(self.norm(self.global_pool(self.norm_before(x)))))
+        out: torch.Tensor = x if pre_logits else self.fc(x)
+        return out
+
+
+class Backbone(nn.Module):
+    """The network of a spec: images `(N, in_chans, H, W)` to logits `(N, num_classes)`.
+
+    `num_classes=0` leaves the classifier out. timm's conventions hold, so timm's optimizer factories,
+    feature extraction and layer decay accept it.
+    """
+
+    def __init__(self, spec: ArchSpec, *, num_classes: int = 1000, in_chans: int = 3) -> None:
+        super().__init__()
+        self.spec = spec
+        self.num_classes, self.in_chans = num_classes, in_chans
+        self.stem = conv_stack(spec, spec.stem.layers, in_chans, width=spec.widths[0])
+        if spec.stem.max_pool:
+            self.stem.append(nn.MaxPool2d(kernel_size=3, stride=2, padding=1))
+        rates = drop_path_rates(spec)
+        channels = spec.stem.layers[-1].width or spec.widths[0]
+        reduction = spec.stem.stride
+        self.feature_info: list[dict[str, Any]] = []
+        stages = []
+        for stage, depth in enumerate(spec.depths):
+            first = sum(spec.depths[:stage])
+            paths = rates[first : first + depth]
+            stages.append(Stage(spec, channels, stage=stage, drop_paths=paths))
+            channels, reduction = spec.block_width(stage), reduction * spec.strides[stage]
+            info = {"num_chs": channels, "reduction": reduction, "module": f"stages.{stage}"}
+            self.feature_info.append(info)
+        self.stages = nn.Sequential(*stages)
+        self.num_features = self.head_hidden_size = channels
+        self.head = Head(spec, channels, num_classes=num_classes)
+
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+        """`(N, in_chans, H, W)` to the last feature map `(N, num_features, H', W')`."""
+        out: torch.Tensor = self.stages(self.stem(x))
+        return out
+
+    def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
+        """The last feature map to logits, or to pooled features `(N, num_features)`."""
+        out: torch.Tensor = self.head(x, pre_logits=pre_logits)
+        return out
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(N, in_chans, H, W)` to `(N, num_classes)`."""
+        return self.forward_head(self.forward_features(x))
+
+    def get_classifier(self) -> nn.Module:
+        """The last layer: linear, or identity when there are no classes."""
+        return self.head.fc
+
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """A fresh classifier; `global_pool` may also change the pooling (a timm pool type)."""
+        self.num_classes = num_classes
+        if global_pool is not None:
+            self.head.global_pool = SelectAdaptivePool2d(pool_type=global_pool)
+        weight = next(self.parameters())
+        fc = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+        self.head.fc = fc.to(weight.device, weight.dtype)
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Trade compute for memory in every stage."""
+        for stage in self.stages:
+            stage.grad_checkpointing = enable
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """Layer groups for timm's layer decay, from the stem up."""
+        fine: list[tuple[str, Callable[..., Any] | tuple[int, ...] | None]] = [
+            (r"^stages\.(\d+)\.downsample", (0,)),
+            (r"^stages\.(\d+)\.blocks\.(\d+)", None),
+            (r"^head\.norm", (99999,)),
+        ]
+        return {"stem": r"^stem", "blocks": r"^stages\.(\d+)" if coarse else fine}
+
+    def no_weight_decay(self) -> set[str]:
+        """Names without weight decay beyond what timm leaves out by itself (1-d parameters): none."""
+        return set()
+
+
+def drop_path_rates(spec: ArchSpec) -> tuple[float, ...]:
+    """Stochastic depth rate of every block, stem to head; linear starts at 0 (arXiv 1603.09382)."""
+    total = sum(spec.depths)
+    if spec.drop_path_schedule == "constant":
+        return (spec.drop_path_rate,) * total
+    return tuple(spec.drop_path_rate * index / max(total - 1, 1) for index in range(total))

@@ -1,0 +1,61 @@
+"""Parameters, multiply-adds and activations of a spec, counted on the meta device."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from lit_models.builder import build
+from lit_models.spec import ArchSpec
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """Cost of one image.
+
+    `gmacs` counts convolution, linear and matrix-product multiply-adds / 1e9 (no norms, no
+    activations). `activations` counts the output values of convolutions and linear layers, as in
+    "Designing Network Design Spaces" (arXiv 2003.13678).
+    """
+
+    params: int
+    gmacs: float
+    activations: int
+
+
+@lru_cache(maxsize=512)
+def count(
+    spec: ArchSpec, *, image_size: int, num_classes: int = 1000, in_chans: int = 3
+) -> Complexity:
+    """Complexity of a spec at `(1, in_chans, image_size, image_size)`; allocates no memory.
+
+    Raises ValueError when the image is too small for the network.
+    """
+    with torch.device("meta"):
+        model = build(spec, num_classes=num_classes, in_chans=in_chans).eval()
+        image = torch.empty(1, in_chans, image_size, image_size)
+    return measure(model, image)
+
+
+def measure(model: nn.Module, image: torch.Tensor) -> Complexity:
+    """Complexity of any module for one input `(1, C, H, W)`."""
+    sizes: list[int] = []
+
+    def record(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        sizes.append(output.numel())
+
+    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(record) for layer in layers]
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            model(image)
+    except RuntimeError as error:
+        side = image.shape[-1]
+        raise ValueError(f"a {side} px image does not fit this network: {error}") from None
+    finally:
+        for hook in hooks:
+            hook.remove()
+    params = sum(parameter.numel() for parameter in model.parameters())
+    return Complexity(params, counter.get_total_flops() / 2 / 1e9, sum(sizes))
