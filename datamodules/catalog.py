@@ -1,0 +1,255 @@
+"""The data sets that a study can name (no torch).
+
+A new data set is one `DatasetInfo` in `DATASETS`: its facts, where it lies, and the name of the
+function that reads it. `datamodules.arrays.torchvision_arrays` and `datamodules.tree.image_tree`
+already read most of what exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from datamodules.config import DataConfig, data_root, nearest
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What is known about a data set before any of it is read."""
+
+    name: str
+    title: str
+    # None: counted from the folders
+    num_classes: int | None
+    in_chans: int
+    # side of the square input in pixels, unless the study sets data.image_size
+    image_size: int
+    # per channel, for pixels in 0..1: of the training images at that size (trees: ImageNet's)
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    # default share of the training images held out as `val`
+    val_fraction: float
+    # images in train (with val) and test; None: any. A copy with other numbers is refused.
+    sizes: tuple[int, int] | None
+    source: str
+    licence: str
+    # "module:function" called with (info, config), gives a datamodules.sources.Source
+    load: str
+    # the data set is there if one of these is, below the root or absolute; none: it is built in
+    places: tuple[str, ...] = ()
+    # "module:function" called with (info, root) that downloads it; None: a person has to
+    fetch: str | None = None
+    # what a person does to get it, with {root} and {folder}
+    obtain: str = ""
+    # the class in torchvision.datasets, for the functions that read through it
+    torchvision: str | None = None
+
+
+_TORCHVISION: dict[str, Any] = {
+    "load": "datamodules.arrays:torchvision_arrays",
+    "fetch": "datamodules.arrays:fetch_torchvision",
+}
+_TREE: dict[str, Any] = {
+    "in_chans": 3,
+    "image_size": 224,
+    "mean": IMAGENET_MEAN,
+    "std": IMAGENET_STD,
+}
+
+_ALL = (
+    DatasetInfo(
+        name="digits",
+        title="handwritten digits, 8x8 scans in scikit-learn, drawn larger once",
+        num_classes=10,
+        in_chans=1,
+        image_size=28,
+        mean=(0.3054,),
+        std=(0.3585,),
+        val_fraction=0.125,  # with the fifth that is `test`: 70 / 10 / 20
+        sizes=(1437, 360),
+        source="UCI Optical Recognition of Handwritten Digits, test part (Alpaydin, Kaynak 1998)",
+        licence="CC BY 4.0",
+        load="datamodules.arrays:digits",
+    ),
+    DatasetInfo(
+        name="fashion_mnist",
+        title="Fashion-MNIST, 28x28 grey clothes",
+        num_classes=10,
+        in_chans=1,
+        image_size=28,
+        mean=(0.2860,),
+        std=(0.3530,),
+        val_fraction=0.1,
+        sizes=(60000, 10000),
+        source="arXiv 1708.07747",
+        licence="MIT",
+        load="datamodules.arrays:fashion_mnist",
+        places=(
+            "FashionMNIST/raw/train-images-idx3-ubyte",
+            "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz",
+        ),
+        fetch="datamodules.arrays:fetch_torchvision",
+        obtain="install Debian's dataset-fashion-mnist, or put the four idx files into "
+        "{root}/FashionMNIST/raw",
+        torchvision="FashionMNIST",
+    ),
+    DatasetInfo(
+        name="cifar10",
+        title="CIFAR-10, 32x32 photographs",
+        num_classes=10,
+        in_chans=3,
+        image_size=32,
+        mean=(0.4914, 0.4822, 0.4465),
+        std=(0.2470, 0.2435, 0.2616),
+        val_fraction=0.1,
+        sizes=(50000, 10000),
+        source="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+        licence="none stated",
+        places=("cifar-10-batches-py",),
+        obtain="unpack https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz into {root}",
+        torchvision="CIFAR10",
+        **_TORCHVISION,
+    ),
+    DatasetInfo(
+        name="cifar100",
+        title="CIFAR-100, 32x32 photographs",
+        num_classes=100,
+        in_chans=3,
+        image_size=32,
+        mean=(0.5071, 0.4865, 0.4409),
+        std=(0.2673, 0.2564, 0.2762),
+        val_fraction=0.1,
+        sizes=(50000, 10000),
+        source="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+        licence="none stated",
+        places=("cifar-100-python",),
+        obtain="unpack https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz into {root}",
+        torchvision="CIFAR100",
+        **_TORCHVISION,
+    ),
+    DatasetInfo(
+        name="imagenette",
+        title="Imagenette v2, ten easy classes of ImageNet, short side 320",
+        num_classes=10,
+        val_fraction=0.1,
+        sizes=(9469, 3925),
+        source="https://github.com/fastai/imagenette",
+        licence="Apache 2.0; the photographs keep their owners' terms",
+        load="datamodules.tree:image_tree",
+        places=("imagenette2-320",),
+        fetch="datamodules.tree:fetch_imagenette",
+        obtain="unpack https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz into {root}",
+        torchvision="Imagenette",
+        **_TREE,
+    ),
+    DatasetInfo(
+        name="imagenet",
+        title="ImageNet-1K (ILSVRC 2012)",
+        num_classes=1000,
+        val_fraction=0.01,
+        sizes=(1281167, 50000),
+        source="https://image-net.org",
+        licence="non-commercial research, by registration",
+        load="datamodules.tree:imagenet",
+        places=("imagenet",),
+        obtain="put train/CLASS and val/CLASS folders, or the three archives of image-net.org, "
+        "into {root}/imagenet",
+        torchvision="ImageNet",
+        **_TREE,
+    ),
+    DatasetInfo(
+        name="image_folder",
+        title="any tree FOLDER/train/CLASS/*.jpg with val/ or test/ beside train/",
+        num_classes=None,
+        val_fraction=0.1,
+        sizes=None,
+        source="data.folder",
+        licence="the owner's",
+        load="datamodules.tree:image_tree",
+        places=("{folder}",),
+        obtain="set data.folder to the folder that holds train/ and val/ or test/",
+        **_TREE,
+    ),
+)
+
+DATASETS: Mapping[str, DatasetInfo] = {info.name: info for info in _ALL}
+
+
+def dataset(config: DataConfig) -> DatasetInfo:
+    """The entry that a config names.
+
+    Raises:
+        ValueError: no such data set, with the nearest name; or `folder` missing or out of place.
+    """
+    if config.name not in DATASETS:
+        raise ValueError(f"data.name is {config.name!r}. {nearest(config.name, DATASETS)}")
+    info = DATASETS[config.name]
+    wants_folder = any("{folder}" in place for place in info.places)
+    if wants_folder and not config.folder:
+        raise ValueError(f"data.name={config.name} needs data.folder: {info.obtain}.")
+    if config.folder and not wants_folder:
+        raise ValueError(f"data.folder={config.folder} has no meaning for data.name={config.name}.")
+    return info
+
+
+def resolve(config: DataConfig) -> DataConfig:
+    """The same config with every default filled in that the catalogue knows."""
+    info = dataset(config)
+    return replace(
+        config,
+        image_size=config.image_size or info.image_size,
+        val_fraction=info.val_fraction if config.val_fraction is None else config.val_fraction,
+        loader="torch",
+    )
+
+
+def identity(config: DataConfig) -> dict[str, Any]:
+    """What makes two runs' data equal: all of the resolved config but where it lies."""
+    values = asdict(resolve(config))
+    return {key: value for key, value in values.items() if key not in ("root", "download")}
+
+
+def places(config: DataConfig) -> list[Path]:
+    """The paths, any of which holds the data set."""
+    names = (place.format(folder=config.folder) for place in dataset(config).places)
+    return [data_root(config) / Path(name).expanduser() for name in names]
+
+
+def fetchable(config: DataConfig) -> bool:
+    """Whether a run may download the data set itself."""
+    return config.download and dataset(config).fetch is not None
+
+
+def missing(config: DataConfig) -> str | None:
+    """None if the data set is on this machine, else a sentence on what to do. Downloads nothing.
+
+    Raises:
+        ValueError: see `dataset`.
+    """
+    info, found = dataset(config), places(config)
+    if not found or any(path.exists() for path in found):
+        return None
+    looked = " or ".join(str(path) for path in found)
+    obtain = info.obtain.format(root=data_root(config), folder=config.folder)
+    first = "it is downloaded when a run needs it, or " if fetchable(config) else ""
+    return f"The data set {config.name} is missing (no {looked}): {first}{obtain}."
+
+
+def count_classes(config: DataConfig) -> int | None:
+    """Classes of the data set; None where they are counted from folders that are not there."""
+    info = dataset(config)
+    if info.num_classes is not None:
+        return info.num_classes
+    for train in (path / "train" for path in places(config)):
+        if train.is_dir():
+            return sum(1 for item in train.iterdir() if is_class_folder(item))
+    return None
+
+
+def is_class_folder(path: Path) -> bool:
+    """Whether this entry of a split folder is a class: a folder whose name has no leading dot."""
+    return path.is_dir() and not path.name.startswith(".")

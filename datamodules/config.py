@@ -1,0 +1,153 @@
+"""What a study says about its data: two dataclasses that omegaconf reads as structured configs.
+
+Nothing here imports torch; `ablate list` and `ablate plan` read these types.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import typing
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+ROOT_VARIABLE = "ABLATE_DATA"
+DEFAULT_ROOT = "data"
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which images, which of them, and in which size.
+
+    Raises:
+        ValueError: a value that no run could use, with the key and the nearest valid value.
+    """
+
+    # a name in datamodules.catalog.DATASETS
+    name: str = "digits"
+    # image_folder only: the folder with train/ and val/ or test/, below the root or absolute
+    folder: str | None = None
+    # where data sets lie; null: $ABLATE_DATA, else ./data (not part of a run's identity)
+    root: str | None = None
+    # fetch a missing data set where torchvision can (not part of a run's identity)
+    download: bool = True
+    # side of the square input in pixels; null: the data set's own
+    image_size: int | None = None
+    # share of the training images held out as `val`; 0: no `val`; null: the data set's own
+    val_fraction: float | None = None
+    # keep this many training images, the same share of every class; null: all
+    train_limit: int | None = None
+    # keep this many test images, the same share of every class; null: all
+    test_limit: int | None = None
+    # evaluation of image files: resize the short side to image_size / crop_ratio, crop the centre
+    crop_ratio: float = 0.875
+    # what reads the images; auto takes the fastest that is there
+    loader: Literal["auto", "torch"] = "auto"
+    # an image file that cannot be read: stop before training, or leave it out with a warning
+    bad_images: Literal["fail", "skip"] = "fail"
+    # how image files are checked before training: headers and ends, or every pixel decoded
+    verify: Literal["header", "full"] = "header"
+
+    def __post_init__(self) -> None:
+        check_choices(self, "data")
+        _check_range("data.image_size", self.image_size, 1, None)
+        _check_range("data.train_limit", self.train_limit, 1, None)
+        _check_range("data.test_limit", self.test_limit, 1, None)
+        _check_range("data.val_fraction", self.val_fraction, 0, 0.9)
+        _check_range("data.crop_ratio", self.crop_ratio, 0.1, 1)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What happens to a training image; the default is nothing.
+
+    The order is crop, flip, RandAugment or colour jitter, normalisation, erasing: timm's, and that
+    of the ConvNeXt recipe (arXiv 2201.03545, Table 5).
+
+    Raises:
+        ValueError: a value that no run could use, with the key and the nearest valid value.
+    """
+
+    # none: the evaluation crop; pad: zeros around it, then a random crop; random_resized: Inception
+    crop: Literal["none", "pad", "random_resized"] = "none"
+    # crop=pad: zeros on each side, in pixels
+    pad: int = 4
+    # crop=random_resized: share of the image's area, from and to
+    scale: tuple[float, float] = (0.08, 1.0)
+    # crop=random_resized: width over height, from and to
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    # resampling of image files, in training and evaluation
+    interpolation: Literal["bicubic", "bilinear", "nearest"] = "bicubic"
+    # probability of a left-right flip
+    hflip: float = 0.0
+    # timm's policy string, such as rand-m9-mstd0.5-inc1; null: none
+    rand_augment: str | None = None
+    # strength of brightness, contrast and saturation jitter; as in timm, none with rand_augment
+    color_jitter: float = 0.0
+    # probability that one rectangle (2 to 33 % of the area) is erased
+    random_erasing: float = 0.0
+    # erase with normal noise for each pixel, or with zeros (the mean colour)
+    erasing_mode: Literal["pixel", "const"] = "pixel"
+
+    def __post_init__(self) -> None:
+        check_choices(self, "recipe.augment")
+        _check_range("recipe.augment.pad", self.pad, 0, None)
+        _check_range("recipe.augment.hflip", self.hflip, 0, 1)
+        _check_range("recipe.augment.random_erasing", self.random_erasing, 0, 1)
+        _check_range("recipe.augment.color_jitter", self.color_jitter, 0, 1)
+        _check_interval("recipe.augment.scale", self.scale, 1)
+        _check_interval("recipe.augment.ratio", self.ratio, None)
+        _check_policy("recipe.augment.rand_augment", self.rand_augment)
+
+    @property
+    def per_image(self) -> bool:
+        """Whether it needs PIL, one image at a time, and not only batched tensor operations."""
+        return self.crop == "random_resized" or bool(self.rand_augment) or self.color_jitter > 0
+
+
+def data_root(config: DataConfig) -> Path:
+    """The folder that holds the data sets: `config.root`, else $ABLATE_DATA, else ./data."""
+    return Path(config.root or os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT).expanduser()
+
+
+def nearest(name: str, names: typing.Iterable[str]) -> str:
+    """The tail of an error about an unknown name: the nearest valid one, then all of them."""
+    valid = sorted(names)
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return f"{hint}Valid: {', '.join(valid)}."
+
+
+def check_choices(config: Any, prefix: str) -> None:
+    """Refuse a value outside the `Literal` of its field; omegaconf is not always in between."""
+    hints = typing.get_type_hints(type(config))
+    for field in fields(config):
+        if typing.get_origin(hints[field.name]) is not Literal:
+            continue
+        valid, value = typing.get_args(hints[field.name]), getattr(config, field.name)
+        if value not in valid:
+            key = f"{prefix}.{field.name}"
+            raise ValueError(f"{key} is {value!r}. {nearest(str(value), valid)}")
+
+
+def _check_range(key: str, value: float | None, low: float, high: float | None) -> None:
+    if value is None or (value >= low and (high is None or value <= high)):
+        return
+    valid = f"at least {low}" if high is None else f"from {low} to {high}"
+    raise ValueError(f"{key} is {value}, but it has to be {valid}.")
+
+
+def _check_interval(key: str, value: tuple[float, float], high: float | None) -> None:
+    pair = tuple(value)
+    if len(pair) == 2 and 0 < pair[0] <= pair[1] and (high is None or pair[1] <= high):
+        return
+    limit = "" if high is None else f" and not above {high}"
+    raise ValueError(f"{key} is {list(pair)}, but it has to be [low, high] above 0{limit}.")
+
+
+def _check_policy(key: str, value: str | None) -> None:
+    # timm answers an unknown policy with an assertion deep in a worker; say it here.
+    if value is None or value.split("-")[0] == "rand":
+        return
+    raise ValueError(f"{key} is {value!r}, but it has to be timm's, such as rand-m9-mstd0.5-inc1.")
