@@ -1,0 +1,82 @@
+"""Our networks in timm's registry: after `import lit_models.timm_models`, `timm.create_model` knows them.
+
+Names: `lit_<network>` for a named spec (`lit_convnext_tiny`) and `lit_<trajectory>_<step>` for every
+point of a trajectory (`lit_convnext_nano_kernel_size`, `lit_convnext_nano_start`).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+
+from lit_models.backbone import Backbone
+from lit_models.initialise import initialise
+from lit_models.spec import ArchSpec
+from lit_models.specs import SPECS
+from lit_models.trajectories import START, TRAJECTORIES
+
+PREFIX = "lit_"
+
+
+def names() -> dict[str, tuple[ArchSpec, int]]:
+    """Every registered name with its spec and image size (px)."""
+    named = {PREFIX + name: (spec, 224) for name, spec in SPECS.items()}
+    for trajectory in TRAJECTORIES.values():
+        for step in (START, *trajectory.by_name):
+            spec = trajectory.spec_after(step)
+            named[f"{PREFIX}{trajectory.name}_{step}"] = (spec, trajectory.image_size)
+    return named
+
+
+def _make(
+    spec: ArchSpec,
+    *,
+    num_classes: int = 1000,
+    in_chans: int = 3,
+    drop_rate: float = 0.0,
+    drop_path_rate: float | None = None,
+    global_pool: str = "avg",
+) -> Backbone:
+    rate = spec.drop_path_rate if drop_path_rate is None else drop_path_rate
+    head = replace(spec.head, dropout=drop_rate or spec.head.dropout)
+    spec = replace(spec, drop_path_rate=rate, head=head)
+    model = Backbone(spec, num_classes=num_classes, in_chans=in_chans)
+    initialise(model, spec.init)
+    if global_pool != "avg":
+        model.reset_classifier(num_classes, global_pool)
+    return model
+
+
+def _entry(name: str, spec: ArchSpec) -> Callable[..., Backbone]:
+    def create(pretrained: bool = False, **options: Any) -> Backbone:
+        if pretrained:
+            raise ValueError(f"{name} has no pretrained weights; use lit_models.from_timm to carry some")
+        model = build_model_with_cfg(
+            lambda **kwargs: _make(spec, **kwargs),
+            name,
+            False,
+            feature_cfg={"out_indices": tuple(range(len(spec.depths))), "flatten_sequential": True},
+            **options,
+        )
+        return cast("Backbone", model)
+
+    create.__name__ = create.__qualname__ = name
+    create.__module__ = __name__
+    return create
+
+
+_NAMES = names()
+default_cfgs = generate_default_cfgs(
+    {
+        name: {
+            "num_classes": 1000,
+            "input_size": (3, size, size),
+            "first_conv": "stem.0.conv",
+            "classifier": "head.fc",
+        }
+        for name, (_, size) in _NAMES.items()
+    }
+)
+for _name, (_spec, _) in _NAMES.items():
+    register_model(_entry(_name, _spec))
