@@ -1,0 +1,64 @@
+"""One process a run: an advisory lock (flock) that the kernel frees when its holder dies, however it dies."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PATIENCE = (
+    1.0  # seconds; `is_held` takes the lock for an instant, which must not look like a holder
+)
+
+
+class Busy(RuntimeError):
+    """Another process holds the lock."""
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold the lock file for the length of a `with` block. Raises Busy when another process has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = [os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)]
+
+    def let_go() -> None:
+        while held:
+            os.close(held.pop())
+
+    # A forked child (a data loader's worker) would keep the lock alive after its parent's death.
+    os.register_at_fork(after_in_child=let_go)
+    try:
+        _take(held[0], path)
+        yield
+    finally:
+        let_go()
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the lock file; works in a folder that cannot be written."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        # A shared lock: two readers at the same time do not take each other for a holder.
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _take(handle: int, path: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise Busy(f"{path} is held by another process") from None
+            time.sleep(0.02)
+        else:
+            return

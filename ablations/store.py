@@ -1,0 +1,171 @@
+"""The runs folder: where each run and study lies, and how its files are read and written.
+
+    runs/all/RUN_ID/       one folder a run, shared by all studies that contain it
+    runs/studies/STUDY/    index.json (the rows of the last `ablate run`), report/, tensorboard/
+
+Files are written to a temporary name and renamed, so that a reader never sees half of one.
+"""
+
+import csv
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ablations.lock import is_held
+
+RUNS_VARIABLE = "ABLATE_RUNS"
+DEFAULT_RUNS = "runs"
+
+CONFIG = "config.json"
+PROVENANCE = "provenance.json"
+STATUS = "status.json"
+METRICS = "metrics.csv"
+SUMMARY = "summary.json"
+LOCK = "lock"
+LOG = "log.txt"
+INDEX = "index.json"
+
+State = Literal["new", "running", "done", "failed", "interrupted"]
+STATES: tuple[State, ...] = get_args(State)
+
+_REMEDY = "delete the file and `ablate run` again: the run goes on from its last checkpoint"
+_RUN_ID = re.compile(r"[a-z0-9_]+-seed\d+-[0-9a-f]{12}")
+_STUDY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+
+
+def runs_root(option: Path | None = None) -> Path:
+    """The runs folder: the option, else $ABLATE_RUNS, else ./runs; absolute."""
+    return Path(option or os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS).expanduser().absolute()
+
+
+def run_path(root: Path, run_id: str) -> Path:
+    """The folder of a run. Raises ValueError for what is no run id, such as a path."""
+    if not _RUN_ID.fullmatch(run_id):
+        raise ValueError(f"{run_id!r} is no run id: they look like digits-seed0-0123456789ab")
+    return root / "all" / run_id
+
+
+def study_path(root: Path, study: str) -> Path:
+    """The folder of a study. Raises ValueError for what is no study name, such as a path."""
+    return root / "studies" / check_study_name(study)
+
+
+def check_study_name(name: str) -> str:
+    """The name itself. Raises ValueError unless it is a plain word that can name a folder."""
+    if not _STUDY.fullmatch(name):
+        raise ValueError(
+            f"{name!r} cannot name a study: use letters, digits, '_' and '-', and begin with a "
+            "letter or digit (it becomes a folder's name)"
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Readers of one run's folder. They raise ValueError, naming the file, when it is corrupted."""
+
+    path: Path
+
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration. Raises ValueError also when there is none."""
+        found = read_json(self.path / CONFIG)
+        if found is None:
+            raise ValueError(f"{self.path} is no run folder: it has no {CONFIG}")
+        return found
+
+    def status(self) -> dict[str, Any] | None:
+        """The last status that the worker wrote; None before it wrote one."""
+        found = read_json(self.path / STATUS)
+        if found is not None and found.get("state") not in STATES:
+            raise ValueError(
+                f"{self.path / STATUS}: state is {found.get('state')!r}, expected one of "
+                f"{', '.join(STATES)}; {_REMEDY}"
+            )
+        return found
+
+    def metrics(self) -> list[dict[str, float]]:
+        """One row an epoch; an empty cell is left out. No file: no rows."""
+        path = self.path / METRICS
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                return [_numbers(row) for row in csv.DictReader(file, strict=True)]
+        except FileNotFoundError:
+            return []
+        except (ValueError, csv.Error, OSError) as error:
+            raise ValueError(f"{path} cannot be read as CSV: {error}; {_REMEDY}") from None
+
+    def summary(self) -> dict[str, Any] | None:
+        """The final results; None until the run is over."""
+        return read_json(self.path / SUMMARY)
+
+    def provenance(self) -> dict[str, Any] | None:
+        """Where, when and with which versions it ran; None before it started."""
+        return read_json(self.path / PROVENANCE)
+
+    def state(self) -> State:
+        """What became of the run. Never raises: what cannot be read has failed."""
+        return self.health()[0]
+
+    def message(self) -> str | None:
+        """Why the run failed or stopped, when it did."""
+        return self.health()[1]
+
+    def health(self) -> tuple[State, str | None]:
+        """State and message together."""
+        try:
+            status = self.status()
+            if status is not None and status["state"] == "done" and self.summary() is None:
+                return "failed", f"status says done but there is no {SUMMARY}; {_REMEDY}"
+        except ValueError as error:
+            return "failed", str(error)
+        if is_held(self.path / LOCK):
+            return "running", None
+        if status is None:
+            return "new", None
+        if status["state"] == "running":
+            return "failed", "the worker died without a word; `ablate run` again goes on from here"
+        return status["state"], status.get("message")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file, None when there is no file. Raises ValueError when it holds anything else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path} cannot be read as JSON: {error}; {_REMEDY}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no JSON object; {_REMEDY}")
+    return found
+
+
+def write_json_atomic(path: Path, obj: Any) -> None:
+    """Write an object as JSON; a reader sees the old file or the new one, never half of it."""
+    write_text_atomic(path, json.dumps(obj, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write a text file; a reader sees the old file or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _numbers(row: dict[str, str | None]) -> dict[str, float]:
+    if None in row or None in row.values():
+        raise ValueError(f"a row has not as many cells as the header: {row}")
+    return {name: float(cell) for name, cell in row.items() if cell}
