@@ -1,0 +1,178 @@
+"""`LitClassifier`: any spec, trained by any recipe, as a LightningModule."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from timm.scheduler.scheduler import Scheduler
+from torch import nn
+from torchmetrics import MetricCollection
+
+from lit_models.builder import build
+from lit_models.ema import create_ema
+from lit_models.metrics import TEST, TRAIN_LOSS, VAL
+from lit_models.mixing import create_criterion, create_mixer
+from lit_models.optimisation import create_optimizer, create_schedule, current_lr
+from lit_models.scores import create_scores, mean_loss, update_scores
+from lit_models.seeding import seed_draws
+from lit_models.serialise import from_dict
+from lit_models.spec import ArchSpec
+from lit_models.training import TrainingConfig
+
+Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), classes (N,)
+
+
+class LitClassifier(pl.LightningModule):
+    """The network of `spec` with the optimisation of `training`.
+
+    Hyper-parameters are plain containers (`to_dict(spec)`, the fields of a `TrainingConfig`), so that a
+    checkpoint loads with `weights_only=True`. Batches are images `(N, C, H, W)` and classes `(N,)`.
+    Every random draw of a training step is a function of seed, epoch, batch and rank.
+
+    Raises ValueError for an illegal spec or an unknown training field, optimizer or schedule.
+    """
+
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        training: Mapping[str, Any],
+        *,
+        num_classes: int,
+        in_chans: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.seed = seed
+        self.training_config = config = training_config(training)
+        self.spec = with_drop_path(from_dict(spec), config.drop_path_rate)
+        self.backbone = build(self.spec, num_classes=num_classes, in_chans=in_chans, seed=seed)
+        if config.channels_last:
+            self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = create_ema(self.backbone, config)
+        if config.compile:
+            self.backbone.compile()  # in place: names in the state dict stay
+        self.mixer = create_mixer(config, num_classes=num_classes)
+        self.criterion = create_criterion(config)
+        self.train_loss = mean_loss()
+        self.scores = nn.ModuleDict({split: create_scores(num_classes, split) for split in (VAL, TEST)})
+        self.ema_scores = nn.ModuleDict(
+            {split: create_scores(num_classes, split, ema=True) for split in (VAL, TEST)}
+            if self.ema is not None
+            else {}
+        )
+        self.last_lr = config.lr  # of the latest optimizer step
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images `(N, C, H, W)` to logits `(N, num_classes)`."""
+        logits: torch.Tensor = self.backbone(images)
+        return logits
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Images in the memory format of the recipe."""
+        if not self.training_config.channels_last:
+            return batch
+        images, targets = batch
+        return images.contiguous(memory_format=torch.channels_last), targets
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Set the generators, so that no draw depends on what was drawn before."""
+        place = (self.seed, self.current_epoch, batch_idx, self.global_rank)
+        seed_draws(*place, device=self.device)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """The batch's mean loss, after mixing."""
+        images, targets = self.mixer(*batch)
+        loss = self.criterion(self(images), targets)
+        self.train_loss.update(loss.detach(), weight=len(images))
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's mean loss, weighted by images, over all devices."""
+        self.log(TRAIN_LOSS, self.train_loss)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """timm's optimizer, and timm's schedule stepped once per optimizer step."""
+        config = self.training_config
+        optimizer = create_optimizer(self.backbone, config)
+        updates = int(self.trainer.estimated_stepping_batches) // self.trainer.max_epochs
+        schedule = create_schedule(optimizer, config, updates_per_epoch=updates)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},  # type: ignore[typeddict-item]
+        }
+
+    def lr_scheduler_step(self, scheduler: Scheduler, metric: object) -> None:  # type: ignore[override]
+        """timm's schedules are a function of the number of optimizer steps."""
+        scheduler.step_update(self.global_step)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """One optimizer step, then one step of the average (never one a batch)."""
+        self.last_lr = current_lr(self.trainer.optimizers[0])
+        super().optimizer_step(*args, **kwargs)
+        if self.ema is not None:
+            self.ema.update(self.backbone, step=self.global_step + 1)
+
+    def on_validation_epoch_start(self) -> None:
+        """Evaluate one network: see `_share_buffers`."""
+        self._share_buffers()
+
+    def on_test_epoch_start(self) -> None:
+        """Evaluate one network: see `_share_buffers`."""
+        self._share_buffers()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count a batch with the raw and the averaged weights."""
+        self._count(batch, VAL)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count a batch with the raw and the averaged weights."""
+        self._count(batch, TEST)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log loss and accuracies."""
+        self._log_scores(VAL)
+
+    def on_test_epoch_end(self) -> None:
+        """Log loss and accuracies."""
+        self._log_scores(TEST)
+
+    def _count(self, batch: Batch, split: str) -> None:
+        images, targets = batch
+        update_scores(_collection(self.scores, split), self.backbone(images), targets)
+        if self.ema is not None:
+            update_scores(_collection(self.ema_scores, split), self.ema(images), targets)
+
+    def _log_scores(self, split: str) -> None:
+        for group in (self.scores, self.ema_scores):
+            if split in group:
+                self.log_dict(_collection(group, split))
+
+    def _share_buffers(self) -> None:
+        # each rank has seen other images, so its batch norm statistics are its own; rank 0's are saved
+        if self.trainer.world_size > 1:
+            for buffer in self.buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
+
+def training_config(values: Mapping[str, Any]) -> TrainingConfig:
+    """Plain values as a `TrainingConfig`; raises ValueError naming unknown fields."""
+    known = {field.name for field in fields(TrainingConfig)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(f"training: unknown fields {unknown}; known: {sorted(known)}")
+    return TrainingConfig(**values)
+
+
+def with_drop_path(spec: ArchSpec, rate: float | None) -> ArchSpec:
+    """The spec with the recipe's rate of stochastic depth; None keeps its own."""
+    return spec if rate is None else replace(spec, drop_path_rate=rate)
+
+
+def _collection(group: nn.ModuleDict, split: str) -> MetricCollection:
+    scores = group[split]
+    assert isinstance(scores, MetricCollection)
+    return scores

@@ -1,0 +1,39 @@
+"""Names of everything that a run measures: the one place where they are spelt.
+
+A name is `<split>/<what>`. Accuracies are in percent (0-100), losses in nats.
+"""
+
+TRAIN, VAL, TEST = "train", "val", "test"
+LOSS, TOP1, TOP5 = "loss", "top1", "top5"
+EMA_SUFFIX = "_ema"  # the same split, measured with the averaged weights
+
+
+def metric(split: str, what: str, *, ema: bool = False) -> str:
+    """The name of a metric, such as `val/top1` or, with `ema`, `val_ema/top1`."""
+    return f"{split}{EMA_SUFFIX if ema else ''}/{what}"
+
+
+TRAIN_LOSS = metric(TRAIN, LOSS)
+VAL_LOSS, VAL_TOP1, VAL_TOP5 = (metric(VAL, what) for what in (LOSS, TOP1, TOP5))
+TEST_LOSS, TEST_TOP1, TEST_TOP5 = (metric(TEST, what) for what in (LOSS, TOP1, TOP5))
+VAL_EMA_LOSS, VAL_EMA_TOP1, VAL_EMA_TOP5 = (
+    metric(VAL, what, ema=True) for what in (LOSS, TOP1, TOP5)
+)
+TEST_EMA_LOSS, TEST_EMA_TOP1, TEST_EMA_TOP5 = (
+    metric(TEST, what, ema=True) for what in (LOSS, TOP1, TOP5)
+)
+
+# Columns of metrics.csv besides the metrics: one row is one epoch.
+EPOCH = "epoch"  # completed epochs, from 1
+IMAGES_SEEN = "images_seen"  # training images so far, over all devices
+LR = "lr"  # peak over parameters in the epoch's last optimizer step
+SECONDS = "seconds"  # the epoch's training batches, without validation
+
+# Keys of summary.json besides the test metrics and the last epoch's val metrics.
+IMAGES_PER_S = "images_per_s"  # training throughput: median over epochs
+PEAK_MEMORY_MB = "peak_memory_mb"  # of the device on CUDA, else of the process
+TRAIN_SECONDS = "train_seconds"  # training batches of all epochs
+FIT_SECONDS = "fit_seconds"  # all epochs with validation and checkpoints, without start and test
+EPOCHS = "epochs"
+PARAMS = "params"
+GMACS = "gmacs"

@@ -1,0 +1,88 @@
+"""Optimizer and learning-rate schedule of a recipe, from timm's factories."""
+
+import difflib
+from collections.abc import Iterable
+
+import torch
+from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
+from timm.scheduler import create_scheduler_v2
+from timm.scheduler.scheduler import Scheduler
+from torch import nn
+
+from lit_models.training import TrainingConfig
+
+# timm's schedules that are a function of the number of updates (its plateau needs a metric)
+SCHEDULES = ("constant", "cosine", "poly", "step", "tanh")
+
+
+def create_optimizer(backbone: nn.Module, training: TrainingConfig) -> torch.optim.Optimizer:
+    """The recipe's optimizer over the backbone's parameters.
+
+    Weight decay leaves out everything of one dimension (norms, biases, layer scale) unless
+    `decay_all`. With `layer_decay`, groups follow the backbone's `group_matcher`. timm's `sgd` is
+    Nesterov momentum, `momentum` is the plain one. Raises ValueError for an unknown optimizer.
+    """
+    _require_name(training.optimizer, list_optimizers(), "recipe.optimizer")
+    info = get_optimizer_info(training.optimizer)
+    extra = {
+        **({"betas": tuple(training.betas)} if info.has_betas else {}),
+        **({"eps": training.eps} if info.has_eps else {}),
+    }
+    optimizer: torch.optim.Optimizer = create_optimizer_v2(
+        backbone,
+        opt=training.optimizer,
+        lr=training.lr,
+        weight_decay=training.weight_decay,
+        momentum=training.momentum,
+        filter_bias_and_bn=not training.decay_all,
+        layer_decay=training.layer_decay,
+        **extra,
+    )
+    return optimizer
+
+
+def create_schedule(
+    optimizer: torch.optim.Optimizer, training: TrainingConfig, *, updates_per_epoch: int
+) -> Scheduler:
+    """The recipe's schedule; `step_update(k)` sets the rate of the optimizer step after k steps.
+
+    Warm-up is linear over `warmup_epochs`, and the schedule proper starts at the peak when it ends,
+    as in the released ConvNeXt code: cosine falls from `lr` to `min_lr` over the other epochs,
+    `decay_epochs` count from there. Raises ValueError for an unknown schedule, or a warm-up that
+    leaves no epoch.
+    """
+    _require_name(training.schedule, SCHEDULES, "recipe.schedule")
+    if training.warmup_epochs >= training.epochs:
+        raise ValueError(
+            f"recipe.warmup_epochs={training.warmup_epochs} leaves nothing of "
+            f"recipe.epochs={training.epochs}: choose a shorter warm-up"
+        )
+    scheduler, _ = create_scheduler_v2(
+        optimizer,
+        sched=training.schedule,
+        num_epochs=training.epochs - training.warmup_epochs,
+        decay_epochs=training.decay_epochs,
+        decay_rate=training.decay_rate,
+        min_lr=training.min_lr,
+        warmup_lr=training.warmup_lr,
+        warmup_epochs=training.warmup_epochs,
+        warmup_prefix=True,
+        step_on_epochs=False,
+        updates_per_epoch=updates_per_epoch,
+    )
+    assert scheduler is not None
+    # timm sets the warm-up's first rate itself, but without a group's lr_scale until the first call
+    scheduler.step_update(0)
+    return scheduler
+
+
+def current_lr(optimizer: torch.optim.Optimizer) -> float:
+    """The recipe's learning rate now: the largest over groups, before `layer_decay` scales it."""
+    return max(group["lr"] / group.get("lr_scale", 1.0) for group in optimizer.param_groups)
+
+
+def _require_name(name: str, names: Iterable[str], key: str) -> None:
+    known = sorted(names)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
+        raise ValueError(f"{key}: nothing is named {name!r}; nearest: {', '.join(near)}")
