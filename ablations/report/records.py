@@ -1,0 +1,177 @@
+"""A study as its files tell it: `index.json` and the run folders that it names, nothing else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.store import INDEX, RunFolder, read_json, run_path, study_path
+from lit_models.trajectories import START, TRAJECTORIES, Trajectory
+
+CUMULATIVE, LEAVE_ONE_OUT = "cumulative", "leave_one_out"
+ADD_ONE_IN, FACTORIAL = "add_one_in", "factorial"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One planned run. `problem` is set when a file of it cannot be read; it then counts as failed."""
+
+    point: str
+    step: str
+    steps: tuple[str, ...]
+    seed: int
+    run_id: str
+    folder: Path
+    state: str
+    config: Mapping[str, Any] | None
+    summary: Mapping[str, Any] | None
+    metrics: tuple[Mapping[str, float], ...]
+    problem: str | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is finished and its results can be read."""
+        return self.state == "done" and self.summary is not None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One network of a study with its runs, one a seed."""
+
+    label: str
+    step: str
+    steps: tuple[str, ...]
+    title: str
+    adopted: bool  # False: a setting that the trajectory tried beside the one it went on with
+    runs: tuple[Run, ...]
+    params: int | None = None  # as planned; a finished run's own count is in its summary
+    gmacs: float | None = None
+
+    @property
+    def done(self) -> tuple[Run, ...]:
+        """The finished runs, by seed."""
+        return tuple(run for run in self.runs if run.done)
+
+
+@dataclass(frozen=True)
+class Illegal:
+    """A point that is no network, and why."""
+
+    point: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was planned and what came of it. `kind` is how its points were chosen."""
+
+    name: str
+    kind: str
+    command: str
+    trajectory: Trajectory
+    points: tuple[Point, ...]
+    illegal: tuple[Illegal, ...] = ()
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every run, point by point."""
+        return tuple(run for point in self.points for run in point.runs)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Every planned seed."""
+        return tuple(sorted({run.seed for run in self.runs}))
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The configuration of the first run that has one; empty when none has."""
+        return next((run.config for run in self.runs if run.config is not None), {})
+
+    def reference(self, point: Point) -> Point | None:
+        """The point that a point is compared with; None for the first.
+
+        leave_one_out: the full network. add_one_in and factorial: the network with the fewest steps.
+        Otherwise: the point with the longest part of its row of steps, so that a setting tried beside
+        a step is compared with the step before, as the step itself is.
+        """
+        if self.kind == LEAVE_ONE_OUT:
+            chosen = max(self.points, key=lambda p: len(p.steps))
+        elif self.kind in (ADD_ONE_IN, FACTORIAL):
+            chosen = min(self.points, key=lambda p: len(p.steps))
+        else:
+            earlier = [p for p in self.points if _begins(point.steps, p.steps)]
+            chosen = max(earlier, key=lambda p: len(p.steps), default=point)
+        return None if chosen.label == point.label else chosen
+
+
+def load_study(study: str, *, runs_root: Path) -> Study:
+    """Read a study's index and every run folder in it.
+
+    Raises ValueError when the study was never run or its index cannot be read. A run folder that is
+    missing or damaged is no error: its run says so.
+    """
+    path = study_path(runs_root, study) / INDEX
+    index = read_json(path)
+    if index is None:
+        raise ValueError(f"{path}: no such file; `ablate run {study}` starts the study")
+    try:
+        trajectory = TRAJECTORIES[index["trajectory"]]
+        rows = [_row(row, runs_root) for row in index["rows"]]
+        illegal = tuple(Illegal(i["point"], i["reason"]) for i in index.get("illegal") or ())
+        kind, command = str(index["points"]), str(index["command"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: not an index of a study ({type(error).__name__}: {error}); "
+            f"`ablate run {study}` writes it again and keeps every finished run"
+        ) from None
+    if not rows:
+        raise ValueError(f"{path}: the study has no runs")
+    return Study(study, kind, command, trajectory, _points(rows, kind, trajectory, index), illegal)
+
+
+def _row(row: Mapping[str, Any], runs_root: Path) -> Run:
+    planned = {name: row[name] for name in ("point", "step", "seed", "run_id")}
+    folder = RunFolder(run_path(runs_root, row["run_id"]))
+    planned |= {"steps": tuple(row["steps"]), "folder": folder.path, "state": folder.state()}
+    nothing: dict[str, Any] = {"config": None, "summary": None, "metrics": ()}
+    if planned["state"] == "new":
+        return Run(**planned, **nothing)
+    try:
+        found = {"config": folder.config(), "summary": folder.summary()}
+        run = Run(**planned, **found, metrics=tuple(folder.metrics()), problem=folder.message())
+    except ValueError as error:
+        return Run(**{**planned, **nothing, "state": "failed", "problem": str(error)})
+    return run
+
+
+def _points(
+    rows: Sequence[Run], kind: str, trajectory: Trajectory, index: Mapping[str, Any]
+) -> tuple[Point, ...]:
+    grouped: dict[str, list[Run]] = {}
+    for run in rows:
+        grouped.setdefault(run.point, []).append(run)
+    planned = {row["point"]: (row.get("params"), row.get("gmacs")) for row in index["rows"]}
+    points = []
+    for label, runs in grouped.items():
+        steps, step = runs[0].steps, runs[0].step
+        title = point_title(step, steps, kind=kind, trajectory=trajectory)
+        adopted = set(steps) <= set(trajectory.step_names)
+        ordered = tuple(sorted(runs, key=lambda run: run.seed))
+        points.append(Point(label, step, steps, title, adopted, ordered, *planned[label]))
+    return tuple(points)
+
+
+def point_title(step: str, steps: tuple[str, ...], *, kind: str, trajectory: Trajectory) -> str:
+    """How a point is called in tables and figures; `steps` lead to it, `step` is its own."""
+    titles = {name: step.title for name, step in trajectory.by_name.items()}
+    if not steps:
+        return trajectory.start_title
+    if kind == FACTORIAL:
+        return " + ".join(titles.get(name, name) for name in steps)
+    if kind == LEAVE_ONE_OUT and step not in steps and step != START:
+        return f"without {titles.get(step, step)}"
+    return titles.get(step, step)
+
+
+def _begins(steps: tuple[str, ...], start: tuple[str, ...]) -> bool:
+    return len(start) < len(steps) and steps[: len(start)] == start

@@ -1,0 +1,159 @@
+"""One row of the comparison for each point: accuracy over seeds, difference, cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ablations.published import PublishedCurve, published_curve
+from ablations.report.records import Point, Run, Study
+from ablations.statistics import paired_delta, sample
+from lit_models.trajectories import START, Trajectory
+
+TOP1, EMA_TOP1 = "test/top1", "test_ema/top1"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the report says about one point. Accuracies and differences in percent of top-1.
+
+    `top1` holds the test accuracy of each finished seed after the last epoch. `delta` is the mean
+    difference to `reference`, paired by seed, with the ends of its 95 % t interval (None with fewer
+    than two pairs). `published_*` is the paper's row of the same step. None: not known (yet).
+    `seeds` counts the finished seeds, `planned_seeds` all of them.
+    """
+
+    point: str
+    step: str
+    title: str
+    adopted: bool
+    reference: str | None
+    seeds: int
+    planned_seeds: int
+    top1: Mapping[int, float]
+    top1_mean: float | None
+    top1_std: float | None
+    delta: float | None
+    delta_low: float | None
+    delta_high: float | None
+    delta_p: float | None
+    published_top1: float | None
+    published_std: float | None
+    published_gmacs: float | None
+    published_source: str | None
+    params: int | None
+    gmacs: float | None
+    images_per_s: float | None
+    peak_memory_mb: float | None
+    train_seconds: float | None
+    epochs: int | None
+    ema_top1_mean: float | None
+    ema_top1_std: float | None
+
+
+def study_rows(study: Study) -> tuple[Row, ...]:
+    """The comparison of a study, one row a point, in the order of the plan."""
+    curve = study_curve(study)
+    return tuple(_row(study, point, curve) for point in study.points)
+
+
+def study_curve(study: Study) -> PublishedCurve | None:
+    """The published curve of the study's trajectory, if there is one."""
+    key = study.trajectory.published
+    return published_curve(key) if key else None
+
+
+def to_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The rows as plain data: what `ablate report --json` prints and `report.json` holds."""
+    return [asdict(row) | {"top1": {str(s): v for s, v in row.top1.items()}} for row in rows]
+
+
+def by_seed(point: Point, key: str) -> dict[int, float]:
+    """One value of the summary of every finished run that has it, by seed."""
+    return {run.seed: run.summary[key] for run in point.done if run.summary and key in run.summary}
+
+
+def _row(study: Study, point: Point, curve: PublishedCurve | None) -> Row:
+    return Row(
+        point=point.label,
+        step=point.step,
+        title=point.title,
+        adopted=point.adopted,
+        **_accuracy(point),
+        **_difference(point, study.reference(point)),
+        **_published(study, point, curve),
+        **_cost(point),
+    )
+
+
+def _accuracy(point: Point) -> dict[str, Any]:
+    top1, ema = by_seed(point, TOP1), by_seed(point, EMA_TOP1)
+    raw, averaged = sample(list(top1.values())), sample(list(ema.values()))
+    return {
+        "seeds": raw.n,
+        "planned_seeds": len(point.runs),
+        "top1": top1,
+        "top1_mean": raw.mean,
+        "top1_std": raw.std,
+        "ema_top1_mean": averaged.mean,
+        "ema_top1_std": averaged.std,
+    }
+
+
+def _difference(point: Point, reference: Point | None) -> dict[str, Any]:
+    before = by_seed(reference, TOP1) if reference else {}
+    delta = paired_delta(by_seed(point, TOP1), before)
+    return {
+        "reference": reference.label if reference else None,
+        "delta": delta.mean if delta else None,
+        "delta_low": delta.low if delta else None,
+        "delta_high": delta.high if delta else None,
+        "delta_p": delta.p if delta else None,
+    }
+
+
+def _published(study: Study, point: Point, curve: PublishedCurve | None) -> dict[str, Any]:
+    step = _published_step(study.trajectory, point.steps)
+    row = curve.steps.get(step) if curve and step else None
+    return {
+        "published_top1": row.top1 if row else None,
+        "published_std": row.std if row else None,
+        "published_gmacs": row.gflops if row else None,
+        "published_source": curve.source if curve and row else None,
+    }
+
+
+def _published_step(trajectory: Trajectory, steps: tuple[str, ...]) -> str | None:
+    """The row of the published table with these steps: None off the trajectory's own line."""
+    if not steps:
+        return START
+    *before, last = steps
+    names = trajectory.step_names
+    main = names[len(before)] if len(before) < len(names) else None
+    tried = {step.name for step in trajectory.alternatives.get(main or "", ())}
+    on_line = tuple(before) == names[: len(before)] and last in {main, *tried}
+    return last if on_line else None
+
+
+def _cost(point: Point) -> dict[str, Any]:
+    epochs = by_seed(point, "epochs").values()
+    params, gmacs = by_seed(point, "params").values(), by_seed(point, "gmacs").values()
+    return {
+        "params": next(iter(params), point.params),
+        "gmacs": next(iter(gmacs), point.gmacs),
+        "images_per_s": _mean(point, "images_per_s"),
+        "peak_memory_mb": _mean(point, "peak_memory_mb"),
+        "train_seconds": _mean(point, "train_seconds"),
+        "epochs": max(map(int, epochs), default=None),
+    }
+
+
+def _mean(point: Point, key: str) -> float | None:
+    return sample([value for value in by_seed(point, key).values() if value is not None]).mean
+
+
+def run_problem(run: Run) -> str:
+    """Why a run has no result, in words."""
+    if run.problem:
+        return run.problem.strip().splitlines()[-1]
+    words = {"new": "not started", "running": "running", "interrupted": "stopped before its end"}
+    return words.get(run.state, run.state)

@@ -1,0 +1,151 @@
+"""Small-sample statistics of paired runs: mean, std, paired t interval, exact sign-flip test.
+
+Every step is trained with the same seeds, and one seed gives every step the same images, order and
+augmentation draws. Differences are therefore taken within a seed and then averaged over seeds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import ceil, log2, sqrt
+
+CONFIDENCE = 0.95
+SIGNIFICANCE = 0.05
+EXACT_SEEDS = 16  # 2^16 sign patterns; more seeds than that need no permutation test
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Mean and standard deviation (ddof = 1) of one value per seed; None where n is too small."""
+
+    n: int
+    mean: float | None
+    std: float | None
+
+
+@dataclass(frozen=True)
+class PairedDelta:
+    """Mean difference over the seeds that both sides have, its 95 % t interval and exact p-value.
+
+    `low` and `high` are None with fewer than two pairs. `p` is two-sided, from flipping the sign of each
+    seed's difference in every possible way.
+    """
+
+    seeds: tuple[int, ...]
+    mean: float
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+def sample(values: Sequence[float]) -> Sample:
+    """Mean and ddof = 1 standard deviation of one value per seed."""
+    n = len(values)
+    mean = sum(values) / n if n else None
+    std = sqrt(sum((v - mean) ** 2 for v in values) / (n - 1)) if mean is not None and n > 1 else None
+    return Sample(n, mean, std)
+
+
+def paired_delta(after: Mapping[int, float], before: Mapping[int, float]) -> PairedDelta | None:
+    """Difference `after - before`, paired by seed; None when no seed is on both sides."""
+    seeds = tuple(sorted(set(after) & set(before)))
+    differences = [after[seed] - before[seed] for seed in seeds]
+    summary = sample(differences)
+    if summary.mean is None:
+        return None
+    half = interval_half_width(summary)
+    low, high = (None, None) if half is None else (summary.mean - half, summary.mean + half)
+    return PairedDelta(seeds, summary.mean, low, high, sign_flip_p(differences))
+
+
+def interval_half_width(summary: Sample) -> float | None:
+    """Half the width of the 95 % t interval of a mean; None with fewer than two values."""
+    if summary.std is None:
+        return None
+    return t_quantile(summary.n - 1) * summary.std / sqrt(summary.n)
+
+
+def t_quantile(degrees: int) -> float:
+    """The value that Student's t exceeds in size with probability 0.05."""
+    from scipy.special import stdtrit  # scipy.stats gives the same number and takes seconds to import
+
+    return float(stdtrit(degrees, 0.5 + CONFIDENCE / 2))
+
+
+def sign_flip_p(differences: Sequence[float]) -> float | None:
+    """Exact two-sided p-value of the mean difference under random signs (H0: symmetric around 0).
+
+    None with no differences or with more than `EXACT_SEEDS` of them.
+    """
+    if not 0 < len(differences) <= EXACT_SEEDS:
+        return None
+    observed = abs(sum(differences))
+    slack = 1e-9 * (observed + sum(map(abs, differences)))  # sums in another order differ in the last bit
+    flips = product((1, -1), repeat=len(differences))
+    sums = [abs(sum(s * d for s, d in zip(signs, differences, strict=True))) for signs in flips]
+    return sum(total >= observed - slack for total in sums) / len(sums)
+
+
+def smallest_p(seeds: int) -> float:
+    """The smallest two-sided p that a sign-flip test of `seeds` pairs can give."""
+    return min(1.0, 2.0 ** (1 - seeds))
+
+
+def seeds_needed(significance: float = SIGNIFICANCE) -> int:
+    """The fewest seeds with which the sign-flip test can reach a significance level."""
+    return 1 + ceil(-log2(significance))
+
+
+def binomial_half_width(top1: float, images: int) -> float:
+    """Half the 95 % interval of a top-1 accuracy (percent) from the size of the test set alone."""
+    share = top1 / 100
+    return 100 * 1.96 * sqrt(share * (1 - share) / images)
+
+
+def seeds_sentence(seeds: int) -> str:
+    """What a number of seeds can and cannot show, in words."""
+    if seeds == 0:
+        return "No seed is finished: there is nothing to compare."
+    if seeds == 1:
+        return (
+            "With 1 seed there is no interval and no test: a difference may be the seed's alone. "
+            "Two seeds give an interval, "
+            f"{seeds_needed()} are the fewest with which a permutation test can reach "
+            f"p ≤ {SIGNIFICANCE}."
+        )
+    least = smallest_p(seeds)
+    if least > SIGNIFICANCE:
+        verdict = (
+            f"so no permutation test can reach p ≤ {SIGNIFICANCE} here, however large the difference; "
+            f"{seeds_needed()} seeds would be the fewest that can"
+        )
+    else:
+        verdict = f"so a permutation test can reach p ≤ {SIGNIFICANCE}, if every seed agrees in sign"
+    return (
+        f"With {seeds} seeds the smallest two-sided p-value of the exact sign-flip permutation test is "
+        f"{least:.3g}, {verdict}. "
+        f"The t intervals assume that the differences of seeds are normally distributed, "
+        f"which {seeds} values cannot check."
+    )
+
+
+def comparisons_sentence(count: int) -> str:
+    """A warning about `count` intervals that are read together; empty for fewer than two."""
+    if count < 2:
+        return ""
+    chance = 100 * (1 - CONFIDENCE**count)
+    return (
+        f"The {count} intervals are 95 % each and not corrected for multiple comparisons: if no step had "
+        f"any effect and the intervals were independent, at least one would still exclude 0 with "
+        f"probability {chance:.0f} %."
+    )
+
+
+def images_sentence(top1: float, images: int) -> str:
+    """How well a test set of `images` can tell a top-1 accuracy (percent) from the population's."""
+    half = binomial_half_width(top1, images)
+    return (
+        f"The test set has {images} images, so an accuracy of {top1:.2f} % is known to ±{half:.2f} points "
+        f"(binomial 95 %) as an estimate for new images. All steps see the same test images, so this does "
+        f"not widen the differences between steps as much, and it does not shrink with more seeds."
+    )

@@ -1,0 +1,129 @@
+"""Run folders and an index in the format of `ablations.store`, with obviously made-up numbers."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations.store import run_path, study_path
+from lit_models import START, TRAJECTORIES, Trajectory, apply_steps, to_dict
+
+Made = tuple[str, str, tuple[str, ...]]  # point, step, steps
+
+
+def cumulative(trajectory: Trajectory, *, alternatives: bool = True) -> list[Made]:
+    """The points of a cumulative study as (label, step, steps)."""
+    made: list[Made] = [("00_start", START, ())]
+    for index, step in enumerate(trajectory.step_names):
+        before = trajectory.step_names[:index]
+        tried = trajectory.alternatives.get(step, ()) if alternatives else ()
+        for name in (step, *(other.name for other in tried)):
+            made.append((f"{index + 1:02d}_{name}", name, (*before, name)))
+    return made
+
+
+def leave_one_out(names: Sequence[str]) -> list[Made]:
+    """The full network and the networks without one of the steps."""
+    full: Made = ("full", names[-1], tuple(names))
+    return [full, *((f"without_{n}", n, tuple(o for o in names if o != n)) for n in names)]
+
+
+def made_up_top1(position: int, seed: int) -> float:
+    """Nothing that a network ever reached: 50 % and a half point a step, with a zigzag over seeds."""
+    return 50 + 0.5 * position + 0.1 * seed * (-1) ** position
+
+
+def fabricate_study(
+    root: Path,
+    *,
+    study: str = "made_up",
+    trajectory: str = "convnext_nano",
+    kind: str = "cumulative",
+    points: Sequence[Made] | None = None,
+    seeds: Iterable[int] = (0, 1, 2),
+    states: Mapping[tuple[str, int], str] | None = None,
+    data: str = "fashion_mnist",
+    epochs: int = 4,
+    ema: bool = False,
+) -> Path:
+    """Write a whole study; `states` maps (point, seed) to what became of it, "done" if not named.
+
+    Returns the folder of the study.
+    """
+    line = TRAJECTORIES[trajectory]
+    rows = []
+    for position, (point, step, steps) in enumerate(points or cumulative(line)):
+        for seed in seeds:
+            run_id = f"{data}-seed{seed}-{position:012x}"
+            rows.append({"point": point, "step": step, "steps": list(steps), "seed": seed})
+            rows[-1] |= {"run_id": run_id, "params": 1000 + position, "gmacs": 0.001}
+            state = (states or {}).get((point, seed), "done")
+            config = _config(line, steps, run_id=run_id, seed=seed, data=data, epochs=epochs)
+            if state != "new":
+                _write_run(run_path(root, run_id), config, state, position=position, ema=ema)
+    index = {"schema": 1, "study": study, "trajectory": trajectory, "points": kind, "rows": rows}
+    index["command"] = f"ablate run {study}"
+    _write(study_path(root, study) / "index.json", index)
+    return study_path(root, study)
+
+
+def _config(
+    line: Trajectory, steps: tuple[str, ...], *, run_id: str, seed: int, data: str, epochs: int
+) -> dict[str, Any]:
+    try:
+        spec = to_dict(apply_steps(line.start, [line.by_name[name] for name in steps]))
+    except ValueError:  # a combination that needs another one: any spec will do here
+        spec = to_dict(line.start)
+    return {
+        "schema": 1,
+        "run_id": run_id,
+        "spec": spec,
+        "data": {"name": data, "image_size": line.image_size, "val_fraction": 0.1},
+        "recipe": {"epochs": epochs, "lr": 0.001, "batch_size": 128, "augment": {"hflip": True}},
+        "seed": seed,
+        "hardware": {"accelerator": "cpu", "devices": 1, "num_workers": 0, "threads": 1},
+        "root": None,
+    }
+
+
+def _write_run(
+    folder: Path, config: Mapping[str, Any], state: str, *, position: int, ema: bool
+) -> None:
+    seed, epochs = config["seed"], config["recipe"]["epochs"]
+    reached = epochs if state == "done" else epochs // 2
+    top1 = made_up_top1(position, seed)
+    _write(folder / "config.json", config)
+    message = "RuntimeError: made-up failure" if state == "failed" else None
+    _write(folder / "status.json", {"state": state, "epoch": reached, "message": message})
+    _write(folder / "provenance.json", {"git": {"commit": "0" * 40}, "versions": {"torch": "2.11"}})
+    header = "epoch,images_seen,lr,seconds,train/loss,val/loss,val/top1,val/top5\n"
+    lines = [f"{e},{e * 640},0.001,1.5,{2 / e},{2 / e},{top1 * e / epochs},90\n" for e in
+             range(1, reached + 1)]
+    (folder / "metrics.csv").write_text(header + "".join(lines))
+    if state == "done":
+        _write(folder / "summary.json", _summary(top1, position, epochs, ema=ema))
+    _write_events(folder / "tensorboard", top1, reached)
+
+
+def _summary(top1: float, position: int, epochs: int, *, ema: bool) -> dict[str, Any]:
+    summary = {"test/top1": top1, "test/top5": 95.0, "test/loss": 0.5, "val/top1": top1}
+    summary |= {"images_per_s": 1000.0 - position, "peak_memory_mb": 64.0, "train_seconds": 6.0}
+    summary |= {"epochs": epochs, "params": 1000 + position, "gmacs": 0.001 * (position + 1)}
+    return summary | ({"test_ema/top1": top1 + 0.25} if ema else {})
+
+
+def _write_events(folder: Path, top1: float, epochs: int) -> None:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    writer = EventFileWriter(str(folder))
+    for epoch in range(1, epochs + 1):
+        value = Summary.Value(tag="val/top1", simple_value=top1 * epoch / epochs)
+        writer.add_event(Event(step=epoch, wall_time=1e9 + epoch, summary=Summary(value=[value])))
+    writer.close()
+
+
+def _write(path: Path, obj: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(obj))
