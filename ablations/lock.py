@@ -1,4 +1,4 @@
-"""One process a run: an advisory lock (flock) that the kernel frees when its holder dies, however it dies."""
+"""One process a run: an advisory lock (flock) that the kernel frees however its holder dies."""
 
 import fcntl
 import os
@@ -12,13 +12,16 @@ _PATIENCE = (
 )
 
 
-class Busy(RuntimeError):
+class BusyError(RuntimeError):
     """Another process holds the lock."""
 
 
 @contextmanager
 def hold(path: Path) -> Iterator[None]:
-    """Hold the lock file for the length of a `with` block. Raises Busy when another process has it."""
+    """Hold the lock file for the length of a `with` block.
+
+    Raises BusyError when another process has it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     held = [os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)]
 
@@ -58,7 +61,7 @@ def _take(handle: int, path: Path) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise Busy(f"{path} is held by another process") from None
+                raise BusyError(f"{path} is held by another process") from None
             time.sleep(0.02)
         else:
             return

@@ -132,7 +132,7 @@ class RunFolder:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file, None when there is no file. Raises ValueError when it holds anything else."""
+    """The object in a JSON file, None without a file. Raises ValueError when it is no object."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

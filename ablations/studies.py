@@ -1,0 +1,164 @@
+"""From experiments.yaml and command-line overrides to typed, checked studies."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ablations.config import Experiments, Study, StudyConfig, find_experiments
+from ablations.store import check_study_name
+from ablations.typed import Keys, Place, assign, check_name
+from ablations.yaml_source import YamlSource, load_yaml
+from datamodules.catalog import DATASETS
+from lit_models.trajectories import TRAJECTORIES
+
+_COMMAND_LINE = "command line"
+_SECTIONS = ("hardware", "recipes", "studies")
+_OVERRIDES = "overrides"
+_KEYS = tuple(f.name for f in fields(StudyConfig))
+# `data: digits` is short for `data: {name: digits}`.
+_SHORT = {"data": "name", "points": "kind"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value for a key path of a study, and where it was said."""
+
+    keys: Keys
+    value: Any
+    place: Place
+
+
+def load_experiments(option: Path | None = None) -> Experiments:
+    """Read and check all of an experiments file.
+
+    Raises ValueError, with file, line and key path, for the first thing wrong in it.
+    """
+    source = read_source(option)
+    studies = {name: resolve_study(source, name) for name in section(source, "studies")}
+    return Experiments(source.path, tuple(section(source, "recipes")), studies)
+
+
+def read_source(option: Path | None = None) -> YamlSource:
+    """The experiments file with the names in it checked, its values not yet typed.
+
+    Raises ValueError for an unknown key or name, with the nearest valid one.
+    """
+    source = load_yaml(find_experiments(option))
+    for key in source.data:
+        check_name(key, _SECTIONS, what="section", where=source.where((key,)))
+    for name in section(source, "studies"):
+        try:
+            check_study_name(name)
+        except ValueError as error:
+            raise ValueError(f"{source.where(('studies', name))}: {error}") from None
+        for key in section(source, "studies", name):
+            where = source.where(("studies", name, key))
+            check_name(key, (*_KEYS, _OVERRIDES), what="key", where=where)
+    return source
+
+
+def section(source: YamlSource, *keys: str) -> Mapping[str, Any]:
+    """The mapping at a key path, empty where the file has none. Raises ValueError otherwise."""
+    found: Any = source.data
+    for key in keys:
+        found = found.get(key) or {}
+    if not isinstance(found, Mapping):
+        raise ValueError(f"{source.where(keys)}: expected a mapping, found {found!r}")
+    return found
+
+
+def resolve_study(source: YamlSource, name: str, overrides: Sequence[str] = ()) -> Study:
+    """One study of the file with `key=value` overrides, complete and checked.
+
+    A section given as a whole (`recipe=convnext_300`, `data=cifar10`) replaces all that the file
+    says about it. Raises ValueError for an unknown name, an override that cannot be read, and a
+    value of a wrong type.
+    """
+    check_name(name, section(source, "studies"), what="study", where=str(source.path))
+    settings = _in_file(source, name)
+    typed = [_parse(text) for text in overrides]
+    replaced = {s.keys[0] for s in typed if len(s.keys) == 1}
+    settings = [s for s in settings if s.keys[0] not in replaced]
+    # Whole sections before single keys, whatever their order on the command line.
+    settings += sorted(typed, key=lambda s: len(s.keys) > 1)
+    study = _typed([_written_out(s, source) for s in settings], source=source, name=name)
+    named = [s.value for s in settings if s.keys == ("recipe",) and isinstance(s.value, str)]
+    return replace(study, recipe_name=named[-1] if named else "")
+
+
+def _parse(text: str) -> Setting:
+    """`recipe.epochs=3` as a setting; OmegaConf reads the value as in a dotlist."""
+    import yaml
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip(". "):
+        raise ValueError(f"{_COMMAND_LINE}: {text!r} is no key=value, such as recipe.epochs=3")
+    try:
+        read = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]), resolve=True)
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{_COMMAND_LINE}: {text!r} cannot be read: {reason}") from None
+    assert isinstance(read, dict)
+    place = f"{_COMMAND_LINE} ({text})"
+    return Setting(tuple(key.strip().split(".")), read["value"], lambda _: place)
+
+
+def _in_file(source: YamlSource, name: str) -> list[Setting]:
+    """What the file says about a study, in the order of application: later ones win."""
+    study = ("studies", name)
+    found = [_setting(source, ("hardware",), ("hardware",), section(source, "hardware"))]
+    for key, value in section(source, *study).items():
+        if key != _OVERRIDES:
+            found.append(_setting(source, (*study, key), (key,), value))
+    for key, value in section(source, *study, _OVERRIDES).items():
+        found.append(_setting(source, (*study, _OVERRIDES, key), tuple(str(key).split(".")), value))
+    return found
+
+
+def _setting(source: YamlSource, at: Keys, keys: Keys, value: Any) -> Setting:
+    return Setting(keys, value, lambda below: source.where((*at, *below)))
+
+
+def _written_out(setting: Setting, source: YamlSource) -> Setting:
+    """The long form of `data: digits`, `points: factorial` and `recipe: quick`."""
+    key, value = setting.keys[0], setting.value
+    if len(setting.keys) > 1 or not isinstance(value, str):
+        return setting
+    if key in _SHORT:
+        return Setting((key, _SHORT[key]), value, setting.place)
+    if key == "recipe":
+        recipes = section(source, "recipes")
+        check_name(value, recipes, what="recipe", where=setting.place(()))
+        at = ("recipes", value)
+        return _setting(source, at, ("recipe",), section(source, *at))
+    return setting
+
+
+def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str) -> Study:
+    from omegaconf import OmegaConf
+
+    config, said = OmegaConf.structured(StudyConfig), dict[str, str]()
+    for setting in settings:
+        said |= assign(
+            config,
+            kind=StudyConfig,
+            keys=setting.keys,
+            value=setting.value,
+            place=setting.place,
+        )
+    here = source.where(("studies", name))
+    try:
+        values = OmegaConf.to_object(config)
+    except ValueError as error:
+        # The types check their own values; their messages begin with the key.
+        raise ValueError(f"{said.get(str(error).split(' ')[0], here)}: {error}") from None
+    assert isinstance(values, StudyConfig)
+    study = Study(name=name, **vars(values))
+    check_name(
+        study.trajectory, TRAJECTORIES, what="trajectory", where=said.get("trajectory", here)
+    )
+    check_name(study.data.name, DATASETS, what="data set", where=said.get("data.name", here))
+    return study

@@ -1,0 +1,95 @@
+"""One value into one field of a structured config, or an error that says where, what and why."""
+
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from datamodules.config import nearest
+
+Keys = tuple[str, ...]  # a path of keys, from the top
+Place = Callable[[Keys], str]  # where the part of a value at a path below it was written
+
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def assign(
+    config: Any, *, kind: type, keys: Keys, value: Any, place: Place, below: Keys = ()
+) -> dict[str, str]:
+    """Set `keys` of an OmegaConf structured config of dataclass `kind`; a mapping sets many.
+
+    `place(below)` says where the value, or the part of it at `below`, was written. Returns that for
+    every key path that was set. Raises ValueError for an unknown key (with the nearest valid one)
+    and for a value of another type.
+    """
+    hint = _hint(kind, keys, place(below))
+    if not is_dataclass(hint):
+        _set(config, keys=keys, hint=hint, value=value, where=place(below))
+        return {".".join(keys): place(below)}
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"{place(below)}: {'.'.join(keys)} is {value!r}, expected a mapping with keys of "
+            f"{', '.join(get_type_hints(hint))}"
+        )
+    said: dict[str, str] = {}
+    for name, item in value.items():
+        path, inner = (*keys, str(name)), (*below, str(name))
+        said |= assign(config, kind=kind, keys=path, value=item, place=place, below=inner)
+    return said
+
+
+def check_name(name: str, valid: Iterable[str], *, what: str, where: str) -> str:
+    """The name itself. Raises ValueError, with the nearest, when it is not one of `valid`."""
+    names = list(valid)
+    if name not in names:
+        raise ValueError(f"{where}: {what} {name!r} is unknown. {nearest(str(name), names)}")
+    return name
+
+
+def describe(hint: Any) -> str:
+    """A type in words, for an error message."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (types.UnionType, Union):
+        parts = [describe(a) for a in arguments if a is not type(None)]
+        return " or ".join([*parts, "null"] if type(None) in arguments else parts)
+    if origin is Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if origin is tuple:
+        return f"a list of {len(arguments)} values, each {describe(arguments[0])}"
+    if origin is list:
+        return f"a list, each item {describe(arguments[0])}"
+    if origin is dict:
+        return f"a mapping, each value {describe(arguments[1])}"
+    return _WORDS.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _hint(kind: type, keys: Keys, where: str) -> Any:
+    hint: Any = kind
+    for depth, key in enumerate(keys):
+        above = ".".join(keys[:depth])
+        if not is_dataclass(hint):
+            raise ValueError(f"{where}: {above} has no keys below it, found {'.'.join(keys)}")
+        hints = get_type_hints(hint)
+        check_name(key, hints, what=f"key of {above}" if above else "key", where=where)
+        hint = hints[key]
+    return hint
+
+
+def _set(config: Any, *, keys: Keys, hint: Any, value: Any, where: str) -> None:
+    from omegaconf import OmegaConf, read_write
+    from omegaconf.errors import OmegaConfBaseException
+
+    path = ".".join(keys)
+    parent = OmegaConf.select(config, ".".join(keys[:-1])) if keys[1:] else config
+    # omegaconf would read 3 as true; a slip such as `compile: 3` is refused instead.
+    wrong = hint is bool and not isinstance(value, bool)
+    try:
+        if not wrong:
+            with read_write(parent):  # a frozen dataclass becomes a read-only config
+                OmegaConf.update(parent, keys[-1], value, merge=False)
+    except OmegaConfBaseException:
+        wrong = True
+    if wrong:
+        choices = get_args(hint) if get_origin(hint) is Literal else ()
+        hint_text = nearest(str(value), choices) if choices else f"Expected {describe(hint)}."
+        raise ValueError(f"{where}: {path} is {value!r}. {hint_text}")
