@@ -116,19 +116,25 @@ class RunFolder:
 
     def health(self) -> tuple[State, str | None]:
         """State and message together."""
+        if is_held(self.path / LOCK):
+            return "running", None
+        state, message = self._recorded()
+        if state == "running":
+            return "failed", "the worker died without a word; `ablate run` again goes on from here"
+        return state, message
+
+    def state_in_files(self) -> State:
+        """What the files say, whether or not a process is alive: for the holder of the lock."""
+        return self._recorded()[0]
+
+    def _recorded(self) -> tuple[State, str | None]:
         try:
             status = self.status()
             if status is not None and status["state"] == "done" and self.summary() is None:
                 return "failed", f"status says done but there is no {SUMMARY}; {_REMEDY}"
         except ValueError as error:
             return "failed", str(error)
-        if is_held(self.path / LOCK):
-            return "running", None
-        if status is None:
-            return "new", None
-        if status["state"] == "running":
-            return "failed", "the worker died without a word; `ablate run` again goes on from here"
-        return status["state"], status.get("message")
+        return (status["state"], status.get("message")) if status else ("new", None)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

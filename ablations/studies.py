@@ -1,15 +1,17 @@
 """From experiments.yaml and command-line overrides to typed, checked studies."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from ablations.config import Experiments, Study, StudyConfig, find_experiments
+from ablations.points import check_steps
 from ablations.store import check_study_name
 from ablations.typed import Keys, Place, assign, check_name
 from ablations.yaml_source import YamlSource, load_yaml
-from datamodules.catalog import DATASETS
+from datamodules.catalog import dataset
 from lit_models.trajectories import TRAJECTORIES
 
 _COMMAND_LINE = "command line"
@@ -150,15 +152,15 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str) -> Stu
             place=setting.place,
         )
     here = source.where(("studies", name))
+    where = said.get("trajectory", here)
+    check_name(config.trajectory, TRAJECTORIES, what="trajectory", where=where)
     try:
         values = OmegaConf.to_object(config)
+        assert isinstance(values, StudyConfig)
+        check_steps(values.points, TRAJECTORIES[values.trajectory])
+        dataset(values.data)
     except ValueError as error:
         # The types check their own values; their messages begin with the key.
-        raise ValueError(f"{said.get(str(error).split(' ')[0], here)}: {error}") from None
-    assert isinstance(values, StudyConfig)
-    study = Study(name=name, **vars(values))
-    check_name(
-        study.trajectory, TRAJECTORIES, what="trajectory", where=said.get("trajectory", here)
-    )
-    check_name(study.data.name, DATASETS, what="data set", where=said.get("data.name", here))
-    return study
+        key = re.match(r"[a-z_.]*", str(error))
+        raise ValueError(f"{said.get(key[0], here) if key else here}: {error}") from None
+    return Study(name=name, **vars(values))

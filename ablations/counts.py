@@ -1,0 +1,133 @@
+"""Parameters and GMACs of specs, counted once and remembered, so that `ablate plan` needs no torch.
+
+`counts.json` holds the studies of this project's experiments.yaml (write it anew with `python -m
+ablations.counts`); what else gets counted is kept in the runs folder. Both are keyed by what is
+counted and by the code that builds and counts, so that neither can be out of date.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ablations.config import Study
+from ablations.identity import digest
+from ablations.store import write_json_atomic
+from datamodules.catalog import DATASETS, count_classes, resolve
+from lit_models.serialise import to_dict
+from lit_models.spec import ArchSpec
+
+SHIPPED = Path(__file__).with_name("counts.json")
+_CODE = ("backbone", "blocks", "builder", "complexity", "layers")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of one image: parameters, multiply-adds / 1e9, outputs of conv and linear layers."""
+
+    params: int
+    gmacs: float
+    activations: int
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a count depends on beside the spec."""
+
+    image_size: int
+    num_classes: int
+    in_chans: int
+
+
+def setting_of(study: Study) -> Setting | None:
+    """Image size, classes and channels of the data; None where only absent data could say."""
+    data = resolve(study.data)
+    classes = count_classes(data)
+    if classes is None or data.image_size is None:
+        return None
+    return Setting(data.image_size, classes, DATASETS[data.name].in_chans)
+
+
+def count_specs(
+    specs: Iterable[ArchSpec], setting: Setting, *, runs_root: Path | None
+) -> dict[ArchSpec, Cost]:
+    """The cost of every spec, from memory where it was counted before.
+
+    Raises ValueError when an image is too small for a network.
+    """
+    cache_file = runs_root / "cache" / "counts.json" if runs_root else None
+    known = _read(SHIPPED) | (_read(cache_file) if cache_file else {})
+    found: dict[ArchSpec, Cost] = {}
+    fresh: dict[str, Cost] = {}
+    for spec in specs:
+        key = _key(spec, setting)
+        if key not in known:
+            known[key] = fresh[key] = _count(spec, setting)
+        found[spec] = known[key]
+    if cache_file and fresh:
+        _remember(cache_file, _read(cache_file) | fresh)
+    return found
+
+
+def _count(spec: ArchSpec, setting: Setting) -> Cost:
+    from lit_models.complexity import count
+
+    counted = count(
+        spec,
+        image_size=setting.image_size,
+        num_classes=setting.num_classes,
+        in_chans=setting.in_chans,
+    )
+    return Cost(counted.params, counted.gmacs, counted.activations)
+
+
+def _key(spec: ArchSpec, setting: Setting) -> str:
+    return digest({"spec": to_dict(spec), **vars(setting)})[:32]
+
+
+@cache
+def code_digest() -> str:
+    """Hash of the modules that decide a count."""
+    import lit_models
+
+    folder = Path(lit_models.__file__).parent
+    text = b"\0".join((folder / f"{name}.py").read_bytes() for name in _CODE)
+    return hashlib.sha256(text).hexdigest()
+
+
+def _read(path: Path) -> dict[str, Cost]:
+    """What a file remembers; nothing when it is absent, unreadable, or from other code."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["code"] != code_digest():
+            return {}
+        return {key: Cost(*values) for key, values in content["counts"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _remember(path: Path, counts: dict[str, Cost]) -> None:
+    values = {key: list(vars(cost).values()) for key, cost in sorted(counts.items())}
+    try:
+        write_json_atomic(path, {"code": code_digest(), "counts": values})
+    except OSError:
+        return  # a runs folder that cannot be written: count again next time
+
+
+def _write_shipped() -> None:
+    from ablations.plan import make_plan
+    from ablations.studies import load_experiments
+
+    counts: dict[str, Cost] = {}
+    for study in load_experiments(SHIPPED.parent.parent / "experiments.yaml").studies.values():
+        setting = setting_of(study)
+        if setting is not None:
+            for row in make_plan(study).rows:
+                counts[_key(row.spec, setting)] = _count(row.spec, setting)
+    _remember(SHIPPED, counts)
+
+
+if __name__ == "__main__":
+    _write_shipped()

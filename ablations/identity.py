@@ -1,0 +1,40 @@
+"""What makes two runs the same run: a hash of everything that decides their result."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+from ablations.config import Recipe
+from datamodules.catalog import identity as data_identity
+from datamodules.config import DataConfig
+from lit_models.serialise import to_dict
+from lit_models.spec import ArchSpec
+
+# Raise it when the same configuration starts to mean something else: all results become stale.
+SCHEMA_VERSION = 1
+
+
+def identity(spec: ArchSpec, *, data: DataConfig, recipe: Recipe, seed: int) -> dict[str, Any]:
+    """The fully resolved configuration of a run as plain data.
+
+    No study, step label, hardware or path is in it, so that equal configurations are one run.
+    """
+    return {
+        "schema": SCHEMA_VERSION,
+        "spec": to_dict(spec),
+        "data": data_identity(data),
+        "recipe": asdict(recipe),
+        "seed": seed,
+    }
+
+
+def run_id(identity: dict[str, Any]) -> str:
+    """A readable, unique name, which is also the run's folder: `digits-seed0-0123456789ab`."""
+    return f"{identity['data']['name']}-seed{identity['seed']}-{digest(identity)[:12]}"
+
+
+def digest(plain: Any) -> str:
+    """SHA-256 of plain data; the order of keys does not matter."""
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
