@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from datamodules.batching import accumulation
     from datamodules.catalog import (
         DATASETS,
-        DatasetInfo,
         count_classes,
         fetchable,
         identity,
@@ -20,12 +19,13 @@ if TYPE_CHECKING:
         resolve,
     )
     from datamodules.config import Augmentation, DataConfig
+    from datamodules.info import DatasetInfo
     from datamodules.module import ImageDataModule, build_data_module
 
 _HOME = {
     "accumulation": "datamodules.batching",
     "DATASETS": "datamodules.catalog",
-    "DatasetInfo": "datamodules.catalog",
+    "DatasetInfo": "datamodules.info",
     "count_classes": "datamodules.catalog",
     "fetchable": "datamodules.catalog",
     "identity": "datamodules.catalog",

@@ -20,8 +20,8 @@ def accumulation(total: int, per_device: int | None, devices: int) -> int:
         near = nearest_divisors(share, per_device)
         raise ValueError(
             f"recipe.batch_size={total} on {devices} device(s) is {share} images a device, "
-            f"which is no multiple of recipe.batch_size_per_device={per_device}. Nearest that are valid: "
-            f"{' or '.join(map(str, near))}."
+            f"which is no multiple of recipe.batch_size_per_device={per_device}. "
+            f"Nearest that are valid: {' or '.join(map(str, near))}."
         )
     return total // devices // per_device
 

@@ -1,0 +1,93 @@
+"""Random numbers as pure functions of (stream, seed, epoch, sample index).
+
+SplitMix64 (Steele et al. 2014) is a function of its key and a counter: here the key comes from
+stream, seed and epoch, and the counter is the sample's index. There is no state, so that a draw
+depends on no worker, device, batch or history, and a whole batch is one array operation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+
+_GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_MASK = (1 << 64) - 1
+
+
+class Stream(IntEnum):
+    """What a draw is for; the numbers are part of what makes runs repeat, so they never change."""
+
+    SPLIT = 1
+    ORDER = 2
+    TRANSFORM = 3
+    CROP_TOP = 10
+    CROP_LEFT = 11
+    FLIP = 12
+    ERASE = 20
+    ERASE_TOP = 21
+    ERASE_LEFT = 22
+    ERASE_NOISE = 23
+    ERASE_AREA = 100  # + attempt
+    ERASE_ASPECT = 200  # + attempt
+
+
+def bits(stream: int, *, seed: int, epoch: int, indices: Integers) -> NDArray[np.uint64]:
+    """64 random bits for each of `indices` (N,), shape (N,)."""
+    key = 0
+    for part in (stream, seed, epoch):
+        key = _mix((key ^ part) + _GOLDEN)
+    x = np.uint64(key) + (indices.astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(_FIRST)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(_SECOND)
+    return x ^ (x >> np.uint64(31))
+
+
+def uniforms(stream: int, *, seed: int, epoch: int, indices: Integers) -> NDArray[np.float64]:
+    """A number in [0, 1) for each of `indices` (N,), shape (N,)."""
+    top_53 = bits(stream, seed=seed, epoch=epoch, indices=indices) >> np.uint64(11)
+    return top_53.astype(np.float64) * 2.0**-53
+
+
+def shuffled(stream: int, *, seed: int, epoch: int, indices: Integers) -> Integers:
+    """`indices` (N,) in the random order of (seed, epoch).
+
+    Which of two samples comes first depends on these two alone, so an order survives when samples
+    are left out.
+    """
+    keys = bits(stream, seed=seed, epoch=epoch, indices=indices)
+    return indices[np.argsort(keys, kind="stable")]
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed python's, numpy's and torch's CPU generators inside the block, and put them back.
+
+    For transforms of timm and torchvision, which draw from all three.
+    """
+    generator = torch.default_generator  # torch.manual_seed would seed CUDA devices as well
+    before = random.getstate(), np.random.get_state(), generator.get_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        generator.set_state(before[2])
+
+
+def _mix(x: int) -> int:
+    """SplitMix64's finaliser for one python integer; array operations cost more for so few."""
+    x &= _MASK
+    x = (x ^ (x >> 30)) * _FIRST & _MASK
+    x = (x ^ (x >> 27)) * _SECOND & _MASK
+    return x ^ (x >> 31)

@@ -1,0 +1,103 @@
+"""Which samples are in which batch: pure functions of (seed, epoch), whatever the devices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch.distributed
+from torch.utils.data import Sampler
+
+from datamodules.batching import accumulation, per_device_batch
+from datamodules.draws import Integers, Stream, shuffled
+
+
+class Batch(NamedTuple):
+    """What a dataset needs to know to make a batch: the epoch, and `indices` (N,)."""
+
+    epoch: int
+    indices: Integers
+
+
+class TrainBatches(Sampler[Batch]):
+    """The batches of one epoch on this device.
+
+    Optimizer step k of an epoch sees order[k * total : (k + 1) * total] over all devices. Micro
+    batch a of rank r is slice a * devices + r of it, so the union of a step is the same on any
+    number of devices. An epoch has n // total steps; another epoch leaves out other samples.
+    Rank and number of devices are those of torch.distributed when iteration starts.
+
+    Raises:
+        ValueError: there are fewer images than one step takes.
+    """
+
+    def __init__(
+        self, indices: Integers, *, seed: int, total: int, per_device: int | None = None
+    ) -> None:
+        if len(indices) < total:
+            raise ValueError(
+                f"recipe.batch_size={total} is more than the {len(indices)} training images, so "
+                f"that an epoch has no step: set recipe.batch_size to at most {len(indices)}."
+            )
+        self.indices, self.seed = indices, seed
+        self.total, self.per_device = total, per_device
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of the next iteration; Lightning calls this before each one."""
+        self.epoch = epoch
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of an epoch."""
+        return len(self.indices) // self.total
+
+    def __len__(self) -> int:
+        return self.steps * accumulation(self.total, self.per_device, rank_and_world()[1])
+
+    def __iter__(self) -> Iterator[Batch]:
+        rank, world = rank_and_world()
+        epoch, size = self.epoch, per_device_batch(self.total, self.per_device, world)
+        order = shuffled(Stream.ORDER, seed=self.seed, epoch=epoch, indices=self.indices)
+        for first in range(0, self.steps * self.total, world * size):
+            start = first + rank * size
+            yield Batch(epoch, order[start : start + size])
+
+
+class EvalBatches(Sampler[Batch]):
+    """Every sample once over all devices, in a fixed order.
+
+    Every device gets the same number of batches, since DistributedDataParallel synchronises
+    buffers in each forward pass; nothing is repeated to fill up, so sizes may differ by one.
+
+    Raises:
+        ValueError: when iterated, if there are fewer samples than devices.
+    """
+
+    def __init__(self, indices: Integers, *, total: int, per_device: int | None = None) -> None:
+        self.indices = indices
+        self.total, self.per_device = total, per_device
+
+    def __len__(self) -> int:
+        world = rank_and_world()[1]
+        if len(self.indices) < world:
+            raise ValueError(
+                f"{len(self.indices)} evaluation images cannot be shared by {world} devices: "
+                "use fewer devices, or raise data.val_fraction or data.test_limit."
+            )
+        size = per_device_batch(self.total, self.per_device, world)
+        return math.ceil(math.ceil(len(self.indices) / world) / size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        rank, world = rank_and_world()
+        for indices in np.array_split(self.indices[rank::world], len(self)):
+            yield Batch(0, indices)
+
+
+def rank_and_world() -> tuple[int, int]:
+    """This process's rank and the number of processes, as torch.distributed has them now."""
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return 0, 1
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
