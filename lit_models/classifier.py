@@ -28,8 +28,8 @@ Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), classes (N,)
 class LitClassifier(pl.LightningModule):
     """The network of `spec` with the optimisation of `training`.
 
-    Hyper-parameters are plain containers (`to_dict(spec)`, the fields of a `TrainingConfig`), so that a
-    checkpoint loads with `weights_only=True`. Batches are images `(N, C, H, W)` and classes `(N,)`.
+    Hyper-parameters are plain containers (`to_dict(spec)`, the fields of a `TrainingConfig`), so that
+    a checkpoint loads with `weights_only=True`. Batches are images `(N, C, H, W)` and classes `(N,)`.
     Every random draw of a training step is a function of seed, epoch, batch and rank.
 
     Raises ValueError for an illegal spec or an unknown training field, optimizer or schedule.
@@ -58,7 +58,9 @@ class LitClassifier(pl.LightningModule):
         self.mixer = create_mixer(config, num_classes=num_classes)
         self.criterion = create_criterion(config)
         self.train_loss = mean_loss()
-        self.scores = nn.ModuleDict({split: create_scores(num_classes, split) for split in (VAL, TEST)})
+        self.scores = nn.ModuleDict(
+            {split: create_scores(num_classes, split) for split in (VAL, TEST)}
+        )
         self.ema_scores = nn.ModuleDict(
             {split: create_scores(num_classes, split, ema=True) for split in (VAL, TEST)}
             if self.ema is not None
@@ -68,15 +70,8 @@ class LitClassifier(pl.LightningModule):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images `(N, C, H, W)` to logits `(N, num_classes)`."""
-        logits: torch.Tensor = self.backbone(images)
+        logits: torch.Tensor = self.backbone(self._laid_out(images))
         return logits
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Images in the memory format of the recipe."""
-        if not self.training_config.channels_last:
-            return batch
-        images, targets = batch
-        return images.contiguous(memory_format=torch.channels_last), targets
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set the generators, so that no draw depends on what was drawn before."""
@@ -142,9 +137,15 @@ class LitClassifier(pl.LightningModule):
 
     def _count(self, batch: Batch, split: str) -> None:
         images, targets = batch
-        update_scores(_collection(self.scores, split), self.backbone(images), targets)
+        update_scores(_collection(self.scores, split), self(images), targets)
         if self.ema is not None:
-            update_scores(_collection(self.ema_scores, split), self.ema(images), targets)
+            averaged = self.ema(self._laid_out(images))
+            update_scores(_collection(self.ema_scores, split), averaged, targets)
+
+    def _laid_out(self, images: torch.Tensor) -> torch.Tensor:
+        if not self.training_config.channels_last:
+            return images
+        return images.contiguous(memory_format=torch.channels_last)
 
     def _log_scores(self, split: str) -> None:
         for group in (self.scores, self.ema_scores):
@@ -152,7 +153,7 @@ class LitClassifier(pl.LightningModule):
                 self.log_dict(_collection(group, split))
 
     def _share_buffers(self) -> None:
-        # each rank has seen other images, so its batch norm statistics are its own; rank 0's are saved
+        # each rank has batch norm statistics of its own images; rank 0's are the ones that are saved
         if self.trainer.world_size > 1:
             for buffer in self.buffers():
                 torch.distributed.broadcast(buffer, src=0)

@@ -7,7 +7,7 @@ from lit_models.training import TrainingConfig
 
 
 def create_ema(backbone: nn.Module, training: TrainingConfig) -> ModelEmaV3 | None:
-    """timm's average of a copy of `backbone`, parameters and buffers; None when the recipe has none.
+    """timm's average of parameters and buffers, in a copy of `backbone`; None: the recipe has none.
 
     Raises ValueError for a decay outside [0, 1).
     """

@@ -28,12 +28,13 @@ EPOCH = "epoch"  # completed epochs, from 1
 IMAGES_SEEN = "images_seen"  # training images so far, over all devices
 LR = "lr"  # peak over parameters in the epoch's last optimizer step
 SECONDS = "seconds"  # the epoch's training batches, without validation
+VAL_SECONDS = "val_seconds"  # the epoch's validation
 
 # Keys of summary.json besides the test metrics and the last epoch's val metrics.
 IMAGES_PER_S = "images_per_s"  # training throughput: median over epochs
 PEAK_MEMORY_MB = "peak_memory_mb"  # of the device on CUDA, else of the process
 TRAIN_SECONDS = "train_seconds"  # training batches of all epochs
-FIT_SECONDS = "fit_seconds"  # all epochs with validation and checkpoints, without start and test
+FIT_SECONDS = "fit_seconds"  # training and validation of all epochs
 EPOCHS = "epochs"
 PARAMS = "params"
 GMACS = "gmacs"

@@ -15,9 +15,9 @@ Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 def create_mixer(training: TrainingConfig, *, num_classes: int) -> Mixer:
     """A function of images `(N, C, H, W)` and classes `(N,)`: mixup or CutMix, as in timm.
 
-    With mixing, targets are probabilities `(N, num_classes)` that hold the label smoothing; without,
-    both are returned as they are. Draws come from NumPy's global generator. The function raises
-    ValueError for a batch of odd size, which timm cannot mix.
+    With mixing, targets are probabilities `(N, num_classes)` that hold the label smoothing;
+    without, both are returned as they are. Draws come from NumPy's global generator. The function
+    raises ValueError for a batch of odd size, which timm cannot mix.
     """
     if not is_mixing(training):
         return lambda images, targets: (images, targets)

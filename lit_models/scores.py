@@ -37,9 +37,7 @@ def create_scores(num_classes: int, split: str, *, ema: bool = False) -> MetricC
     return MetricCollection(scores, prefix=metric(split, "", ema=ema), compute_groups=False)
 
 
-def update_scores(
-    scores: MetricCollection, logits: torch.Tensor, targets: torch.Tensor
-) -> None:
+def update_scores(scores: MetricCollection, logits: torch.Tensor, targets: torch.Tensor) -> None:
     """Count a batch of logits `(N, K)` and classes `(N,)`."""
     logits = logits.float()
     loss = functional.cross_entropy(logits, targets)

@@ -1,0 +1,74 @@
+"""config.json of a run, checked and typed."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from ablations.config import Hardware, Recipe
+from ablations.store import CONFIG, RunFolder
+from ablations.typed import assign
+from datamodules.config import DataConfig
+from lit_models.serialise import from_dict
+from lit_models.spec import ArchSpec
+from lit_models.training import TrainingConfig
+
+
+@dataclass
+class _Settings:
+    data: DataConfig = field(default_factory=DataConfig)
+    recipe: Recipe = field(default_factory=Recipe)
+    hardware: Hardware = field(default_factory=Hardware)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What one run trains, on what, how and where."""
+
+    spec: ArchSpec
+    data: DataConfig
+    recipe: Recipe
+    hardware: Hardware
+    seed: int
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """The recipe without the augmentation, in plain containers."""
+        values = asdict(self.recipe)
+        return {name: values[name] for name in (f.name for f in fields(TrainingConfig))}
+
+
+def read_run_config(run: RunFolder) -> RunConfig:
+    """The configuration that the launcher wrote.
+
+    Raises ValueError, naming file and key, when there is none, or it does not fit this version.
+    """
+    values, path = run.config(), run.path / CONFIG
+    for key in ("spec", "data", "recipe", "seed"):
+        if key not in values:
+            raise ValueError(f"{path} has no key {key!r}; `ablate run` again writes a new one")
+    settings = _typed(values, path)
+    try:
+        spec = from_dict(values["spec"])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    data = replace(settings.data, root=values.get("root"))
+    return RunConfig(spec, data, settings.recipe, settings.hardware, settings.seed)
+
+
+def _typed(values: Mapping[str, Any], path: Path) -> _Settings:
+    config = OmegaConf.structured(_Settings)
+    for key in (f.name for f in fields(_Settings)):
+        if key in values:
+            assign(
+                config, kind=_Settings, keys=(key,), value=values[key], place=lambda _: str(path)
+            )
+    try:
+        settings = OmegaConf.to_object(config)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    assert isinstance(settings, _Settings)
+    return settings

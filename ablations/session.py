@@ -1,0 +1,145 @@
+"""The parts of one run, put together, and the order in which they work."""
+
+import logging
+import os
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
+
+from ablations.checkpoint import RunCheckpointIO
+from ablations.devices import Devices
+from ablations.recorder import CHECKPOINT, RunRecorder
+from ablations.run_config import RunConfig
+from ablations.store import RunFolder
+from datamodules import ImageDataModule, build_data_module
+from lit_models.classifier import LitClassifier
+from lit_models.serialise import to_dict
+
+# Expected here, so no news in a log: in-memory data needs no workers, the EMA copy never trains.
+_EXPECTED = (
+    r"(?s).*does not have many workers",
+    r"(?s).*module\(s\) in eval mode at the start of training",
+    r"(?s).*is deprecated, use `isinstance\(treespec",
+)
+# Lightning's launcher leaves these behind, and the next run of this process would trust them.
+_LAUNCHER_VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run in this process: its network, data, and trainer."""
+
+    run: RunFolder
+    config: RunConfig
+    devices: Devices
+    module: LitClassifier
+    data: ImageDataModule
+    recorder: RunRecorder
+    trainer: pl.Trainer
+
+    def fit(self) -> None:
+        """Train the epochs that are left."""
+        checkpoint = self.run.path / CHECKPOINT
+        resume = str(checkpoint) if checkpoint.exists() else None
+        if self.devices.kind == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        with _followers_end(self.trainer):
+            self.trainer.fit(self.module, datamodule=self.data, ckpt_path=resume)
+
+    def test(self) -> dict[str, float]:
+        """Metrics of the test split, raw and EMA, with the weights as they are."""
+        with _followers_end(self.trainer):
+            (measured,) = self.trainer.test(self.module, datamodule=self.data, verbose=False)
+        return {name: float(value) for name, value in measured.items()}
+
+
+def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunRecorder) -> Session:
+    """Everything that a run needs. Raises ValueError when the data cannot be used."""
+    recipe, hardware = config.recipe, config.hardware
+    if hardware.threads is not None:
+        torch.set_num_threads(hardware.threads)
+    data = build_data_module(
+        config.data,
+        recipe.augment,
+        batch_size_per_step=recipe.batch_size,
+        batch_size_per_device=recipe.batch_size_per_device,
+        seed=config.seed,
+        num_workers=hardware.num_workers,
+    )
+    module = LitClassifier(
+        to_dict(config.spec),
+        config.training,
+        num_classes=data.num_classes,
+        in_chans=data.in_chans,
+        seed=config.seed,
+    )
+    trainer = pl.Trainer(
+        accelerator=devices.kind,
+        devices=devices.count,
+        strategy="ddp" if devices.count > 1 else "auto",
+        # named, since inside a Slurm job Lightning would take every process for a task of it
+        plugins=[LightningEnvironment(), RunCheckpointIO(dict(module.hparams))],
+        precision=recipe.precision,  # type: ignore[arg-type]
+        max_epochs=recipe.epochs,
+        accumulate_grad_batches=data.accumulate(devices.count),
+        gradient_clip_val=recipe.gradient_clip,
+        deterministic=recipe.deterministic,
+        benchmark=not recipe.deterministic,
+        callbacks=[recorder],
+        default_root_dir=run.path,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+    return Session(run, config, devices, module, data, recorder, trainer)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Lightning without its notes and the warnings that are expected here."""
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for message in _EXPECTED:
+            warnings.filterwarnings("ignore", message=message)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+@contextmanager
+def own_environment() -> Iterator[None]:
+    """The launcher's environment variables as they were, after the block."""
+    before = {name: os.environ.get(name) for name in _LAUNCHER_VARIABLES}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+@contextmanager
+def _followers_end(trainer: pl.Trainer) -> Iterator[None]:
+    """End the other ranks when this one stops: they would wait for it in a collective."""
+    try:
+        yield
+    except BaseException:
+        launcher = trainer.strategy.launcher
+        if isinstance(launcher, _SubprocessScriptLauncher):
+            launcher.kill(signal.SIGKILL)
+        raise

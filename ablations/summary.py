@@ -1,0 +1,68 @@
+"""summary.json: the numbers of a run that is over."""
+
+import resource
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ablations.session import Session
+from ablations.status import Row
+from lit_models.complexity import count
+from lit_models.metrics import (
+    EPOCHS,
+    FIT_SECONDS,
+    GMACS,
+    IMAGES_PER_S,
+    IMAGES_SEEN,
+    PARAMS,
+    PEAK_MEMORY_MB,
+    SECONDS,
+    TRAIN_SECONDS,
+    VAL_SECONDS,
+)
+
+
+def summarise(session: Session, tested: Mapping[str, float]) -> dict[str, Any]:
+    """Test metrics, the last epoch's other metrics, speed, memory and complexity."""
+    rows = session.recorder.rows
+    last = {name: value for name, value in rows[-1].items() if "/" in name}
+    complexity = count(
+        session.config.spec,
+        image_size=session.data.image_size,
+        num_classes=session.data.num_classes,
+        in_chans=session.data.in_chans,
+    )
+    return {
+        **tested,
+        **last,
+        IMAGES_PER_S: round(images_per_s(rows), 1),
+        PEAK_MEMORY_MB: round(peak_memory_mb(session.devices.kind), 1),
+        TRAIN_SECONDS: round(sum(row[SECONDS] for row in rows), 3),
+        FIT_SECONDS: round(sum(row[SECONDS] + row[VAL_SECONDS] for row in rows), 3),
+        EPOCHS: len(rows),
+        PARAMS: complexity.params,
+        GMACS: complexity.gmacs,
+    }
+
+
+def images_per_s(rows: Sequence[Row]) -> float:
+    """Training throughput over all devices: the median epoch, validation not counted.
+
+    The median, since the first epoch also compiles, allocates and chooses kernels.
+    """
+    seen = [0.0, *(row[IMAGES_SEEN] for row in rows)]
+    return statistics.median(
+        (seen[index + 1] - seen[index]) / row[SECONDS] for index, row in enumerate(rows)
+    )
+
+
+def peak_memory_mb(kind: str) -> float:
+    """Largest memory so far in MiB: allocated on the CUDA device, else resident in the process.
+
+    A process that trained several runs has one peak for all of them on a CPU.
+    """
+    if kind == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
