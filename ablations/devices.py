@@ -34,7 +34,7 @@ def resolve_devices(hardware: Hardware, *, precision: str) -> Devices:
         )
     if kind == "cpu" and precision.startswith("16"):
         raise ValueError(
-            f"recipe.precision is {precision}, but a CPU trains in bf16-mixed or 32-true: choose one"
+            f"recipe.precision is {precision}, but a CPU trains in bf16-mixed or 32-true"
         )
     # Lightning starts the command again for the other ranks, with this variable
     rank = int(os.environ.get("LOCAL_RANK", "0")) if hardware.devices > 1 else 0

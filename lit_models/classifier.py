@@ -7,7 +7,6 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from timm.scheduler.scheduler import Scheduler
 from torch import nn
 from torchmetrics import MetricCollection
 
@@ -28,8 +27,8 @@ Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), classes (N,)
 class LitClassifier(pl.LightningModule):
     """The network of `spec` with the optimisation of `training`.
 
-    Hyper-parameters are plain containers (`to_dict(spec)`, the fields of a `TrainingConfig`), so that
-    a checkpoint loads with `weights_only=True`. Batches are images `(N, C, H, W)` and classes `(N,)`.
+    Hyper-parameters are plain containers (`to_dict(spec)`, the fields of a `TrainingConfig`): a
+    checkpoint loads with `weights_only=True`. Batches are images `(N, C, H, W)` and classes `(N,)`.
     Every random draw of a training step is a function of seed, epoch, batch and rank.
 
     Raises ValueError for an illegal spec or an unknown training field, optimizer or schedule.
@@ -51,7 +50,7 @@ class LitClassifier(pl.LightningModule):
         self.spec = with_drop_path(from_dict(spec), config.drop_path_rate)
         self.backbone = build(self.spec, num_classes=num_classes, in_chans=in_chans, seed=seed)
         if config.channels_last:
-            self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.backbone.to(memory_format=torch.channels_last)
         self.ema = create_ema(self.backbone, config)
         if config.compile:
             self.backbone.compile()  # in place: names in the state dict stay
@@ -93,14 +92,14 @@ class LitClassifier(pl.LightningModule):
         """timm's optimizer, and timm's schedule stepped once per optimizer step."""
         config = self.training_config
         optimizer = create_optimizer(self.backbone, config)
-        updates = int(self.trainer.estimated_stepping_batches) // self.trainer.max_epochs
-        schedule = create_schedule(optimizer, config, updates_per_epoch=updates)
+        updates = int(self.trainer.estimated_stepping_batches) // (self.trainer.max_epochs or 1)
+        schedule: Any = create_schedule(optimizer, config, updates_per_epoch=updates)
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},  # type: ignore[typeddict-item]
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def lr_scheduler_step(self, scheduler: Scheduler, metric: object) -> None:  # type: ignore[override]
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """timm's schedules are a function of the number of optimizer steps."""
         scheduler.step_update(self.global_step)
 
@@ -153,7 +152,7 @@ class LitClassifier(pl.LightningModule):
                 self.log_dict(_collection(group, split))
 
     def _share_buffers(self) -> None:
-        # each rank has batch norm statistics of its own images; rank 0's are the ones that are saved
+        # each rank has batch norm statistics of its own images; rank 0's are those that are saved
         if self.trainer.world_size > 1:
             for buffer in self.buffers():
                 torch.distributed.broadcast(buffer, src=0)

@@ -1,6 +1,6 @@
 """The exponential moving average of the weights: measured beside the raw ones, never instead."""
 
-from timm.utils import ModelEmaV3
+from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 
 from lit_models.training import TrainingConfig

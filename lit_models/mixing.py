@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from timm.data import Mixup
+from timm.data.mixup import Mixup
 from torch.nn import functional
 
 from lit_models.training import TrainingConfig
@@ -21,7 +21,7 @@ def create_mixer(training: TrainingConfig, *, num_classes: int) -> Mixer:
     """
     if not is_mixing(training):
         return lambda images, targets: (images, targets)
-    mixup = Mixup(
+    mixup = Mixup(  # type: ignore[no-untyped-call]
         mixup_alpha=training.mixup,
         cutmix_alpha=training.cutmix,
         prob=training.mixup_prob,

@@ -2,11 +2,16 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
-from timm.scheduler import create_scheduler_v2
+from timm.optim import (  # type: ignore[attr-defined]
+    create_optimizer_v2,
+    get_optimizer_info,
+    list_optimizers,
+)
 from timm.scheduler.scheduler import Scheduler
+from timm.scheduler.scheduler_factory import create_scheduler_v2
 from torch import nn
 
 from lit_models.training import TrainingConfig
@@ -22,13 +27,13 @@ def create_optimizer(backbone: nn.Module, training: TrainingConfig) -> torch.opt
     `decay_all`. With `layer_decay`, groups follow the backbone's `group_matcher`. timm's `sgd` is
     Nesterov momentum, `momentum` is the plain one. Raises ValueError for an unknown optimizer.
     """
-    _require_name(training.optimizer, list_optimizers(), "recipe.optimizer")
+    _require_name(training.optimizer, map(str, list_optimizers()), "recipe.optimizer")
     info = get_optimizer_info(training.optimizer)
-    extra = {
+    extra: dict[str, Any] = {
         **({"betas": tuple(training.betas)} if info.has_betas else {}),
         **({"eps": training.eps} if info.has_eps else {}),
     }
-    optimizer: torch.optim.Optimizer = create_optimizer_v2(
+    return create_optimizer_v2(
         backbone,
         opt=training.optimizer,
         lr=training.lr,
@@ -38,7 +43,6 @@ def create_optimizer(backbone: nn.Module, training: TrainingConfig) -> torch.opt
         layer_decay=training.layer_decay,
         **extra,
     )
-    return optimizer
 
 
 def create_schedule(
@@ -57,20 +61,23 @@ def create_schedule(
             f"recipe.warmup_epochs={training.warmup_epochs} leaves nothing of "
             f"recipe.epochs={training.epochs}: choose a shorter warm-up"
         )
-    scheduler, _ = create_scheduler_v2(
+    epochs: dict[str, Any] = {  # fractions are fine, timm's annotations are narrower than its code
+        "num_epochs": training.epochs - training.warmup_epochs,
+        "warmup_epochs": training.warmup_epochs,
+        "decay_epochs": training.decay_epochs,
+    }
+    made, _ = create_scheduler_v2(
         optimizer,
         sched=training.schedule,
-        num_epochs=training.epochs - training.warmup_epochs,
-        decay_epochs=training.decay_epochs,
         decay_rate=training.decay_rate,
         min_lr=training.min_lr,
         warmup_lr=training.warmup_lr,
-        warmup_epochs=training.warmup_epochs,
         warmup_prefix=True,
         step_on_epochs=False,
         updates_per_epoch=updates_per_epoch,
+        **epochs,
     )
-    assert scheduler is not None
+    scheduler: Scheduler = made
     # timm sets the warm-up's first rate itself, but without a group's lr_scale until the first call
     scheduler.step_update(0)
     return scheduler
@@ -78,7 +85,7 @@ def create_schedule(
 
 def current_lr(optimizer: torch.optim.Optimizer) -> float:
     """The recipe's learning rate now: the largest over groups, before `layer_decay` scales it."""
-    return max(group["lr"] / group.get("lr_scale", 1.0) for group in optimizer.param_groups)
+    return max(float(group["lr"] / group.get("lr_scale", 1)) for group in optimizer.param_groups)
 
 
 def _require_name(name: str, names: Iterable[str], key: str) -> None:

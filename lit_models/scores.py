@@ -1,7 +1,5 @@
 """What is measured on a split: mean loss, top-1 and top-5 accuracy, over all devices."""
 
-from typing import cast
-
 import torch
 from torch.nn import functional
 from torchmetrics import MeanMetric, Metric, MetricCollection
@@ -15,7 +13,7 @@ class TopKAccuracy(MulticlassAccuracy):
 
     def compute(self) -> torch.Tensor:
         """A scalar, 0-100."""
-        return 100 * cast("torch.Tensor", super().compute())
+        return 100 * super().compute()
 
 
 def mean_loss() -> MeanMetric:
