@@ -10,8 +10,10 @@ import csv
 import json
 import os
 import re
+import socket
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -135,6 +137,19 @@ class RunFolder:
         except ValueError as error:
             return "failed", str(error)
         return (status["state"], status.get("message")) if status else ("new", None)
+
+
+def mark(folder: Path, state: State, message: str) -> None:
+    """Say in status.json what became of a run whose worker could not say it."""
+    try:
+        status = RunFolder(folder).status() or {}
+    except ValueError:
+        status = {}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    here = {"pid": os.getpid(), "host": socket.gethostname()}
+    empty: dict[str, Any] = {"epoch": 0, "epochs": None, "metrics": {}, "seconds": 0.0}
+    said = {"state": state, "message": message, "updated": now}
+    write_json_atomic(folder / STATUS, {**empty, "started": now, **here, **status, **said})
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

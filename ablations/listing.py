@@ -1,0 +1,106 @@
+"""`ablate list`: what there is to run, and what it is made of."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from ablations.studies import read_source, section
+from ablations.yaml_source import YamlSource
+from datamodules.catalog import DATASETS
+from lit_models.trajectories import TRAJECTORIES, Trajectory
+
+
+def command(options: argparse.Namespace) -> int:
+    """Print studies, trajectories, data sets and recipes."""
+    found = listing(read_source(options.file))
+    if options.json:
+        import json
+
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _print(found)
+    return 0
+
+
+def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
+    """What `--json` prints: lists of objects under studies, trajectories, datasets and recipes.
+
+    studies: name, title, description, trajectory, points, data, recipe, seeds. trajectories: name,
+    title, image_size, published and steps (name, title, summary, alternatives). datasets: name,
+    title, num_classes, image_size, licence, source. recipes: name and the keys that it sets.
+    """
+    return {
+        "studies": [_study(source, name) for name in section(source, "studies")],
+        "trajectories": [_trajectory(t) for t in TRAJECTORIES.values()],
+        "datasets": [
+            {
+                key: getattr(info, key)
+                for key in ("name", "title", "num_classes", "image_size", "licence", "source")
+            }
+            for info in DATASETS.values()
+        ],
+        "recipes": [
+            {"name": name, **section(source, "recipes", name)}
+            for name in section(source, "recipes")
+        ],
+    }
+
+
+def _study(source: YamlSource, name: str) -> dict[str, Any]:
+    said = section(source, "studies", name)
+    return {
+        "name": name,
+        "title": said.get("title", ""),
+        "description": said.get("description", ""),
+        "trajectory": said.get("trajectory", ""),
+        "points": _short(said.get("points", "cumulative"), "kind", default="cumulative"),
+        "data": _short(said.get("data", "digits"), "name", default="digits"),
+        "recipe": _short(said.get("recipe", ""), "name", default=""),
+        "seeds": said.get("seeds", [0]),
+    }
+
+
+def _short(value: Any, key: str, *, default: str) -> Any:
+    return value.get(key, default) if isinstance(value, Mapping) else value
+
+
+def _trajectory(trajectory: Trajectory) -> dict[str, Any]:
+    return {
+        "name": trajectory.name,
+        "title": trajectory.title,
+        "image_size": trajectory.image_size,
+        "published": trajectory.published,
+        "steps": [
+            {
+                "name": step.name,
+                "title": step.title,
+                "summary": step.summary,
+                "alternatives": [s.name for s in trajectory.alternatives.get(step.name, ())],
+            }
+            for step in trajectory.steps
+        ],
+    }
+
+
+def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
+    for study in found["studies"]:
+        print(f"{study['name']}  {study['title']}")
+        print(f"    {study['description']}")
+        print(
+            f"    {study['trajectory']}, {study['points']}, data {study['data']}, "
+            f"recipe {study['recipe']}, seeds {study['seeds']}"
+        )
+    for trajectory in found["trajectories"]:
+        print(f"\ntrajectory {trajectory['name']}  {trajectory['title']}")
+        for number, step in enumerate(trajectory["steps"], start=1):
+            also = f" (also {', '.join(step['alternatives'])})" if step["alternatives"] else ""
+            print(f"  {number:2} {step['name']:22} {step['summary']}{also}")
+    print("\ndata sets")
+    for info in found["datasets"]:
+        print(f"  {info['name']:15} {info['title']}")
+    print("\nrecipes")
+    for recipe in found["recipes"]:
+        print(
+            f"  {recipe['name']:15} {recipe.get('epochs', '?')} epochs, batch "
+            f"{recipe.get('batch_size', '?')}, {recipe.get('optimizer', '?')}"
+        )

@@ -1,0 +1,171 @@
+"""Progress for people: a table that renews itself on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from ablations.plan import PlannedState
+from ablations.progress import Progress, eta
+
+STYLES: Mapping[PlannedState, str] = MappingProxyType(
+    {
+        "new": "dim",
+        "running": "cyan",
+        "done": "green",
+        "failed": "bold red",
+        "interrupted": "yellow",
+        "stale": "magenta",
+    }
+)
+_SHOWN = ("val/top1", "train/loss")
+_REFRESH = 0.5  # seconds between two looks at the run folders
+
+Source = Callable[[], Sequence[Progress]]
+
+
+class View(Protocol):
+    """Shows progress while a grid runs."""
+
+    def __enter__(self) -> "View":
+        """Begin to show."""
+
+    def __exit__(self, *_: object) -> None:
+        """Show the last state."""
+
+    def update(self) -> None:
+        """Show what changed; cheap to call often."""
+
+
+def progress_table(rows: Sequence[Progress], *, title: str, caption: str = "") -> Table:
+    """The table of `ablate status` and of the live view."""
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    for name in ("point", "seed", "run", "state", "epoch", *_SHOWN, "time"):
+        right = name in ("seed", "epoch", *_SHOWN, "time")
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    for row in rows:
+        cells = [f"{row.metrics[name]:.3f}" if name in row.metrics else "" for name in _SHOWN]
+        table.add_row(
+            row.point,
+            str(row.seed),
+            row.run_id,
+            f"[{STYLES[row.state]}]{row.state}[/]",
+            f"{row.epoch}/{row.epochs}" if row.epochs else "",
+            *cells,
+            seconds_text(row.seconds),
+        )
+    return table
+
+
+def seconds_text(seconds: float | None) -> str:
+    """A duration for people: 4.2 s, 3 min 05 s, 2 h 10 min, 3 d 4 h."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+class LiveView:
+    """A table that is drawn again in place."""
+
+    def __init__(self, source: Source, *, title: str, console: Console) -> None:
+        self._source, self._title = source, title
+        self._started, self._before = time.monotonic(), _epochs(source())
+        self._live = Live(console=console, auto_refresh=False)
+        self._shown = 0.0
+
+    def __enter__(self) -> "LiveView":
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._draw()
+        self._live.__exit__(None, None, None)
+
+    def update(self) -> None:
+        """Draw again when the last drawing is old enough."""
+        if time.monotonic() - self._shown > _REFRESH:
+            self._draw()
+
+    def _draw(self) -> None:
+        rows = self._source()
+        self._shown = time.monotonic()
+        elapsed = self._shown - self._started
+        caption = _caption(rows, elapsed=elapsed, epochs_before=self._before)
+        table = progress_table(rows, title=self._title, caption=caption)
+        self._live.update(table, refresh=True)
+
+
+class PlainView:
+    """One line for every change of a run's state, for logs and pipes."""
+
+    def __init__(self, source: Source, *, title: str, console: Console) -> None:
+        self._source, self._title, self._console = source, title, console
+        self._started, self._shown = time.monotonic(), 0.0
+        first = source()
+        self._before, self._states = _epochs(first), {row.run_id: row.state for row in first}
+
+    def __enter__(self) -> "PlainView":
+        done = sum(state == "done" for state in self._states.values())
+        self._say(f"{self._title}: {len(self._states)} runs, {done} done before")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._report()
+
+    def update(self) -> None:
+        """Report when the last look is old enough."""
+        if time.monotonic() - self._shown > _REFRESH:
+            self._report()
+
+    def _report(self) -> None:
+        rows = self._source()
+        self._shown = time.monotonic()
+        caption = _caption(rows, elapsed=self._shown - self._started, epochs_before=self._before)
+        for row in {row.run_id: row for row in rows}.values():
+            if self._states.get(row.run_id) != row.state:
+                self._states[row.run_id] = row.state
+                self._say(f"{_sentence(row)}  ({caption})")
+
+    def _say(self, text: str) -> None:
+        line = f"{datetime.now():%H:%M:%S} {text}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def make_view(source: Source, *, title: str, console: Console) -> View:
+    """The live table on a terminal, lines elsewhere."""
+    kind = LiveView if console.is_terminal else PlainView
+    return kind(source, title=title, console=console)
+
+
+def _sentence(row: Progress) -> str:
+    numbers = "".join(f" {name} {row.metrics[name]:.3f}" for name in _SHOWN if name in row.metrics)
+    after = f" after {seconds_text(row.seconds)}" if row.seconds and row.state == "done" else ""
+    reason = f": {row.message}" if row.message else ""
+    return f"{row.point} seed {row.seed} {row.state}{after}{numbers}{reason}"
+
+
+def _caption(rows: Sequence[Progress], *, elapsed: float, epochs_before: int) -> str:
+    states = [row.state for row in {row.run_id: row for row in rows}.values()]
+    counts = [f"{states.count(s)} {s}" for s in STYLES if s != "done" and s in states]
+    left = eta(rows, elapsed=elapsed, epochs_before=epochs_before)
+    about = f"about {seconds_text(left)} left" if left else ""
+    done = f"{states.count('done')}/{len(states)} done"
+    return ", ".join(
+        [done, *counts, f"{seconds_text(elapsed)} so far", *([about] if about else [])]
+    )
+
+
+def _epochs(rows: Sequence[Progress]) -> int:
+    return sum(row.epoch for row in {row.run_id: row for row in rows}.values())

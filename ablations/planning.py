@@ -1,0 +1,123 @@
+"""`ablate plan`: every run of a study, what it costs and how far it is. Trains nothing."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ablations.config import Study
+from ablations.counts import Cost, count_specs, setting_of
+from ablations.plan import ILLEGAL, Plan, make_plan, states
+from ablations.store import runs_root
+from ablations.studies import load_experiments, read_source, resolve_study
+from datamodules.catalog import fetchable, missing
+from lit_models.spec import ArchSpec
+
+
+def command(options: argparse.Namespace) -> int:
+    """Print the plan of a study as a table or as JSON."""
+    root = runs_root(options.runs)
+    plan = make_plan(read_study(options))
+    costs = plan_costs(plan, root)
+    found = states(plan, root)
+    seconds: Mapping[str, float] = {}
+    notes = []
+    if not options.no_time:
+        from ablations.calibrate import estimate
+
+        guess = estimate(plan, costs, runs_root=root)
+        seconds, notes = guess.seconds, [guess.sentence]
+    rows = plan_rows(plan, costs=costs, found=found, seconds=seconds)
+    if options.json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    lacking = missing(plan.study.data)
+    if lacking is not None:
+        how = "`ablate run` downloads it. " if fetchable(plan.study.data) else ""
+        notes.append(f"Data is missing on this machine. {how}{lacking}")
+    _print(plan.study, rows, notes)
+    return 0
+
+
+def read_study(options: argparse.Namespace) -> Study:
+    """The study that a command names, with its overrides; the whole file is checked first."""
+    load_experiments(options.file)
+    return resolve_study(read_source(options.file), options.study, options.overrides)
+
+
+def plan_costs(plan: Plan, root: Path) -> Mapping[ArchSpec, Cost]:
+    """Parameters and GMACs of every network; empty when only the absent data knows its classes."""
+    setting = setting_of(plan.study)
+    if setting is None:
+        return {}
+    return count_specs((row.spec for row in plan.rows), setting, runs_root=root)
+
+
+def plan_rows(
+    plan: Plan,
+    *,
+    costs: Mapping[ArchSpec, Cost],
+    found: Mapping[tuple[str, int], str],
+    seconds: Mapping[str, float],
+) -> list[dict[str, Any]]:
+    """What `--json` prints: one object a run, in the order of the design.
+
+    run_id, point, step, steps, seed, params (parameters), gmacs (multiply-adds of one image / 1e9),
+    state (new, done, failed, running, interrupted or stale), seconds (estimated, null with
+    --no-time and for what is done) and reason (null). Points that are no network come with state
+    "illegal", their reason, and null for everything that only a network has.
+    """
+    rows: list[dict[str, Any]] = []
+    for row in plan.rows:
+        cost = costs.get(row.spec)
+        rows.append(
+            {
+                "run_id": row.run_id,
+                "point": row.point,
+                "step": row.step,
+                "steps": list(row.steps),
+                "seed": row.seed,
+                "params": cost.params if cost else None,
+                "gmacs": cost.gmacs if cost else None,
+                "state": found[row.point, row.seed],
+                "seconds": seconds.get(row.run_id),
+                "reason": None,
+            }
+        )
+    nothing = dict.fromkeys(("run_id", "seed", "params", "gmacs", "seconds"))
+    rows += [{**nothing, **vars(p), "steps": list(p.steps), "state": ILLEGAL} for p in plan.illegal]
+    return sorted(rows, key=lambda row: str(row["point"]))
+
+
+def _print(study: Study, rows: list[dict[str, Any]], notes: list[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ablations.live import STYLES, seconds_text
+
+    table = Table(title=f"{study.name}: {study.title}", title_justify="left")
+    for name in ("point", "seed", "run", "params", "GMACs", "state", "time"):
+        numeric = name in ("seed", "params", "GMACs", "time")
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    for row in rows:
+        if row["state"] == ILLEGAL:
+            table.add_row(row["point"], "", "", "", "", f"[dim]{ILLEGAL}[/]")
+            continue
+        table.add_row(
+            row["point"],
+            str(row["seed"]),
+            row["run_id"],
+            f"{row['params']:,}" if row["params"] is not None else "?",
+            f"{row['gmacs']:.4f}" if row["gmacs"] is not None else "?",
+            f"[{STYLES[row['state']]}]{row['state']}[/]",
+            seconds_text(row["seconds"]),
+        )
+    console = Console()
+    console.print(table)
+    for row in rows:
+        if row["state"] == ILLEGAL:
+            text = f"{row['point']} is no network: {row['reason']}"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+    for note in notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,109 @@
+"""Everything that can be known to go wrong is found before the first run starts."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablations.config import Recipe, Study
+from ablations.counts import Cost, Setting, count_specs
+from ablations.plan import Plan, distinct_specs
+from datamodules.catalog import fetchable, missing
+from lit_models.spec import ArchSpec
+
+_ENOUGH = 200 * 2**20  # bytes; a study of nano networks needs about that
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What runs will train on: GPU ids for CUDA_VISIBLE_DEVICES, and the cost of each network."""
+
+    gpus: tuple[str, ...]
+    costs: Mapping[ArchSpec, Cost]
+
+
+def check_writable(runs_root: Path) -> None:
+    """Raise ValueError when the runs folder cannot be written, or its disk is full."""
+    try:
+        runs_root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=runs_root):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"the runs folder {runs_root} cannot be written ({error.strerror}): choose another "
+            "with --runs or $ABLATE_RUNS"
+        ) from None
+    free = shutil.disk_usage(runs_root).free
+    if free < _ENOUGH:
+        raise ValueError(
+            f"the disk of {runs_root} has {free / 2**20:.0f} MB left and a study needs "
+            f"{_ENOUGH / 2**20:.0f} MB or more: make room, or choose another with --runs"
+        )
+
+
+def check_data_is_there(study: Study) -> None:
+    """Raise ValueError when the data is neither here nor can be fetched."""
+    lacking = missing(study.data)
+    if lacking is not None and not fetchable(study.data):
+        raise ValueError(lacking)
+
+
+def inspect_in_child(plan: Plan, runs_root: Path) -> Machine:
+    """`inspect` in a forked process: this one needs no torch then and never touches a GPU."""
+    from ablations.executor import fork_server
+
+    with ProcessPoolExecutor(1, mp_context=fork_server()) as pool:
+        return pool.submit(inspect, plan.study, distinct_specs(plan.rows), runs_root).result()
+
+
+def inspect(study: Study, specs: Mapping[str, ArchSpec], runs_root: Path) -> Machine:
+    """Find the devices, read the data, build every network, cut the batch.
+
+    Raises ValueError with the reason when a run of the study could not start.
+    """
+    from ablations.devices import resolve_devices
+    from datamodules.module import build_data_module
+
+    recipe = study.recipe
+    devices = resolve_devices(study.hardware, precision=recipe.precision)
+    data = build_data_module(
+        study.data,
+        recipe.augment,
+        batch_size_per_step=recipe.batch_size,
+        batch_size_per_device=recipe.batch_size_per_device,
+        seed=study.seeds[0],
+        num_workers=0,
+    )
+    data.accumulate(devices.count)
+    setting = Setting(data.image_size, data.num_classes, data.in_chans)
+    costs = count_specs(specs.values(), setting, runs_root=runs_root)
+    _check_recipe(recipe, next(iter(specs.values())), setting)
+    return Machine(_gpus() if devices.kind == "cuda" else (), costs)
+
+
+def _check_recipe(recipe: Recipe, spec: ArchSpec, setting: Setting) -> None:
+    """Make everything that a recipe names once, on the meta device."""
+    import torch
+
+    from lit_models.builder import build
+    from lit_models.mixing import create_criterion, create_mixer
+    from lit_models.optimisation import create_optimizer, create_schedule
+
+    with torch.device("meta"):
+        model = build(spec, num_classes=setting.num_classes, in_chans=setting.in_chans)
+    create_schedule(create_optimizer(model, recipe), recipe, updates_per_epoch=1)
+    create_mixer(recipe, num_classes=setting.num_classes)
+    create_criterion(recipe)
+
+
+def _gpus() -> tuple[str, ...]:
+    """Ids of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES writes them."""
+    import torch
+
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen:
+        return tuple(name.strip() for name in chosen.split(","))
+    return tuple(str(index) for index in range(torch.cuda.device_count()))

@@ -1,0 +1,21 @@
+"""Imported once by the server that forks the workers: no threads and no GPU may be used here."""
+
+import gc
+import importlib
+
+_MODULES = (
+    "lightning.pytorch",
+    "torch._dynamo",  # optimizers import it at their first step
+    "timm",
+    "torchmetrics",
+    "torch.utils.tensorboard",
+    "ablations.train",
+    "ablations.preflight",
+    "datamodules.module",
+    "lit_models.classifier",
+)
+
+for _name in _MODULES:
+    importlib.import_module(_name)
+# What is there now lives as long as the server: workers need neither scan nor copy it.
+gc.freeze()

@@ -1,0 +1,129 @@
+"""`ablate run`: train what is not done."""
+
+import argparse
+import os
+import shlex
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablations.plan import Plan, PlannedRun, index_of, make_plan
+from ablations.planning import read_study
+from ablations.store import INDEX, RunFolder, run_path, runs_root, study_path, write_json_atomic
+
+if TYPE_CHECKING:
+    from ablations.executor import Executor
+    from ablations.preflight import Machine
+
+FAILURE, STOPPED = 1, 130
+_HARDWARE = ("accelerator", "devices", "num_workers", "threads")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Check everything, then train; 0 only if all runs of the study are done."""
+    study = read_study(options)
+    if options.workers is not None:
+        study.hardware.workers = options.workers
+    plan, root = make_plan(study), runs_root(options.runs)
+    return run_plan(plan, root, command_line=shlex.join(["ablate", *sys.argv[1:]]))
+
+
+def exec_run(options: argparse.Namespace) -> int:
+    """Train the run of one folder in this process: how runs on several devices are started."""
+    from ablations.train import train_run
+    from ablations.worker import attempt
+
+    folder = options.folder.absolute()
+    if os.environ.get("LOCAL_RANK", "0") != "0":  # another rank of it: the first one reports
+        train_run(folder)
+        return 0
+    return attempt(folder, train_run)
+
+
+def run_plan(plan: Plan, root: Path, *, command_line: str) -> int:
+    """Train what is not done of a plan, showing progress; the exit code of `ablate run`."""
+    from rich.console import Console
+
+    from ablations.grid import Grid, stop_on_signals
+    from ablations.live import make_view
+    from ablations.preflight import check_data_is_there, check_writable
+    from ablations.progress import progress
+
+    check_writable(root)
+    check_data_is_there(plan.study)
+    console = Console()
+    console.print(f"checking {plan.study.name}: devices, data, networks", highlight=False)
+    machine, executor = _prepare(plan, root)
+    index = index_of(plan, command_line)
+    for row, planned in zip(index["rows"], plan.rows, strict=True):
+        cost = machine.costs[planned.spec]
+        row |= {"params": cost.params, "gmacs": cost.gmacs}
+    write_json_atomic(study_path(root, plan.study.name) / INDEX, index)
+    view = make_view(lambda: progress(index["rows"], root), title=plan.study.name, console=console)
+    rows = tuple(_with_hardware(row, plan) for row in plan.unique().values())
+    with stop_on_signals() as stop, view:
+        grid = Grid(rows, root, executor, watch=view.update, stop=stop)
+        grid.on_end = _board_refresher(plan.study.name, root)
+        grid.run()
+    return _conclude(plan, root, stopped=stop.count > 0, console=console)
+
+
+def _prepare(plan: Plan, root: Path) -> "tuple[Machine, Executor]":
+    from ablations import executor as places
+    from ablations.plan import distinct_specs
+    from ablations.preflight import inspect, inspect_in_child
+
+    hardware = plan.study.hardware
+    if hardware.workers == 0:
+        machine = inspect(plan.study, distinct_specs(plan.rows), root)
+        return machine, places.InlineExecutor()
+    machine = inspect_in_child(plan, root)
+    slots = places.make_slots(hardware, gpus=machine.gpus, cores=places.cores())
+    return machine, places.LocalExecutor(slots)
+
+
+def _with_hardware(row: PlannedRun, plan: Plan) -> PlannedRun:
+    hardware = {key: asdict(plan.study.hardware)[key] for key in _HARDWARE}
+    return replace(row, config={**row.config, "hardware": hardware})
+
+
+def _conclude(plan: Plan, root: Path, *, stopped: bool, console: Any) -> int:
+    unique = plan.unique()
+    folders = {name: RunFolder(run_path(root, name)) for name in unique}
+    states = {name: folder.state() for name, folder in folders.items()}
+    name = plan.study.name
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    for run_id, state in states.items():
+        if state == "failed":
+            say(_failure(unique[run_id], folders[run_id]))
+    done = sum(state == "done" for state in states.values())
+    say(f"{name}: {done} of {len(states)} runs done, in {root / 'all'}")
+    if done < len(states):
+        say(f"`ablate run {name}` again trains what is missing")
+        return STOPPED if stopped else FAILURE
+    say(f"next: `ablate report {name}` compares them, `ablate board {name}` opens TensorBoard")
+    return 0
+
+
+def _failure(row: PlannedRun, folder: RunFolder) -> str:
+    from ablations.progress import last_lines
+    from ablations.store import LOG
+
+    log = "\n".join(f"    {line}" for line in last_lines(folder.path).splitlines())
+    head = f"{row.point} seed {row.seed} failed: {folder.message()}"
+    return f"\n{head}\n  the end of {folder.path / LOG}:\n{log}\n"
+
+
+def _board_refresher(study: str, root: Path) -> Any:
+    """Keep the study's TensorBoard folder up to date as runs end."""
+
+    def refresh(_row: PlannedRun) -> None:
+        from ablations.board import refresh as refresh_board
+
+        refresh_board(study, runs_root=root)
+
+    return refresh

@@ -1,0 +1,116 @@
+"""The body of a worker process: one run, cut off from the terminal, its output in the run's log."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing import parent_process
+from pathlib import Path
+
+from ablations.lock import BusyError
+from ablations.store import LOG, RunFolder, mark
+
+Train = Callable[[Path], None]
+
+# Exit codes of a worker.
+DONE, FAILED, INTERRUPTED, BUSY = 0, 3, 4, 75
+GRACE = 10.0  # seconds between SIGTERM and SIGKILL
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A share of the machine for one run at a time."""
+
+    threads: int
+    variables: Mapping[str, str] = field(default_factory=dict)  # such as CUDA_VISIBLE_DEVICES
+
+
+def work(folder: Path, slot: Slot, train: Train) -> None:
+    """Train one run in this process, which ends with one of the exit codes above."""
+    # Its own process group: Ctrl-C reaches the launcher alone, and a kill reaches all descendants.
+    os.setpgid(0, 0)
+    _redirect(folder / LOG)
+    threading.Thread(target=_follow_launcher, daemon=True).start()
+    os.environ.update(slot.variables)
+    os.environ["OMP_NUM_THREADS"] = str(slot.threads)
+    if "torch" in sys.modules:  # it read the variable when it was imported, before the fork
+        sys.modules["torch"].set_num_threads(slot.threads)
+    sys.exit(attempt(folder, train))
+
+
+def attempt(folder: Path, train: Train) -> int:
+    """Call `train`; an exit code for what became of the run, and a status that says why."""
+    started = time.time()
+    try:
+        train(folder)
+    except BusyError as error:
+        print(error, flush=True)
+        return BUSY
+    except BaseException as error:  # also SystemExit and signals turned into exceptions
+        traceback.print_exc()
+        _settle(folder, error, started)
+    state = RunFolder(folder).state_in_files()
+    if state == "running":
+        mark(folder, "failed", "training returned before the run was over")
+    return {"done": DONE, "interrupted": INTERRUPTED}.get(state, FAILED)
+
+
+def train_folder(folder: Path) -> None:
+    """Train a run from its config.json, in this process or, on several devices, in one each."""
+    if RunFolder(folder).config()["hardware"]["devices"] > 1:
+        _train_in_command(folder)
+        return
+    from ablations.train import train_run
+
+    train_run(folder)
+
+
+def _train_in_command(folder: Path) -> None:
+    """Lightning starts other ranks by repeating the command line, so the run needs one."""
+    process = subprocess.Popen([sys.executable, "-m", "ablations", "exec-run", str(folder)])
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    code = process.wait()
+    if code == BUSY:
+        raise BusyError(f"{folder} is trained by another process")
+    if code not in (DONE, FAILED, INTERRUPTED):
+        raise RuntimeError(f"the training command ended with exit code {code}")
+
+
+def _settle(folder: Path, error: BaseException, started: float) -> None:
+    """Write the reason into the status, unless the training code did since `started`."""
+    status_file = folder / "status.json"
+    said = status_file.exists() and status_file.stat().st_mtime >= started
+    if said and RunFolder(folder).state_in_files() != "running":
+        return
+    lines = str(error).strip().splitlines()
+    reason = f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+    try:
+        mark(folder, "failed", reason)
+    except OSError:
+        traceback.print_exc()  # nothing can be written here; the exit code still says it
+
+
+def _redirect(log: Path) -> None:
+    """Send everything that this process and its children print to the run's log."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(handle, sys.stdout.fileno())
+    os.dup2(handle, sys.stderr.fileno())
+    os.close(handle)
+    print(f"--- {datetime.now():%Y-%m-%d %H:%M:%S} process {os.getpid()}", flush=True)
+
+
+def _follow_launcher() -> None:
+    """Stop when the launcher dies: nobody would be left to stop this process."""
+    launcher = parent_process()
+    if launcher is None:
+        return
+    launcher.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os.killpg(0, signal.SIGKILL)
