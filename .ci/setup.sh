@@ -148,9 +148,13 @@ install_ffcv() {
 install_all() {
     local missing
     # An interrupted installation can leave half a package behind: begin anew.
-    usable || make_venv
+    if usable; then
+        say "requirements changed: bringing $VENV up to date"
+    else
+        make_venv
+        say "installing the versions of requirements.lock (some minutes, 6 GB)"
+    fi
     rm -f "$DONE" "$FFCV"
-    say "installing the versions of requirements.lock (some minutes and 6 GB the first time)"
     pip_install uv
     install dev,slurm
     missing=$(missing_for_ffcv "$VENV/bin/python")
