@@ -88,7 +88,10 @@ class EvalBatches(Sampler[Batch]):
                 "use fewer devices, or raise data.val_fraction or data.test_limit."
             )
         size = per_device_batch(self.total, self.per_device, world)
-        return math.ceil(math.ceil(len(self.indices) / world) / size)
+        # At one image a batch the device with fewer images would end on an empty one.
+        return min(
+            math.ceil(math.ceil(len(self.indices) / world) / size), len(self.indices) // world
+        )
 
     def __iter__(self) -> Iterator[Batch]:
         rank, world = rank_and_world()

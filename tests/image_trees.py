@@ -1,0 +1,41 @@
+"""Small image trees on disk for the tests of the data modules."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def photograph(seed: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
+    """A smooth random RGB image, `size` as (width, height), which JPEG keeps recognisable."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def write_jpeg(path: Path, seed: int = 0, size: tuple[int, int] = (48, 40)) -> Path:
+    """Write one photograph."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    photograph(seed, size).save(path, quality=90)
+    return path
+
+
+def write_tree(
+    folder: Path,
+    *,
+    splits: Sequence[str] = ("train", "val"),
+    classes: Sequence[str] = ("ant", "bee", "cat"),
+    images: int = 6,
+) -> Path:
+    """A whole tree FOLDER/SPLIT/CLASS/N.jpg with `images` photographs in every class."""
+    for number, (split, name) in enumerate((s, c) for s in splits for c in classes):
+        for image in range(images):
+            write_jpeg(folder / split / name / f"{image}.jpg", seed=100 * number + image)
+    return folder
+
+
+def truncate(path: Path, share: float = 0.6) -> Path:
+    """Cut the end off a file."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    return path
