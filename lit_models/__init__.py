@@ -1,4 +1,4 @@
-"""The design space and the networks in it: specs, steps, trajectories, one builder, one LightningModule.
+"""The design space and its networks: specs, steps, trajectories, a builder, a LightningModule.
 
 Importing this package is cheap: names that need torch are loaded when they are first used.
 """

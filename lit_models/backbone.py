@@ -1,6 +1,7 @@
 """`Backbone`: the network of a spec, with timm's model conventions."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ def conv_stack(
 
 
 class Stage(nn.Module):
-    """`(N, channels, H, W)` to `(N, block width, H / stride, W / stride)`: downsampling, then blocks."""
+    """Downsampling, then blocks: to `(N, block width, H / stride, W / stride)`."""
 
     def __init__(
         self, spec: ArchSpec, channels: int, *, stage: int, drop_paths: Sequence[float]
@@ -61,11 +62,8 @@ class Stage(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`(N, channels, H, W)` to `(N, block width, H / stride, W / stride)`."""
-        x = self.downsample(x)
-        if self.grad_checkpointing and not torch.jit.is_scripting():
-            y: torch.Tensor = checkpoint_seq(self.blocks, x)
-            return y
-        out: torch.Tensor = self.blocks(x)
+        run = partial(checkpoint_seq, self.blocks) if self.grad_checkpointing else self.blocks
+        out: torch.Tensor = run(self.downsample(x))
         return out
 
 
@@ -92,8 +90,8 @@ class Head(nn.Module):
 class Backbone(nn.Module):
     """The network of a spec: images `(N, in_chans, H, W)` to logits `(N, num_classes)`.
 
-    `num_classes=0` leaves the classifier out. timm's conventions hold, so timm's optimizer factories,
-    feature extraction and layer decay accept it.
+    `num_classes=0` leaves the classifier out. timm's conventions hold, so timm's optimizer
+    factories, feature extraction and layer decay accept it.
     """
 
     def __init__(self, spec: ArchSpec, *, num_classes: int = 1000, in_chans: int = 3) -> None:
@@ -124,7 +122,7 @@ class Backbone(nn.Module):
         out: torch.Tensor = self.stages(self.stem(x))
         return out
 
-    def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
+    def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:  # noqa: FBT001, FBT002
         """The last feature map to logits, or to pooled features `(N, num_features)`."""
         out: torch.Tensor = self.head(x, pre_logits=pre_logits)
         return out
@@ -146,12 +144,13 @@ class Backbone(nn.Module):
         fc = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
         self.head.fc = fc.to(weight.device, weight.dtype)
 
-    def set_grad_checkpointing(self, enable: bool = True) -> None:
+    def set_grad_checkpointing(self, enable: bool = True) -> None:  # noqa: FBT001, FBT002
         """Trade compute for memory in every stage."""
         for stage in self.stages:
+            assert isinstance(stage, Stage)
             stage.grad_checkpointing = enable
 
-    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
         """Layer groups for timm's layer decay, from the stem up."""
         fine: list[tuple[str, Callable[..., Any] | tuple[int, ...] | None]] = [
             (r"^stages\.(\d+)\.downsample", (0,)),
@@ -161,12 +160,12 @@ class Backbone(nn.Module):
         return {"stem": r"^stem", "blocks": r"^stages\.(\d+)" if coarse else fine}
 
     def no_weight_decay(self) -> set[str]:
-        """Names without weight decay beyond what timm leaves out by itself (1-d parameters): none."""
+        """Names without weight decay, beyond the 1-d parameters that timm leaves out: none."""
         return set()
 
 
 def drop_path_rates(spec: ArchSpec) -> tuple[float, ...]:
-    """Stochastic depth rate of every block, stem to head; linear starts at 0 (arXiv 1603.09382)."""
+    """Stochastic depth rate of every block; linear starts at 0 (arXiv 1603.09382)."""
     total = sum(spec.depths)
     if spec.drop_path_schedule == "constant":
         return (spec.drop_path_rate,) * total

@@ -1,4 +1,4 @@
-"""The block grammar as modules: a `Branch` is built from its description, a block is a row of branches."""
+"""The block grammar as modules: a branch from its description, a block as a row of branches."""
 
 import torch
 from timm.layers import DropPath
@@ -11,8 +11,8 @@ from lit_models.layers import ConvNormAct, LayerScale, make_activation, make_nor
 class Branch(nn.Module):
     """One row of layers from `(N, channels, H, W)` to `(N, block width, H / stride, W / stride)`.
 
-    The stride is taken by the spatial layer. A residual branch that changes the shape has a projection
-    shortcut: 1x1 convolution, with a norm if the spec says so.
+    The stride is taken by the spatial layer. A residual branch that changes the shape has a
+    projection shortcut: 1x1 convolution, with a norm if the spec says so.
     """
 
     def __init__(

@@ -31,8 +31,8 @@ def build(
 ) -> Backbone:
     """The network of a spec: `(N, in_chans, H, W)` to `(N, num_classes)`.
 
-    With a `seed`, every parameter depends on the seed, its name and its shape only. Raises ValueError
-    for an unknown name.
+    With a `seed`, every parameter depends on the seed, its name and its shape only. Raises
+    ValueError for an unknown name.
     """
     spec = resolve(name_or_spec)
     model = Backbone(spec, num_classes=num_classes, in_chans=in_chans)

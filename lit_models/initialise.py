@@ -1,4 +1,4 @@
-"""Initial values, drawn for each parameter from its own name: paired across networks by construction.
+"""Initial values, drawn for each parameter from its own name: paired by construction.
 
 Two networks built with one seed have equal values wherever a parameter's name and shape agree,
 whatever else differs between them.
@@ -49,9 +49,7 @@ def _fill(module: nn.Module, init: Init, *, generator: torch.Generator) -> None:
         _fill_bias(module, init, generator=generator)
 
 
-def _fill_bias(
-    module: nn.Conv2d | nn.Linear, init: Init, *, generator: torch.Generator
-) -> None:
+def _fill_bias(module: nn.Conv2d | nn.Linear, init: Init, *, generator: torch.Generator) -> None:
     assert module.bias is not None
     if init.scheme == "fan_out" and isinstance(module, nn.Linear):
         bound = module.in_features**-0.5  # PyTorch's default for a linear layer

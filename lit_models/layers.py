@@ -9,7 +9,8 @@ from torch import nn
 
 from lit_models.spec import ArchSpec, NormKind
 
-# Epsilons: PyTorch's 1e-5 for batch norm, ConvNeXt's 1e-6 for layer norm (arXiv 2201.03545, released code).
+# Epsilons: PyTorch's 1e-5 for batch norm, ConvNeXt's 1e-6 for layer norm (arXiv 2201.03545,
+# released code).
 _NORMS: Mapping[NormKind, Callable[[int], nn.Module]] = MappingProxyType(
     {
         "batch": lambda channels: nn.BatchNorm2d(channels, eps=1e-5),

@@ -1,13 +1,13 @@
 """The design space: one frozen `ArchSpec` describes a network.
 
-A spec is plain data. It imports no torch, can be compared, hashed and written as JSON, and holds every
-choice that `lit_models.builder` needs. A paper is a constant of this type; a step edits one field of it.
-Every spec that exists is legal: `__post_init__` refuses the rest with the reason.
+A spec is plain data. It imports no torch, can be compared, hashed and written as JSON, and holds
+every choice that `lit_models.builder` needs. A paper is a constant of this type; a step edits one
+field of it. Every spec that exists is legal: `__post_init__` refuses the rest with the reason.
 
 How a block reads. A `Branch` is an ordered row of up to three layers: two 1x1 convolutions,
 `pointwise_in` (block width to hidden width) and `pointwise_out` (hidden back to block width), and a
-`spatial` mixer wherever it stands in the row. Norms and activations are *sets of places* in that row,
-so "fewer norms" is an edit of one set:
+`spatial` mixer wherever it stands in the row. Norms and activations are *sets of places* in that
+row, so "fewer norms" is an edit of one set:
 
     ResNet bottleneck   (pointwise_in, spatial, pointwise_out)
     moved up, ConvNeXt  (spatial, pointwise_in, pointwise_out)
@@ -30,7 +30,7 @@ class IllegalSpec(ValueError):
     """A combination of choices that is not a network; the message says why and what it needs."""
 
 
-def _require(condition: bool, message: str) -> None:
+def _require(condition: bool, message: str) -> None:  # noqa: FBT001 reads like assert  # noqa: FBT001 reads like assert
     if not condition:
         raise IllegalSpec(message)
 
@@ -145,9 +145,9 @@ class Head:
 class Init:
     """Initial values of convolution and linear weights; biases start at 0, norms at 1 and 0.
 
-    `truncated_normal` has standard deviation `std`; `fan_out` is Kaiming normal over fan-out (ReLU gain)
-    with PyTorch's default for the classifier, as in timm's ResNet. `zero_last_norm` starts the norm
-    that ends a residual branch at 0.
+    `truncated_normal` has standard deviation `std`; `fan_out` is Kaiming normal over fan-out (ReLU
+    gain) with PyTorch's default for the classifier, as in timm's ResNet. `zero_last_norm` starts
+    the norm that ends a residual branch at 0.
     """
 
     scheme: Literal["truncated_normal", "fan_out"] = "truncated_normal"
@@ -159,8 +159,8 @@ class Init:
 class ArchSpec:
     """A network from image `(N, in_chans, H, W)` to logits `(N, num_classes)`.
 
-    The fields marked "open" settle what the ConvNeXt paper (arXiv 2201.03545) leaves unsaid about the middle of
-    its trajectory; the comment gives the choice and why.
+    The fields marked "open" settle what the ConvNeXt paper (arXiv 2201.03545) leaves unsaid about
+    the middle of its trajectory; the comment gives the choice and why.
     """
 
     depths: tuple[int, ...]
@@ -172,17 +172,18 @@ class ArchSpec:
     norm: NormKind = "batch"
     activation: ActivationKind = "relu"
     norm_first: bool = True  # after a convolution: norm then activation, or the reverse
-    # Open: convolution biases. A batch norm subtracts whatever a bias right before it adds, so none there;
-    # everywhere else (a layer norm, another convolution) a bias does something. Both ends need this.
+    # Open: convolution biases. A batch norm subtracts whatever a bias right before it adds, so none
+    # there; everywhere else (a layer norm, another convolution) a bias does something. Both ends
+    # need this.
     bias: Literal["unless_batch_norm", "always"] = "unless_batch_norm"
-    # Open: the norm on a projection shortcut. It is no norm of the residual branch, so "fewer norms"
-    # leaves it and "BN -> LN" changes its kind; it goes with the projections themselves.
+    # Open: the norm on a projection shortcut. It is no norm of the residual branch, so "fewer
+    # norms" leaves it and "BN -> LN" changes its kind; it goes with the projections themselves.
     shortcut_norm: bool = True
     downsample: Downsample = field(default_factory=Downsample)
     # Open: a norm before the classifier. ResNet has none, and only the last step's text adds one.
     head: Head = field(default_factory=Head)
-    # Open: stochastic depth before the last step. One value for the whole trajectory (Table 5), so that no
-    # step also changes the regularisation.
+    # Open: stochastic depth before the last step. One value for the whole trajectory (Table 5), so
+    # that no step also changes the regularisation.
     drop_path_rate: float = 0.0
     drop_path_schedule: Literal["linear", "constant"] = "linear"
     init: Init = field(default_factory=Init)
@@ -250,7 +251,7 @@ def _check_widths(spec: ArchSpec) -> None:
     _require(min(ratios) > 0, "branch ratios are positive")
     _require(
         spec.width_is == "block" or len(ratios) == 1,
-        "when `widths` are hidden widths all branches need one ratio, for the block width to be defined",
+        "hidden widths give a block width only when all branches have one ratio",
     )
 
 

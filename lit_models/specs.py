@@ -1,7 +1,7 @@
 """Named networks as constants of the design space.
 
-Sources: ResNet (He et al., arXiv 1512.03385; the v1.5 variant that strides the 3x3), ConvNeXt (arXiv 2201.03545,
-Table 5 and Section 3). `convnext_nano_start` is ours: the small regime for 28-64 px images.
+Sources: ResNet (He et al., arXiv 1512.03385; the v1.5 variant that strides the 3x3), ConvNeXt
+(arXiv 2201.03545, Table 5 and Section 3).
 """
 
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ def resnet(
     drop_path_rate: float = 0.0,
     init: Init = RESNET_INIT,
 ) -> ArchSpec:
-    """A bottleneck ResNet; `width` is the hidden width of stage 1 and doubles from stage to stage."""
+    """A bottleneck ResNet; `width` is the hidden width of stage 1 and doubles at each stage."""
     stages = len(depths)
     return ArchSpec(
         depths=depths,

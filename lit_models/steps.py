@@ -1,8 +1,8 @@
 """Steps: named, documented, pure functions from spec to spec.
 
-Each factory returns a `Step`. A step refuses, with the reason, a spec that has nothing for it to edit,
-and a step that would change nothing is an error: a toggle without effect is a wrong number in a table.
-Source of the steps: "A ConvNet for the 2020s", arXiv 2201.03545, Section 2 and Table 10.
+Each factory returns a `Step`. A step refuses, with the reason, a spec that has nothing for it to
+edit, and a step that would change nothing is an error: a toggle without effect is a wrong number in
+a table. Source of the steps: "A ConvNet for the 2020s", arXiv 2201.03545, Section 2 and Table 10.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,8 +27,8 @@ class Step:
     def apply(self, spec: ArchSpec) -> ArchSpec:
         """The spec after the step.
 
-        Raises IllegalStep when the spec lacks what the step edits, when the result is no network, or
-        when nothing would change.
+        Raises IllegalStep when the spec lacks what the step edits, when the result is no network,
+        or when nothing would change.
         """
         try:
             after = self.edit(spec)
@@ -43,13 +43,13 @@ class Step:
 
 
 def apply_steps(spec: ArchSpec, steps: Iterable[Step]) -> ArchSpec:
-    """The spec after all steps, left to right. Raises IllegalStep at the first that does not fit."""
+    """The spec after all steps, left to right; raises IllegalStep at the first that is illegal."""
     for step in steps:
         spec = step.apply(spec)
     return spec
 
 
-def _need(condition: bool, reason: str) -> None:
+def _need(condition: bool, reason: str) -> None:  # noqa: FBT001 reads like assert
     if not condition:
         raise ValueError(reason)
 
@@ -82,8 +82,8 @@ def stage_ratio(depths: tuple[int, ...], *, widths: tuple[int, ...] | None = Non
 def patchify_stem(patch_size: int) -> Step:
     """One non-overlapping convolution instead of an overlapping stem with pooling.
 
-    Open in the paper: what follows the convolution. The norm and activation of the stem before stay, so
-    that this step changes the convolution and the pooling only.
+    Open in the paper: what follows the convolution. The norm and activation of the stem before
+    stay, so that this step changes the convolution and the pooling only.
     """
 
     def edit(spec: ArchSpec) -> ArchSpec:
@@ -141,7 +141,7 @@ def move_depthwise_up() -> Step:
         branches = _spatial_branches(spec)
         _need(
             bool(branches) and all(b.spatial and b.spatial.kind == "depthwise" for b in branches),
-            "it moves a depthwise convolution and the spatial mixer is not one: it needs 'depthwise'",
+            "it moves a depthwise convolution and there is none: it needs 'depthwise'",
         )
         return spec.map_branches(move)
 
@@ -177,9 +177,9 @@ def relu_to_gelu() -> Step:
 def fewer_activations() -> Step:
     """One activation a block, between the two 1x1 convolutions; none after the addition.
 
-    Open in the paper: the stem's activation. ConvNeXt has none there, and this is the step that removes
-    activations, so it goes here. Where the spatial mixer stands between the two 1x1, the one that stays
-    follows the first 1x1.
+    Open in the paper: the stem's activation. ConvNeXt has none there, and this is the step that
+    removes activations, so it goes here. Where the spatial mixer stands between the two 1x1, the
+    one that stays follows the first 1x1.
     """
 
     def keep_one(branch: Branch) -> Branch:
@@ -204,9 +204,10 @@ def fewer_activations() -> Step:
 def fewer_norms(*, layer_scale: float) -> Step:
     """One norm a block, after the spatial convolution; the branch ends in a layer scale.
 
-    Open in the paper: where layer scale comes in. The norm that ended the branch had a learned factor for
-    each channel; removing it removes that factor, so layer scale (Table 5: 1e-6) takes its place here.
-    The stem's norm is no norm of a block and stays: both ends of the trajectory have one.
+    Open in the paper: where layer scale comes in. The norm that ended the branch had a learned
+    factor for each channel; removing it removes that factor, so layer scale (Table 5: 1e-6) takes
+    its place here. The stem's norm is no norm of a block and stays: both ends of the trajectory
+    have one.
     """
 
     def keep_one(branch: Branch) -> Branch:
@@ -236,11 +237,11 @@ def bn_to_ln() -> Step:
 
 
 def separate_downsampling() -> Step:
-    """Norm -> 2x2 stride-2 convolution between stages, a norm after the stem and after global pooling.
+    """Norm -> 2x2 stride-2 convolution between stages, norms after the stem and the pooling.
 
-    Without those norms training diverges (arXiv 2201.03545, Section 2.6). They are of the network's one
-    kind. A projection stays only where channels change without a stride: at the entry of stage 1 of
-    networks whose blocks are wide outside.
+    Without those norms training diverges (arXiv 2201.03545, Section 2.6). They are of the network's
+    one kind. A projection stays only where channels change without a stride: at the entry of stage
+    1 of networks whose blocks are wide outside.
     """
 
     def edit(spec: ArchSpec) -> ArchSpec:

@@ -1,12 +1,12 @@
-"""Our networks in timm's registry: after `import lit_models.timm_models`, `timm.create_model` knows them.
+"""Our networks in timm's registry: import this module, and `timm.create_model` knows them.
 
-Names: `lit_<network>` for a named spec (`lit_convnext_tiny`) and `lit_<trajectory>_<step>` for every
-point of a trajectory (`lit_convnext_nano_kernel_size`, `lit_convnext_nano_start`).
+Names: `lit_<network>` for a named spec (`lit_convnext_tiny`) and `lit_<trajectory>_<step>` for
+every point of a trajectory (`lit_convnext_nano_kernel_size`, `lit_convnext_nano_start`).
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 
@@ -49,17 +49,18 @@ def _make(
 
 
 def _entry(name: str, spec: ArchSpec) -> Callable[..., Backbone]:
-    def create(pretrained: bool = False, **options: Any) -> Backbone:
+    def create(pretrained: bool = False, **options: Any) -> Backbone:  # noqa: FBT001, FBT002
         if pretrained:
-            raise ValueError(f"{name} has no pretrained weights; use lit_models.from_timm to carry some")
-        model = build_model_with_cfg(
+            raise ValueError(
+                f"{name} has no pretrained weights; use lit_models.from_timm to carry some"
+            )
+        return build_model_with_cfg(
             lambda **kwargs: _make(spec, **kwargs),
             name,
             False,
             feature_cfg={"out_indices": tuple(range(len(spec.depths))), "flatten_sequential": True},
             **options,
         )
-        return cast("Backbone", model)
 
     create.__name__ = create.__qualname__ = name
     create.__module__ = __name__

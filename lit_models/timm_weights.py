@@ -1,9 +1,9 @@
 """Weights between our networks and timm's, by a key map, in both directions.
 
-A `KeyMap` is a row of `(our pattern, timm's replacement, linear)` rules; the first that matches a key
-gives its name in timm. `linear` marks 1x1 convolutions that timm stores as linear layers: `(out, in)` there,
-`(out, in, 1, 1)` here. ResNet keys are those of `timm.models.resnet`, ConvNeXt keys those of
-`timm.models.convnext` (timm 1.0).
+A `KeyMap` is a row of `(our pattern, timm's replacement, linear)` rules; the first that matches a
+key gives its name in timm. `linear` marks 1x1 convolutions that timm stores as linear layers:
+`(out, in)` there, `(out, in, 1, 1)` here. ResNet keys are those of `timm.models.resnet`, ConvNeXt
+keys those of `timm.models.convnext` (timm 1.0).
 """
 
 import re
@@ -69,12 +69,15 @@ def to_timm(model: Backbone) -> dict[str, Tensor]:
 def from_timm(model: Backbone, state_dict: Mapping[str, Tensor]) -> None:
     """Fill every parameter and buffer of `model` from a timm state dict.
 
-    Raises ValueError, and leaves the model as it was, when keys are missing, left over or misshapen.
+    Raises ValueError, and leaves the model as it was, when keys are missing, left over or
+    misshapen.
     """
     ours = model.state_dict()
     named = next((n for n in (_rename(ours, m) for m in KEY_MAPS) if n is not None), None)
     if named is None:
-        raise ValueError("timm has no network of this spec: only ResNets and ConvNeXts have a key map")
+        raise ValueError(
+            "timm has no network of this spec: only ResNets and ConvNeXts have a key map"
+        )
     wanted = {theirs for theirs, _ in named.values()}
     _refuse("lacks", sorted(wanted - set(state_dict)))
     _refuse("has keys that this network does not:", sorted(set(state_dict) - wanted))
@@ -82,7 +85,9 @@ def from_timm(model: Backbone, state_dict: Mapping[str, Tensor]) -> None:
     wrong = [key for key, value in filled.items() if value.numel() != ours[key].numel()]
     _refuse("has other shapes for", wrong)
     with torch.no_grad():
-        model.load_state_dict({key: value.reshape(ours[key].shape) for key, value in filled.items()})
+        model.load_state_dict(
+            {key: value.reshape(ours[key].shape) for key, value in filled.items()}
+        )
 
 
 def _refuse(problem: str, keys: list[str]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass
 class TrainingConfig:
-    """Optimisation of one run. Defaults are the plain choice; recipes in experiments.yaml say the rest."""
+    """Optimisation of one run: plain defaults; recipes in experiments.yaml say the rest."""
 
     epochs: int = 10
     batch_size: int = 128  # images per optimizer step, over all devices and accumulated batches

@@ -1,8 +1,9 @@
 """Trajectories: a start spec, ordered steps, and the settings that were tried beside a step.
 
-Rows follow arXiv 2201.03545, Table 10 (`resnet50_to_convnext_t`) and Table 11 (`resnet200_to_convnext_b`). The
-start of both has the recipe's constants of Table 5 (initialisation, stochastic depth), so that no step changes
-them. `convnext_nano` is ours: the same twelve steps for 28-64 px images, in three stages.
+Rows follow arXiv 2201.03545, Table 10 (`resnet50_to_convnext_t`) and Table 11
+(`resnet200_to_convnext_b`). The start of both has the recipe's constants of Table 5
+(initialisation, stochastic depth), so that no step changes them. `convnext_nano` is ours: the same
+twelve steps for 28-64 px images, in three stages.
 """
 
 from collections.abc import Mapping
@@ -47,7 +48,9 @@ class Trajectory:
         return tuple(step.name for step in self.steps)
 
     def spec_after(self, name: str) -> ArchSpec:
-        """The spec after the main steps up to `name`; an alternative takes its step's place; START is none.
+        """The spec after the main steps up to `name`; START is none of them.
+
+        An alternative takes its step's place.
 
         Raises KeyError when the trajectory has no such step.
         """
@@ -109,14 +112,15 @@ RESNET200_TO_CONVNEXT_B = Trajectory(
     alternatives=_kernels(5, 9, 11),
     published="table11_resnet200_regime",
 )
-# Stage depths 1:2:2 -> 1:1:3 and width x1.5 mirror Table 10; total stem stride 2 keeps a 14 px map at 28 px.
+# Depths 1:2:2 -> 1:1:3 and widths x1.5 mirror Table 10. A stem of stride 2 gives 16, 8, 4 px maps
+# at 32 px: sides that halve exactly, so that no way of downsampling drops a row.
 CONVNEXT_NANO = Trajectory(
     name="convnext_nano",
     title="ResNet-nano → ConvNeXt-nano",
     start=resnet((1, 2, 2), width=16, stem=SMALL_RESNET_STEM, init=Init()),
     start_title="ResNet-nano",
     steps=_modernise(depths=(1, 1, 3), ratio_widths=None, width=24, patch_size=2),
-    image_size=28,
+    image_size=32,
     alternatives=_kernels(5, 9, 11),
     published="table10_resnet50_regime",
 )
