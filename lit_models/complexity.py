@@ -41,7 +41,7 @@ def count(
 
 
 def _without_norms(model: nn.Module) -> nn.Module:
-    """The module with norms taken out: they count for nothing, and tracing them costs half the time."""
+    """The module with its norms taken out: they count for nothing and are slow to trace."""
     for parent in model.modules():
         for name, child in parent.named_children():
             if isinstance(child, nn.BatchNorm2d | nn.LayerNorm | nn.GroupNorm):
