@@ -1,0 +1,131 @@
+"""Run folders that are really trained: a tiny network on a few digits, with the recipes under test."""
+
+import json
+import multiprocessing
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ablations.config import Hardware, Recipe
+from ablations.store import CONFIG, RunFolder
+from datamodules.config import Augmentation
+from lit_models import TRAJECTORIES, ArchSpec, to_dict
+
+NANO = TRAJECTORIES["convnext_nano"]
+MODERN = "bn_to_ln"  # the first point without any batch norm
+
+
+def tiny(spec: ArchSpec) -> ArchSpec:
+    """The same design in the smallest size: one block a stage, eight channels."""
+    stages = len(spec.depths)
+    return replace(
+        spec,
+        depths=(1,) * stages,
+        widths=(8,) * stages,
+        blocks=spec.blocks[:1],
+        drop_path_rate=0.2,
+    )
+
+
+RESNET = tiny(NANO.start)
+CONVNEXT = tiny(NANO.spec_after("separate_downsampling"))
+NO_BATCH_NORM = tiny(NANO.spec_after(MODERN))
+
+DATA: Mapping[str, Any] = MappingProxyType(
+    {"name": "digits", "image_size": 8, "train_limit": 40, "val_fraction": 0.02, "test_limit": 30}
+)
+# Small enough for three epochs in half a second: 3 steps an epoch.
+_BASE = Recipe(epochs=3, batch_size=12, lr=2e-3, augment=Augmentation(crop="pad", hflip=0.5))
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        "plain": _BASE,
+        "mixup_cutmix": replace(_BASE, mixup=0.8, cutmix=1.0, label_smoothing=0.1),
+        "mixup_elem": replace(_BASE, mixup=0.8, cutmix=1.0, mixup_mode="elem"),
+        "ema": replace(_BASE, ema_decay=0.9, warmup_epochs=1.0, gradient_clip=1.0),
+        "sgd_step": replace(
+            _BASE,
+            optimizer="momentum",
+            lr=0.05,
+            weight_decay=1e-4,
+            decay_all=True,
+            schedule="step",
+            decay_epochs=1.0,
+        ),
+        "accumulation": replace(_BASE, batch_size_per_device=4, ema_decay=0.9),
+        "layer_decay": replace(_BASE, layer_decay=0.8, channels_last=True),
+        "bf16": replace(_BASE, precision="bf16-mixed"),
+    }
+)
+
+
+def make_run(
+    folder: Path,
+    recipe: Recipe = _BASE,
+    *,
+    spec: ArchSpec = RESNET,
+    seed: int = 0,
+    hardware: Hardware | None = None,
+    data: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> Path:
+    """A folder with a config.json as the launcher writes it; `changes` replace its keys."""
+    chosen = {**DATA, **(data or {})}
+    config = {
+        "schema": 1,
+        "run_id": folder.name,
+        "spec": to_dict(spec),
+        "data": chosen,
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "hardware": asdict(hardware or Hardware(accelerator="cpu", threads=1, num_workers=0)),
+        "root": None,
+        "labels": {},
+        **changes,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def in_worker(target: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """Start `target(*arguments)` in a process of its own, forked from one that has the imports."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ablations.train", "sklearn.datasets", "tests.run_folders"])
+    process = context.Process(target=target, args=arguments)
+    process.start()
+    return process
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """All that two equal runs share bit for bit: weights, averages, optimizer, metrics, test scores."""
+    from ablations.checkpoint import read_checkpoint
+    from ablations.recorder import CHECKPOINT
+    from lit_models.metrics import SECONDS, VAL_SECONDS
+
+    run, content = RunFolder(folder), read_checkpoint(folder / CHECKPOINT)
+    timed = (SECONDS, VAL_SECONDS)
+    rows = [{k: v for k, v in row.items() if k not in timed} for row in run.metrics()]
+    summary = run.summary() or {}
+    tested = {name: value for name, value in summary.items() if "/" in name}
+    return {
+        "weights": content["state_dict"],
+        "optimizer": content["optimizer_states"],
+        "rows": rows,
+        "tested": tested,
+    }
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equality bit for bit, through containers and tensors."""
+    import torch
+
+    if isinstance(left, torch.Tensor):
+        return isinstance(right, torch.Tensor) and torch.equal(left, right)
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
