@@ -15,7 +15,7 @@ from lit_models.ema import create_ema
 from lit_models.metrics import TEST, TRAIN_LOSS, VAL
 from lit_models.mixing import create_criterion, create_mixer
 from lit_models.optimisation import create_optimizer, create_schedule, current_lr
-from lit_models.scores import create_scores, mean_loss, update_scores
+from lit_models.scores import MeanLoss, create_scores, update_scores
 from lit_models.seeding import seed_draws
 from lit_models.serialise import from_dict
 from lit_models.spec import ArchSpec
@@ -56,7 +56,7 @@ class LitClassifier(pl.LightningModule):
             self.backbone.compile()  # in place: names in the state dict stay
         self.mixer = create_mixer(config, num_classes=num_classes)
         self.criterion = create_criterion(config)
-        self.train_loss = mean_loss()
+        self.train_loss = MeanLoss()
         self.scores = nn.ModuleDict(
             {split: create_scores(num_classes, split) for split in (VAL, TEST)}
         )
@@ -81,7 +81,7 @@ class LitClassifier(pl.LightningModule):
         """The batch's mean loss, after mixing."""
         images, targets = self.mixer(*batch)
         loss = self.criterion(self(images), targets)
-        self.train_loss.update(loss.detach(), weight=len(images))
+        self.train_loss.update(loss.detach(), len(images))
         return loss
 
     def on_train_epoch_end(self) -> None:

@@ -2,7 +2,7 @@
 
 import torch
 from torch.nn import functional
-from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from lit_models.metrics import LOSS, TOP1, TOP5, metric
@@ -18,9 +18,30 @@ class TopKAccuracy(MulticlassAccuracy):
         return 100 * right / (right + wrong)
 
 
-def mean_loss() -> MeanMetric:
-    """A mean that never looks at its values, so that no step waits for the GPU."""
-    return MeanMetric(nan_strategy="disable")
+class MeanLoss(Metric):
+    """Mean over images of a loss that is given as the mean of a batch.
+
+    torchmetrics' MeanMetric either looks at each value for NaN, which makes every step wait for the
+    GPU, or (nan_strategy="disable", torchmetrics 1.9) ignores the weights.
+    """
+
+    full_state_update = False
+    total: torch.Tensor
+    images: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("images", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, loss: torch.Tensor, images: int) -> None:
+        """Count the mean loss (scalar) of a number of images."""
+        self.total += loss * images
+        self.images += images
+
+    def compute(self) -> torch.Tensor:
+        """A scalar."""
+        return self.total / self.images
 
 
 def create_scores(num_classes: int, split: str, *, ema: bool = False) -> MetricCollection:
@@ -29,7 +50,7 @@ def create_scores(num_classes: int, split: str, *, ema: bool = False) -> MetricC
     `compute()` gives a dict by full name (`val/top1`).
     """
     ranks = {TOP1: 1, **({TOP5: 5} if num_classes > 5 else {})}
-    scores: dict[str, Metric | MetricCollection] = {LOSS: mean_loss()}
+    scores: dict[str, Metric | MetricCollection] = {LOSS: MeanLoss()}
     for name, top_k in ranks.items():
         scores[name] = TopKAccuracy(
             num_classes=num_classes, top_k=top_k, average="micro", validate_args=False
@@ -41,4 +62,4 @@ def update_scores(scores: MetricCollection, logits: torch.Tensor, targets: torch
     """Count a batch of logits `(N, K)` and classes `(N,)`."""
     logits = logits.float()
     loss = functional.cross_entropy(logits, targets)
-    scores.update(preds=logits, target=targets, value=loss, weight=len(targets))
+    scores.update(preds=logits, target=targets, loss=loss, images=len(targets))

@@ -1,4 +1,4 @@
-"""Run folders that are really trained: a tiny network on a few digits, with the recipes under test."""
+"""Run folders that are really trained: a tiny network on a few digits, and the recipes to test."""
 
 import json
 import multiprocessing
@@ -100,7 +100,7 @@ def in_worker(target: Callable[..., None], *arguments: Any) -> BaseProcess:
 
 
 def results(folder: Path) -> dict[str, Any]:
-    """All that two equal runs share bit for bit: weights, averages, optimizer, metrics, test scores."""
+    """What equal runs share bit for bit: weights, averages, optimizer, metrics, test scores."""
     from ablations.checkpoint import read_checkpoint
     from ablations.recorder import CHECKPOINT
     from lit_models.metrics import SECONDS, VAL_SECONDS

@@ -1,0 +1,131 @@
+"""Optimizer groups, schedules and the weight average against their definitions."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lit_models import TrainingConfig, build
+from lit_models.ema import create_ema
+from lit_models.optimisation import create_optimizer, create_schedule, current_lr
+from tests.run_folders import CONVNEXT
+
+CONFIG = TrainingConfig(epochs=10, lr=0.004, weight_decay=0.05)
+UPDATES = 7  # an epoch
+
+
+def groups(config: TrainingConfig) -> dict[str, dict[str, float]]:
+    """Each parameter's name and the settings of its group."""
+    model = build(CONVNEXT, num_classes=10, in_chans=1, seed=0)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {
+        names[id(parameter)]: {key: value for key, value in group.items() if key != "params"}
+        for group in create_optimizer(model, config).param_groups
+        for parameter in group["params"]
+    }
+
+
+def test_weight_decay_leaves_out_norms_biases_and_layer_scale() -> None:
+    decays = {name: group["weight_decay"] for name, group in groups(CONFIG).items()}
+    kernels = {"head.fc.weight", *(name for name in decays if name.endswith("conv.weight"))}
+    assert {name for name, decay in decays.items() if decay} == kernels
+    assert set(decays.values()) == {0.0, 0.05}
+    free = [name for name, decay in decays.items() if not decay]
+    for kind in ("norm.weight", "bias", "gamma"):
+        assert any(name.endswith(kind) for name in free), kind
+
+
+def test_decay_all_reaches_every_parameter() -> None:
+    decayed = groups(replace(CONFIG, decay_all=True))
+    assert {group["weight_decay"] for group in decayed.values()} == {0.05}
+    assert decayed.keys() == groups(CONFIG).keys()
+
+
+def test_layer_decay_falls_from_head_to_stem() -> None:
+    scales = {name: g["lr_scale"] for name, g in groups(replace(CONFIG, layer_decay=0.5)).items()}
+    blocks = [f"stages.{stage}.blocks.0.0.layers.spatial.conv.weight" for stage in range(3)]
+    row = [scales[n] for n in ("stem.0.conv.weight", *blocks, "head.fc.weight")]
+    assert row == sorted(row)
+    assert row[-1] == 1.0
+    assert len(set(row)) == len(row)
+    assert all(math.log2(scale) == int(math.log2(scale)) for scale in scales.values())
+
+
+def test_settings_reach_the_optimizer() -> None:
+    adamw = groups(replace(CONFIG, betas=(0.8, 0.95), eps=1e-6))["head.fc.weight"]
+    assert (adamw["betas"], adamw["eps"]) == ((0.8, 0.95), 1e-6)
+    plain = groups(replace(CONFIG, optimizer="momentum", momentum=0.7))["head.fc.weight"]
+    assert (plain["momentum"], plain["nesterov"]) == (0.7, False)
+
+
+def rates(config: TrainingConfig) -> list[float]:
+    """The rate of every optimizer step."""
+    optimizer = create_optimizer(build(CONVNEXT, num_classes=10, in_chans=1, seed=0), config)
+    schedule = create_schedule(optimizer, config, updates_per_epoch=UPDATES)
+    found = []
+    for update in range(config.epochs * UPDATES + 1):
+        found.append(current_lr(optimizer))
+        schedule.step_update(update + 1)
+    return found
+
+
+@pytest.mark.parametrize("layer_decay", [None, 0.8])
+@pytest.mark.parametrize("warmup", [0.0, 2.0, 0.5])
+def test_warmup_and_cosine_follow_the_closed_form(warmup: float, layer_decay: float | None) -> None:
+    config = replace(
+        CONFIG, warmup_epochs=warmup, warmup_lr=1e-6, min_lr=1e-5, layer_decay=layer_decay
+    )
+    first, total = warmup * UPDATES, config.epochs * UPDATES
+
+    def expected(update: int) -> float:
+        if update < first:
+            return 1e-6 + (config.lr - 1e-6) * update / first
+        cosine = math.cos(math.pi * (update - first) / (total - first))
+        return 1e-5 + (config.lr - 1e-5) * (1 + cosine) / 2
+
+    assert rates(config) == pytest.approx([expected(update) for update in range(total + 1)])
+
+
+def test_step_schedule_follows_the_closed_form() -> None:
+    config = replace(CONFIG, optimizer="momentum", schedule="step", decay_epochs=3, decay_rate=0.1)
+    expected = [config.lr * 0.1 ** (update // (3 * UPDATES)) for update in range(10 * UPDATES + 1)]
+    assert rates(config) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"optimizer": "adamm"}, "recipe.optimizer.*'adamm'.*adam"),
+        ({"schedule": "cosin"}, "recipe.schedule.*'cosin'.*cosine"),
+        ({"warmup_epochs": 10.0}, "recipe.warmup_epochs=10.0.*recipe.epochs=10"),
+        ({"ema_decay": 1.0}, "recipe.ema_decay.*1.0"),
+    ],
+)
+def test_bad_settings_are_refused(change: dict[str, object], words: str) -> None:
+    config: TrainingConfig = replace(CONFIG, **change)  # type: ignore[arg-type]
+
+    def create_all() -> None:
+        model = torch.nn.Linear(2, 2)
+        create_schedule(create_optimizer(model, config), config, updates_per_epoch=1)
+        create_ema(model, config)
+
+    with pytest.raises(ValueError, match=words):
+        create_all()
+
+
+def test_average_follows_a_hand_written_loop() -> None:
+    config = replace(CONFIG, ema_decay=0.9, ema_warmup=True)
+    model = torch.nn.Linear(3, 2)
+    ema = create_ema(model, config)
+    assert ema is not None
+    expected = model.weight.detach().clone()
+    for step in range(1, 30):
+        with torch.no_grad():
+            model.weight.add_(torch.randn(2, 3, generator=torch.Generator().manual_seed(step)))
+        ema.update(model, step=step)
+        # timm's warm-up: 1 - (1 + t)^(-2/3) with t from 0, up to the decay of the recipe
+        decay = min(0.9, 1 - step ** (-2 / 3)) if step > 1 else 0.0
+        expected = decay * expected + (1 - decay) * model.weight.detach()
+    torch.testing.assert_close(ema.module.weight, expected)
+    assert not ema.module.weight.requires_grad
