@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ablations.config import Study
 from ablations.identity import digest
 from ablations.store import write_json_atomic
 from datamodules.catalog import DATASETS, count_classes, resolve
+from datamodules.config import DataConfig
 from lit_models.serialise import to_dict
 from lit_models.spec import ArchSpec
 
@@ -41,9 +41,9 @@ class Setting:
     in_chans: int
 
 
-def setting_of(study: Study) -> Setting | None:
+def setting_of(config: DataConfig) -> Setting | None:
     """Image size, classes and channels of the data; None where only absent data could say."""
-    data = resolve(study.data)
+    data = resolve(config)
     classes = count_classes(data)
     if classes is None or data.image_size is None:
         return None
@@ -122,7 +122,7 @@ def _write_shipped() -> None:
 
     counts: dict[str, Cost] = {}
     for study in load_experiments(SHIPPED.parent.parent / "experiments.yaml").studies.values():
-        setting = setting_of(study)
+        setting = setting_of(study.data)
         if setting is not None:
             for row in make_plan(study).rows:
                 counts[_key(row.spec, setting)] = _count(row.spec, setting)

@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ablations.config import Hardware
-from ablations.worker import Slot, Train, attempt, train_folder, work
+from ablations.worker import GRACE, Slot, Train, attempt, train_folder, work
 
 PRELOAD = "ablations.preload"
 
@@ -129,10 +130,13 @@ class LocalExecutor:
                     job.process.terminate()
 
     def close(self) -> None:
-        """Kill what still runs and wait for its end."""
-        self.stop(kill=True)
+        """Stop what still runs, kill it if it does not, and wait for its end."""
+        self.stop()
+        deadline = time.monotonic() + GRACE
         while self._jobs:
-            self.finished(timeout=1.0)
+            self.finished(timeout=0.5)
+            if time.monotonic() > deadline:
+                self.stop(kill=True)
 
 
 def fork_server() -> "multiprocessing.context.ForkServerContext":

@@ -1,29 +1,16 @@
 """Progress for people: a table that renews itself on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import Protocol
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
-from ablations.plan import PlannedState
 from ablations.progress import Progress, eta
+from ablations.tables import SHOWN, STYLES, progress_table, seconds_text
 
-STYLES: Mapping[PlannedState, str] = MappingProxyType(
-    {
-        "new": "dim",
-        "running": "cyan",
-        "done": "green",
-        "failed": "bold red",
-        "interrupted": "yellow",
-        "stale": "magenta",
-    }
-)
-_SHOWN = ("val/top1", "train/loss")
 _REFRESH = 0.5  # seconds between two looks at the run folders
 
 Source = Callable[[], Sequence[Progress]]
@@ -40,40 +27,6 @@ class View(Protocol):
 
     def update(self) -> None:
         """Show what changed; cheap to call often."""
-
-
-def progress_table(rows: Sequence[Progress], *, title: str, caption: str = "") -> Table:
-    """The table of `ablate status` and of the live view."""
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
-    for name in ("point", "seed", "run", "state", "epoch", *_SHOWN, "time"):
-        right = name in ("seed", "epoch", *_SHOWN, "time")
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
-    for row in rows:
-        cells = [f"{row.metrics[name]:.3f}" if name in row.metrics else "" for name in _SHOWN]
-        table.add_row(
-            row.point,
-            str(row.seed),
-            row.run_id,
-            f"[{STYLES[row.state]}]{row.state}[/]",
-            f"{row.epoch}/{row.epochs}" if row.epochs else "",
-            *cells,
-            seconds_text(row.seconds),
-        )
-    return table
-
-
-def seconds_text(seconds: float | None) -> str:
-    """A duration for people: 4.2 s, 3 min 05 s, 2 h 10 min, 3 d 4 h."""
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
 class LiveView:
@@ -103,7 +56,9 @@ class LiveView:
         self._shown = time.monotonic()
         elapsed = self._shown - self._started
         caption = _caption(rows, elapsed=elapsed, epochs_before=self._before)
-        table = progress_table(rows, title=self._title, caption=caption)
+        table = progress_table(
+            rows, title=self._title, caption=caption, width=self._live.console.width
+        )
         self._live.update(table, refresh=True)
 
 
@@ -150,7 +105,7 @@ def make_view(source: Source, *, title: str, console: Console) -> View:
 
 
 def _sentence(row: Progress) -> str:
-    numbers = "".join(f" {name} {row.metrics[name]:.3f}" for name in _SHOWN if name in row.metrics)
+    numbers = "".join(f" {name} {row.metrics[name]:.3f}" for name in SHOWN if name in row.metrics)
     after = f" after {seconds_text(row.seconds)}" if row.seconds and row.state == "done" else ""
     reason = f": {row.message}" if row.message else ""
     return f"{row.point} seed {row.seed} {row.state}{after}{numbers}{reason}"

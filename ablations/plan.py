@@ -50,7 +50,10 @@ class Plan:
 
     def unique(self) -> dict[str, PlannedRun]:
         """One row for every run id: what there is to train."""
-        return {row.run_id: row for row in reversed(self.rows)}
+        first: dict[str, PlannedRun] = {}
+        for row in self.rows:
+            first.setdefault(row.run_id, row)
+        return first
 
 
 def make_plan(study: Study) -> Plan:

@@ -48,7 +48,7 @@ def read_study(options: argparse.Namespace) -> Study:
 
 def plan_costs(plan: Plan, root: Path) -> Mapping[ArchSpec, Cost]:
     """Parameters and GMACs of every network; empty when only the absent data knows its classes."""
-    setting = setting_of(plan.study)
+    setting = setting_of(plan.study.data)
     if setting is None:
         return {}
     return count_specs((row.spec for row in plan.rows), setting, runs_root=root)
@@ -91,33 +91,13 @@ def plan_rows(
 
 
 def _print(study: Study, rows: list[dict[str, Any]], notes: list[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from ablations.tables import make_console, plan_table, say
 
-    from ablations.live import STYLES, seconds_text
-
-    table = Table(title=f"{study.name}: {study.title}", title_justify="left")
-    for name in ("point", "seed", "run", "params", "GMACs", "state", "time"):
-        numeric = name in ("seed", "params", "GMACs", "time")
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    console = make_console()
+    title = f"{study.name}: {study.title}"
+    console.print(plan_table(rows, title=title, width=console.width))
     for row in rows:
         if row["state"] == ILLEGAL:
-            table.add_row(row["point"], "", "", "", "", f"[dim]{ILLEGAL}[/]")
-            continue
-        table.add_row(
-            row["point"],
-            str(row["seed"]),
-            row["run_id"],
-            f"{row['params']:,}" if row["params"] is not None else "?",
-            f"{row['gmacs']:.4f}" if row["gmacs"] is not None else "?",
-            f"[{STYLES[row['state']]}]{row['state']}[/]",
-            seconds_text(row["seconds"]),
-        )
-    console = Console()
-    console.print(table)
-    for row in rows:
-        if row["state"] == ILLEGAL:
-            text = f"{row['point']} is no network: {row['reason']}"
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            say(console, f"{row['point']} is no network: {row['reason']}")
     for note in notes:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+        say(console, note)

@@ -81,7 +81,7 @@ def inspect(study: Study, specs: Mapping[str, ArchSpec], runs_root: Path) -> Mac
     setting = Setting(data.image_size, data.num_classes, data.in_chans)
     costs = count_specs(specs.values(), setting, runs_root=runs_root)
     _check_recipe(recipe, next(iter(specs.values())), setting)
-    return Machine(_gpus() if devices.kind == "cuda" else (), costs)
+    return Machine(visible_gpus() if devices.kind == "cuda" else (), costs)
 
 
 def _check_recipe(recipe: Recipe, spec: ArchSpec, setting: Setting) -> None:
@@ -99,7 +99,7 @@ def _check_recipe(recipe: Recipe, spec: ArchSpec, setting: Setting) -> None:
     create_criterion(recipe)
 
 
-def _gpus() -> tuple[str, ...]:
+def visible_gpus() -> tuple[str, ...]:
     """Ids of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES writes them."""
     import torch
 

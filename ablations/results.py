@@ -23,16 +23,13 @@ def status(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
         return 0
-    from rich.console import Console
+    from ablations.tables import make_console, progress_table, say
 
-    from ablations.live import progress_table
-
-    console = Console()
-    console.print(progress_table(rows, title=options.study))
+    console = make_console()
+    console.print(progress_table(rows, title=options.study, width=console.width))
     for row in rows:
         if row.message:
-            text = f"{row.point} seed {row.seed} {row.state}: {row.message}"
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            say(console, f"{row.point} seed {row.seed} {row.state}: {row.message}")
     return 0
 
 

@@ -43,17 +43,16 @@ def exec_run(options: argparse.Namespace) -> int:
 
 def run_plan(plan: Plan, root: Path, *, command_line: str) -> int:
     """Train what is not done of a plan, showing progress; the exit code of `ablate run`."""
-    from rich.console import Console
-
     from ablations.grid import Grid, stop_on_signals
     from ablations.live import make_view
     from ablations.preflight import check_data_is_there, check_writable
     from ablations.progress import progress
+    from ablations.tables import make_console, say
 
     check_writable(root)
     check_data_is_there(plan.study)
-    console = Console()
-    console.print(f"checking {plan.study.name}: devices, data, networks", highlight=False)
+    console = make_console()
+    say(console, f"checking {plan.study.name}: devices, data, networks")
     machine, executor = _prepare(plan, root)
     index = index_of(plan, command_line)
     for row, planned in zip(index["rows"], plan.rows, strict=True):
@@ -89,23 +88,24 @@ def _with_hardware(row: PlannedRun, plan: Plan) -> PlannedRun:
 
 
 def _conclude(plan: Plan, root: Path, *, stopped: bool, console: Any) -> int:
+    from ablations.tables import say
+
     unique = plan.unique()
     folders = {name: RunFolder(run_path(root, name)) for name in unique}
     states = {name: folder.state() for name, folder in folders.items()}
     name = plan.study.name
-
-    def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
     for run_id, state in states.items():
         if state == "failed":
-            say(_failure(unique[run_id], folders[run_id]))
+            say(console, _failure(unique[run_id], folders[run_id]))
     done = sum(state == "done" for state in states.values())
-    say(f"{name}: {done} of {len(states)} runs done, in {root / 'all'}")
+    say(console, f"{name}: {done} of {len(states)} runs done, in {root / 'all'}")
     if done < len(states):
-        say(f"`ablate run {name}` again trains what is missing")
+        say(console, f"`ablate run {name}` again trains what is missing")
         return STOPPED if stopped else FAILURE
-    say(f"next: `ablate report {name}` compares them, `ablate board {name}` opens TensorBoard")
+    say(
+        console,
+        f"next: `ablate report {name}` compares them, `ablate board {name}` opens TensorBoard",
+    )
     return 0
 
 
@@ -122,8 +122,12 @@ def _board_refresher(study: str, root: Path) -> Any:
     """Keep the study's TensorBoard folder up to date as runs end."""
 
     def refresh(_row: PlannedRun) -> None:
-        from ablations.board import refresh as refresh_board
+        try:
+            from ablations.board import refresh as refresh_board
 
-        refresh_board(study, runs_root=root)
+            refresh_board(study, runs_root=root)
+        except Exception as error:
+            # Only a view of the results: `ablate board` makes it again, and the grid goes on.
+            print(f"TensorBoard's folder was not renewed: {error}", file=sys.stderr)
 
     return refresh

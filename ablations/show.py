@@ -1,0 +1,190 @@
+"""`ablate show`: one run, and what its last step changed."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.counts import count_specs, setting_of
+from ablations.plan import PlannedRun, make_plan
+from ablations.store import RunFolder, run_path, runs_root
+from ablations.studies import load_experiments
+from datamodules.catalog import DATASETS
+from datamodules.config import DataConfig
+from lit_models.serialise import difference, from_dict
+from lit_models.spec import ArchSpec
+from lit_models.trajectories import TRAJECTORIES
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The run to show: its id, and its configuration from its folder or from the plan."""
+
+    run_id: str
+    config: Mapping[str, Any]
+
+
+def command(options: argparse.Namespace) -> int:
+    """Print one run."""
+    root = runs_root(options.runs)
+    found = describe(find_run(options.run, root=root, file=options.file), root)
+    if options.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _print(found)
+    return 0
+
+
+def find_run(name: str, *, root: Path, file: Path | None) -> Subject:
+    """A run by id, by the start of an id, or as STUDY/POINT/SEED.
+
+    POINT is a label, a step, or the start of a label. Raises ValueError when none or several match.
+    """
+    planned = {row.run_id: row for row in _planned(name, file)}
+    if "/" not in name:
+        folders = root / "all"
+        stored = [path.name for path in folders.iterdir()] if folders.is_dir() else []
+        matches = [run for run in {*planned, *stored} if name in (run, run.rsplit("-", 1)[-1])]
+        matches = matches or [run for run in {*planned, *stored} if run.startswith(name)]
+    else:
+        matches = list(planned)
+    if len(matches) != 1:
+        few = f": {', '.join(sorted(matches)[:5])}" if matches else ""
+        raise ValueError(
+            f"{name!r} names {len(matches)} runs{few}. Give a run id, as `ablate plan STUDY` lists "
+            "them, or STUDY/POINT/SEED such as convnext_nano/start/0"
+        )
+    run_id = matches[0]
+    folder = RunFolder(run_path(root, run_id))
+    if folder.path.is_dir():
+        return Subject(run_id, folder.config())
+    return Subject(run_id, planned[run_id].config)
+
+
+def _planned(name: str, file: Path | None) -> list[PlannedRun]:
+    studies = load_experiments(file).studies
+    if "/" not in name:
+        return [row for study in studies.values() for row in make_plan(study).rows]
+    study, point, seed = (*name.split("/"), "", "")[:3]
+    if study not in studies:
+        raise ValueError(f"{name!r}: there is no study {study!r}. Valid: {', '.join(studies)}.")
+    rows = [row for row in make_plan(studies[study]).rows if seed in ("", str(row.seed))]
+    exact = [row for row in rows if point in (row.point, row.step)]
+    return exact or [row for row in rows if row.point.startswith(point)]
+
+
+def describe(subject: Subject, root: Path) -> dict[str, Any]:
+    """What `--json` prints.
+
+    run_id, labels, state, message, spec, data, recipe, seed, params, gmacs, environment
+    (provenance.json), metrics (one object an epoch), summary, and change: null at a trajectory's
+    start, else from (the step before), fields (path, before, after), modules_added and
+    modules_removed (type and count), params and gmacs (differences).
+    """
+    config = subject.config
+    folder = RunFolder(run_path(root, subject.run_id))
+    state, message = folder.health()
+    spec = from_dict(config["spec"])
+    return {
+        "run_id": subject.run_id,
+        "labels": config.get("labels", {}),
+        "state": state,
+        "message": message,
+        **{key: config[key] for key in ("spec", "data", "recipe", "seed")},
+        **_cost(spec, config, root),
+        "change": _change(spec, config, root),
+        "environment": folder.provenance(),
+        "metrics": folder.metrics(),
+        "summary": folder.summary(),
+    }
+
+
+def _cost(spec: ArchSpec, config: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    setting = setting_of(_data(config))
+    if setting is None:
+        return {"params": None, "gmacs": None}
+    cost = count_specs([spec], setting, runs_root=root)[spec]
+    return {"params": cost.params, "gmacs": cost.gmacs}
+
+
+def _data(config: Mapping[str, Any]) -> DataConfig:
+    return DataConfig(**config["data"], root=config.get("root"))
+
+
+def _change(spec: ArchSpec, config: Mapping[str, Any], root: Path) -> dict[str, Any] | None:
+    """The difference that the last of the run's steps makes."""
+    labels = config.get("labels", {})
+    steps = labels.get("steps") or []
+    trajectory = TRAJECTORIES.get(labels.get("trajectory", ""))
+    if not steps or trajectory is None or not set(steps) <= set(trajectory.by_name):
+        return None
+    from lit_models.steps import apply_steps
+
+    before = apply_steps(trajectory.start, [trajectory.by_name[name] for name in steps[:-1]])
+    old, new = _cost(before, config, root), _cost(spec, config, root)
+    known = old["params"] is not None
+    added, removed = _modules(before, spec, in_chans=DATASETS[config["data"]["name"]].in_chans)
+    return {
+        "from": steps[-2] if len(steps) > 1 else "start",
+        "fields": [list(entry) for entry in difference(before, spec)],
+        "modules_added": added,
+        "modules_removed": removed,
+        "params": new["params"] - old["params"] if known else None,
+        "gmacs": new["gmacs"] - old["gmacs"] if known else None,
+    }
+
+
+def _modules(
+    before: ArchSpec, after: ArchSpec, *, in_chans: int
+) -> tuple[dict[str, int], dict[str, int]]:
+    """How many modules of each kind (as PyTorch prints them) the change adds and removes."""
+    from collections import Counter
+
+    import torch
+
+    from lit_models.builder import build
+
+    def kinds(spec: ArchSpec) -> Counter[str]:
+        with torch.device("meta"):
+            model = build(spec, in_chans=in_chans)
+        return Counter(repr(m) for m in model.modules() if not list(m.children()))
+
+    old, new = kinds(before), kinds(after)
+    return dict(new - old), dict(old - new)
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.pretty import Pretty
+
+    console = Console(highlight=False)
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    labels = found["labels"]
+    say(f"{found['run_id']}  {found['state']}{': ' + found['message'] if found['message'] else ''}")
+    say(f"{labels.get('trajectory')} {labels.get('point')} seed {found['seed']}")
+    if found["params"] is not None:
+        say(f"{found['params']:,} parameters, {found['gmacs']:.4f} GMACs")
+    for line in _change_lines(found["change"]) if found["change"] else ():
+        say(line)
+    for key in ("spec", "data", "recipe", "environment", "summary"):
+        if found[key] is not None:
+            say(f"\n{key}")
+            console.print(Pretty(found[key], expand_all=False))
+    if found["metrics"]:
+        last = ", ".join(f"{name} {value:g}" for name, value in found["metrics"][-1].items())
+        say(f"\nlast of {len(found['metrics'])} epochs: {last}")
+
+
+def _change_lines(change: Mapping[str, Any]) -> list[str]:
+    lines = [f"\nchange since {change['from']}"]
+    lines += [f"  {path}: {old} -> {new}" for path, old, new in change["fields"]]
+    for sign, modules in (("+", change["modules_added"]), ("-", change["modules_removed"])):
+        lines += [f"  {sign} {count} x {module}" for module, count in modules.items()]
+    if change["params"] is not None:
+        lines.append(f"  {change['params']:+,} parameters, {change['gmacs']:+.4f} GMACs")
+    return lines

@@ -1,0 +1,104 @@
+"""Tables of the command line, for narrow terminals too."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from ablations.plan import ILLEGAL, PlannedState
+from ablations.progress import Progress
+from lit_models.metrics import TRAIN_LOSS, VAL_TOP1
+
+STYLES: Mapping[PlannedState, str] = MappingProxyType(
+    {
+        "new": "dim",
+        "running": "cyan",
+        "done": "green",
+        "failed": "bold red",
+        "interrupted": "yellow",
+        "stale": "magenta",
+    }
+)
+SHOWN = (VAL_TOP1, TRAIN_LOSS)
+_WIDE = 120  # columns from which a run's whole id fits
+_NUMBERS = ("seed", "params", "GMACs", "epoch", "time", *SHOWN)
+
+
+def make_console() -> Console:
+    """The terminal, or wide lines for a file or a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE + 20)
+
+
+def say(console: Console, text: str) -> None:
+    """Print text as it is, never cut or coloured."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def progress_table(rows: Sequence[Progress], *, title: str, width: int, caption: str = "") -> Table:
+    """The table of `ablate status` and of the live view; without run ids where it is narrow."""
+    run = ["run"] if width >= _WIDE else []
+    table = _table(title, ["point", "seed", *run, "state", "epoch", *SHOWN, "time"], caption)
+    for row in rows:
+        table.add_row(
+            row.point,
+            str(row.seed),
+            *([row.run_id] if run else []),
+            f"[{STYLES[row.state]}]{row.state}[/]",
+            f"{row.epoch}/{row.epochs}" if row.epochs else "",
+            *(f"{row.metrics[name]:.3f}" if name in row.metrics else "" for name in SHOWN),
+            seconds_text(row.seconds),
+        )
+    return table
+
+
+def plan_table(rows: Sequence[Mapping[str, Any]], *, title: str, width: int) -> Table:
+    """The table of `ablate plan`; run ids are cut to their hash where it is narrow."""
+    table = _table(title, ["point", "seed", "run", "params", "GMACs", "state", "time"])
+    for row in rows:
+        if row["state"] == ILLEGAL:
+            table.add_row(row["point"], "", "", "", "", f"[dim]{ILLEGAL}[/]", "")
+            continue
+        run = row["run_id"]
+        table.add_row(
+            row["point"],
+            str(row["seed"]),
+            run if width >= _WIDE else run.rsplit("-", 1)[-1],
+            f"{row['params']:,}" if row["params"] is not None else "?",
+            f"{row['gmacs']:.4f}" if row["gmacs"] is not None else "?",
+            f"[{STYLES[row['state']]}]{row['state']}[/]",
+            seconds_text(row["seconds"]),
+        )
+    return table
+
+
+def seconds_text(seconds: float | None) -> str:
+    """A duration for people: 4.2 s, 3 min 05 s, 2 h 10 min, 3 d 4 h."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def _table(title: str, columns: Sequence[str], caption: str = "") -> Table:
+    table = Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name in columns:
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
+    return table
