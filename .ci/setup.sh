@@ -116,7 +116,8 @@ make_venv() {
 # without the optional packages. uv takes a third of pip's time but does not read pip's settings
 # (an index of one's own, a certificate), so pip has the last word.
 install() {
-    "$VENV/bin/python" -m uv pip install --quiet --python "$VENV/bin/python" \
+    # compiled here once: where PYTHONDONTWRITEBYTECODE is set, every start would compile torch anew
+    "$VENV/bin/python" -m uv pip install --quiet --compile-bytecode --python "$VENV/bin/python" \
         --constraint requirements.lock --editable ".[$1]" ||
         { say "uv could not install it, trying pip" && pip_install --editable ".[$1]"; }
 }
