@@ -27,7 +27,7 @@ def train_run(folder: Path) -> None:
 
     Raises:
         ValueError: the config, the devices, the data or the checkpoint cannot be used.
-        ablations.lock.Busy: another process trains this run.
+        ablations.lock.BusyError: another process trains this run.
         RunInterrupted: SIGINT or SIGTERM came; the last epoch's checkpoint is there.
         OSError: the folder cannot be written, or the disk is full; earlier files are whole.
     """
