@@ -83,7 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
     board.add_argument("--port", type=int, metavar="PORT", help="default: a free one from 6006 on")
     show = _add(verbs, "show", "one run: spec, difference to the step before, metrics", json=True)
     show.add_argument("run", metavar="RUN", help="a run id, the start of one, or STUDY/POINT/SEED")
-    bench = _add(verbs, "bench", "measure the project itself")
+    bench = _add(verbs, "bench", "measure the project itself", json=True)
     bench.add_argument("what", choices=["grid"], help="grid: the fixed cost of a run in a grid")
     bench.add_argument("--workers", type=_workers, metavar="N", help="runs at a time")
     # No help text: only the launcher types it.

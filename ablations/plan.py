@@ -15,6 +15,7 @@ from lit_models.trajectories import TRAJECTORIES
 
 PlannedState = State | Literal["stale"]
 ILLEGAL = "illegal"
+_HARDWARE = ("accelerator", "devices", "num_workers", "threads")  # what a run itself needs
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def _row(study: Study, point: Point, spec: ArchSpec, seed: int) -> PlannedRun:
         "run_id": name,
         "root": study.data.root,
         "download": study.data.download,
+        "hardware": {key: getattr(study.hardware, key) for key in _HARDWARE},
         "labels": {("point" if key == "label" else key): labels[key] for key in labels},
     }
     return PlannedRun(

@@ -12,6 +12,9 @@ _MODULES = (
     "ablations.train",
     "ablations.preflight",
     "datamodules.module",
+    "datamodules.arrays",
+    "datamodules.tree",
+    "sklearn.datasets",
     "lit_models.classifier",
 )
 

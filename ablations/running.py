@@ -4,7 +4,6 @@ import argparse
 import os
 import shlex
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from ablations.preflight import Machine
 
 FAILURE, STOPPED = 1, 130
-_HARDWARE = ("accelerator", "devices", "num_workers", "threads")
 
 
 def command(options: argparse.Namespace) -> int:
@@ -60,7 +58,7 @@ def run_plan(plan: Plan, root: Path, *, command_line: str) -> int:
         row |= {"params": cost.params, "gmacs": cost.gmacs}
     write_json_atomic(study_path(root, plan.study.name) / INDEX, index)
     view = make_view(lambda: progress(index["rows"], root), title=plan.study.name, console=console)
-    rows = tuple(_with_hardware(row, plan) for row in plan.unique().values())
+    rows = tuple(plan.unique().values())
     with stop_on_signals() as stop, view:
         grid = Grid(rows, root, executor, watch=view.update, stop=stop)
         grid.on_end = _board_refresher(plan.study.name, root)
@@ -80,11 +78,6 @@ def _prepare(plan: Plan, root: Path) -> "tuple[Machine, Executor]":
     machine = inspect_in_child(plan, root)
     slots = places.make_slots(hardware, gpus=machine.gpus, cores=places.cores())
     return machine, places.LocalExecutor(slots)
-
-
-def _with_hardware(row: PlannedRun, plan: Plan) -> PlannedRun:
-    hardware = {key: asdict(plan.study.hardware)[key] for key in _HARDWARE}
-    return replace(row, config={**row.config, "hardware": hardware})
 
 
 def _conclude(plan: Plan, root: Path, *, stopped: bool, console: Any) -> int:

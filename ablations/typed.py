@@ -3,6 +3,7 @@
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import is_dataclass
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from datamodules.config import nearest
@@ -29,7 +30,7 @@ def assign(
     if not isinstance(value, Mapping):
         raise ValueError(
             f"{place(below)}: {'.'.join(keys)} is {value!r}, expected a mapping with keys of "
-            f"{', '.join(get_type_hints(hint))}"
+            f"{', '.join(_hints(hint))}"
         )
     said: dict[str, str] = {}
     for name, item in value.items():
@@ -63,13 +64,18 @@ def describe(hint: Any) -> str:
     return _WORDS.get(hint, getattr(hint, "__name__", str(hint)))
 
 
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def _hint(kind: type, keys: Keys, where: str) -> Any:
     hint: Any = kind
     for depth, key in enumerate(keys):
         above = ".".join(keys[:depth])
         if not is_dataclass(hint):
             raise ValueError(f"{where}: {above} has no keys below it, found {'.'.join(keys)}")
-        hints = get_type_hints(hint)
+        hints = _hints(hint)
         check_name(key, hints, what=f"key of {above}" if above else "key", where=where)
         hint = hints[key]
     return hint
