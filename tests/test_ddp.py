@@ -1,0 +1,157 @@
+"""Two processes on one CPU (gloo): every image once, one network, one writer."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+from ablations.checkpoint import read_checkpoint
+from ablations.config import Hardware
+from ablations.recorder import CHECKPOINT
+from ablations.run_config import read_run_config
+from ablations.store import RunFolder
+from ablations.train import train_run
+from datamodules import build_data_module
+from lit_models import LitClassifier
+from lit_models.metrics import (
+    IMAGES_SEEN,
+    TEST_EMA_LOSS,
+    TEST_LOSS,
+    TEST_TOP1,
+    TRAIN_LOSS,
+    VAL_LOSS,
+    VAL_TOP1,
+)
+from tests.run_folders import NO_BATCH_NORM, RECIPES, RESNET, in_worker, make_run
+
+TWO = Hardware(accelerator="cpu", devices=2, threads=1, num_workers=0)
+RECIPE = replace(RECIPES["plain"], ema_decay=0.5)
+# 31 test images: no multiple of two
+DATA = {"test_limit": 31}
+
+
+def rank_of(folder: Path, rank: int, port: int) -> None:
+    """One of two processes, with the variables that Lightning's launcher (or torchrun) sets."""
+    os.environ |= {
+        "LOCAL_RANK": str(rank),
+        "NODE_RANK": "0",
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        # as inside a Slurm allocation, where Lightning would take each process for a task
+        "SLURM_NTASKS": "2",
+        "SLURM_JOB_ID": "7",
+        "SLURM_PROCID": "0",
+    }
+    train_run(folder)
+
+
+def train_on_two(folder: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ranks = [in_worker(rank_of, folder, rank, port) for rank in range(2)]
+    for process in ranks:
+        process.join(120)
+        assert process.exitcode == 0
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same run on one process and on two; without drop path, which each rank draws itself."""
+    spec = replace(NO_BATCH_NORM, drop_path_rate=0.0)
+    root = tmp_path_factory.mktemp("ddp")
+    one = make_run(root / "one", RECIPE, spec=spec, data=DATA)
+    two = make_run(root / "two", RECIPE, spec=spec, data=DATA, hardware=TWO)
+    train_run(one)
+    train_on_two(two)
+    return one, two
+
+
+def test_two_processes_train_the_same_network(runs: tuple[Path, Path]) -> None:
+    one, two = (read_checkpoint(folder / CHECKPOINT)["state_dict"] for folder in runs)
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_metrics_are_those_of_one_process(runs: tuple[Path, Path]) -> None:
+    one, two = (RunFolder(folder).metrics() for folder in runs)
+    assert [row[IMAGES_SEEN] for row in two] == [row[IMAGES_SEEN] for row in one]
+    for ours, theirs in zip(two, one, strict=True):
+        for name in (TRAIN_LOSS, VAL_LOSS):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-4)
+    summaries = [RunFolder(folder).summary() or {} for folder in runs]
+    assert summaries[1][TEST_LOSS] == pytest.approx(summaries[0][TEST_LOSS], rel=1e-4)
+    for name in (TEST_TOP1, VAL_TOP1):
+        assert summaries[1][name] == summaries[0][name]
+
+
+def test_only_the_first_rank_writes(runs: tuple[Path, Path]) -> None:
+    provenance = RunFolder(runs[1]).provenance()
+    assert provenance is not None
+    assert len(provenance["sessions"]) == 1
+    assert provenance["sessions"][0]["hardware"]["devices"] == 2
+    assert len(list((runs[1] / "tensorboard").iterdir())) == 1
+    assert RunFolder(runs[1]).state() == "done"
+
+
+def test_the_evaluated_network_is_the_saved_one(tmp_path: Path) -> None:
+    # with batch norm: each rank has running statistics of its own images
+    folder = make_run(tmp_path / "run", RECIPE, spec=RESNET, data=DATA, hardware=TWO)
+    train_on_two(folder)
+    content = read_checkpoint(folder / CHECKPOINT)
+    module = LitClassifier(**content["hyper_parameters"])
+    module.load_state_dict(content["state_dict"])
+    config = read_run_config(RunFolder(folder))
+    data = build_data_module(config.data, config.recipe.augment, batch_size_per_step=31)
+    images, classes = next(iter(data.test_dataloader()))
+    assert len(images) == 31
+    assert module.ema is not None
+    summary = RunFolder(folder).summary()
+    assert summary is not None
+    for network, name in ((module.backbone, TEST_LOSS), (module.ema.module, TEST_EMA_LOSS)):
+        with torch.no_grad():
+            loss = functional.cross_entropy(network.eval()(images), classes)
+        assert summary[name] == pytest.approx(loss.item(), rel=1e-5)
+
+
+def wait_for(condition: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert condition()
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in found.read_text().split()] if found.exists() else []
+
+
+def alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_sigterm_stops_both_processes_of_the_command(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", replace(RECIPE, epochs=10_000), hardware=TWO)
+    # the command that Lightning repeats for the second rank
+    process = subprocess.Popen([sys.executable, "-m", "ablations", "exec-run", str(folder)])
+    wait_for((folder / CHECKPOINT).exists, seconds=120)
+    (other,) = children(process.pid)
+    process.send_signal(signal.SIGTERM)
+    process.wait(20)
+    wait_for(lambda: not alive(other), seconds=5)
+    run = RunFolder(folder)
+    assert run.state() == "interrupted"
+    epochs = len(run.metrics())
+    assert read_checkpoint(folder / CHECKPOINT)["epoch"] >= epochs - 1
