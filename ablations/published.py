@@ -23,7 +23,7 @@ class PublishedRow:
 
 @dataclass(frozen=True)
 class PublishedCurve:
-    """A published trajectory: what was measured, on what, and one row for each of our step names."""
+    """A published trajectory: what was measured, on what, one row for each of our step names."""
 
     key: str
     title: str
@@ -39,12 +39,12 @@ class PublishedCurve:
     steps: Mapping[str, PublishedRow]
 
     @property
-    def label(self) -> str:
-        """What the curve is, with its source: the words that stand beside it wherever it is drawn."""
-        return f"{self.data_title}, {self.image_size} px, {self.epochs} epochs, {self.source}"
+    def setting(self) -> str:
+        """Data set, image size and epochs: what the published numbers are of."""
+        return f"{self.data_title}, {self.image_size} px, {self.epochs} epochs"
 
     def same_setting(self, *, trajectory: str, data: str, image_size: int, epochs: int) -> bool:
-        """Whether a measured study used the networks, data set, image size and epochs of this one."""
+        """Whether a measured study had the networks, data set, image size and epochs of this."""
         mine = (self.trajectory, self.data, self.image_size, self.epochs)
         return mine == (trajectory, data, image_size, epochs)
 

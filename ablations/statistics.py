@@ -27,8 +27,8 @@ class Sample:
 class PairedDelta:
     """Mean difference over the seeds that both sides have, its 95 % t interval and exact p-value.
 
-    `low` and `high` are None with fewer than two pairs. `p` is two-sided, from flipping the sign of each
-    seed's difference in every possible way.
+    `low` and `high` are None with fewer than two pairs. `p` is two-sided, from flipping the sign of
+    each seed's difference in every possible way.
     """
 
     seeds: tuple[int, ...]
@@ -42,8 +42,9 @@ def sample(values: Sequence[float]) -> Sample:
     """Mean and ddof = 1 standard deviation of one value per seed."""
     n = len(values)
     mean = sum(values) / n if n else None
-    std = sqrt(sum((v - mean) ** 2 for v in values) / (n - 1)) if mean is not None and n > 1 else None
-    return Sample(n, mean, std)
+    if mean is None or n < 2:
+        return Sample(n, mean, None)
+    return Sample(n, mean, sqrt(sum((value - mean) ** 2 for value in values) / (n - 1)))
 
 
 def paired_delta(after: Mapping[int, float], before: Mapping[int, float]) -> PairedDelta | None:
@@ -67,7 +68,8 @@ def interval_half_width(summary: Sample) -> float | None:
 
 def t_quantile(degrees: int) -> float:
     """The value that Student's t exceeds in size with probability 0.05."""
-    from scipy.special import stdtrit  # scipy.stats gives the same number and takes seconds to import
+    # scipy.stats.t.ppf gives the same number, and takes seconds to import.
+    from scipy.special import stdtrit
 
     return float(stdtrit(degrees, 0.5 + CONFIDENCE / 2))
 
@@ -80,7 +82,7 @@ def sign_flip_p(differences: Sequence[float]) -> float | None:
     if not 0 < len(differences) <= EXACT_SEEDS:
         return None
     observed = abs(sum(differences))
-    slack = 1e-9 * (observed + sum(map(abs, differences)))  # sums in another order differ in the last bit
+    slack = 1e-9 * sum(map(abs, differences))  # equal sums may differ in the last bit
     flips = product((1, -1), repeat=len(differences))
     sums = [abs(sum(s * d for s, d in zip(signs, differences, strict=True))) for signs in flips]
     return sum(total >= observed - slack for total in sums) / len(sums)
@@ -116,14 +118,16 @@ def seeds_sentence(seeds: int) -> str:
     least = smallest_p(seeds)
     if least > SIGNIFICANCE:
         verdict = (
-            f"so no permutation test can reach p ≤ {SIGNIFICANCE} here, however large the difference; "
-            f"{seeds_needed()} seeds would be the fewest that can"
+            f"so no permutation test can reach p ≤ {SIGNIFICANCE} here, however large the "
+            f"difference; {seeds_needed()} seeds would be the fewest that can"
         )
     else:
-        verdict = f"so a permutation test can reach p ≤ {SIGNIFICANCE}, if every seed agrees in sign"
+        verdict = (
+            f"so a permutation test can reach p ≤ {SIGNIFICANCE}, if every seed agrees in sign"
+        )
     return (
-        f"With {seeds} seeds the smallest two-sided p-value of the exact sign-flip permutation test is "
-        f"{least:.3g}, {verdict}. "
+        f"With {seeds} seeds the smallest two-sided p-value of the exact sign-flip permutation "
+        f"test is {least:.3g}, {verdict}. "
         f"The t intervals assume that the differences of seeds are normally distributed, "
         f"which {seeds} values cannot check."
     )
@@ -135,9 +139,9 @@ def comparisons_sentence(count: int) -> str:
         return ""
     chance = 100 * (1 - CONFIDENCE**count)
     return (
-        f"The {count} intervals are 95 % each and not corrected for multiple comparisons: if no step had "
-        f"any effect and the intervals were independent, at least one would still exclude 0 with "
-        f"probability {chance:.0f} %."
+        f"The {count} intervals are 95 % each and not corrected for multiple comparisons: if no "
+        f"step had any effect and the intervals were independent, at least one would still "
+        f"exclude 0 with probability {chance:.0f} %."
     )
 
 
@@ -145,7 +149,7 @@ def images_sentence(top1: float, images: int) -> str:
     """How well a test set of `images` can tell a top-1 accuracy (percent) from the population's."""
     half = binomial_half_width(top1, images)
     return (
-        f"The test set has {images} images, so an accuracy of {top1:.2f} % is known to ±{half:.2f} points "
-        f"(binomial 95 %) as an estimate for new images. All steps see the same test images, so this does "
-        f"not widen the differences between steps as much, and it does not shrink with more seeds."
+        f"The test set has {images} images, so an accuracy of {top1:.2f} % is known to ±{half:.2f} "
+        f"points (binomial, 95 %) as an estimate for new images. More seeds do not shrink that; "
+        f"between steps much of it cancels, since all are tested on the same images."
     )

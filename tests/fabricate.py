@@ -17,20 +17,26 @@ def cumulative(trajectory: Trajectory, *, alternatives: bool = True) -> list[Mad
     for index, step in enumerate(trajectory.step_names):
         before = trajectory.step_names[:index]
         tried = trajectory.alternatives.get(step, ()) if alternatives else ()
-        for name in (step, *(other.name for other in tried)):
-            made.append((f"{index + 1:02d}_{name}", name, (*before, name)))
+        for letter, name in zip(("", *"abc"), (step, *(o.name for o in tried)), strict=False):
+            made.append((f"{index + 1:02d}{letter}_{name}", name, (*before, name)))
     return made
 
 
 def leave_one_out(names: Sequence[str]) -> list[Made]:
     """The full network and the networks without one of the steps."""
-    full: Made = ("full", names[-1], tuple(names))
-    return [full, *((f"without_{n}", n, tuple(o for o in names if o != n)) for n in names)]
+    full: Made = ("00_end", "end", tuple(names))
+    return [
+        full,
+        *(
+            (f"{i:02d}_without_{n}", n, tuple(o for o in names if o != n))
+            for i, n in enumerate(names, start=1)
+        ),
+    ]
 
 
 def made_up_top1(position: int, seed: int) -> float:
-    """Nothing that a network ever reached: 50 % and a half point a step, with a zigzag over seeds."""
-    return 50 + 0.5 * position + 0.1 * seed * (-1) ** position
+    """Nothing that a network ever reached: 50 %, half a point a step, a zigzag over seeds."""
+    return 50 + 0.5 * position + 0.1 * seed * (1 if position % 2 == 0 else -1)
 
 
 def fabricate_study(
@@ -86,6 +92,16 @@ def _config(
     }
 
 
+def _session() -> dict[str, Any]:
+    return {
+        "started": "2000-01-01T00:00:00+00:00",
+        "command": ["ablate", "run", "made_up"],
+        "git": {"commit": "0" * 40, "diff_sha256": None},
+        "versions": {"python": "3.11.0", "torch": "2.11.0"},
+        "hardware": {"host": "nowhere", "cpu": "made-up CPU", "cores": 2, "device": "cpu"},
+    }
+
+
 def _write_run(
     folder: Path, config: Mapping[str, Any], state: str, *, position: int, ema: bool
 ) -> None:
@@ -95,10 +111,12 @@ def _write_run(
     _write(folder / "config.json", config)
     message = "RuntimeError: made-up failure" if state == "failed" else None
     _write(folder / "status.json", {"state": state, "epoch": reached, "message": message})
-    _write(folder / "provenance.json", {"git": {"commit": "0" * 40}, "versions": {"torch": "2.11"}})
+    _write(folder / "provenance.json", {"seed": seed, "sessions": [_session()]})
     header = "epoch,images_seen,lr,seconds,train/loss,val/loss,val/top1,val/top5\n"
-    lines = [f"{e},{e * 640},0.001,1.5,{2 / e},{2 / e},{top1 * e / epochs},90\n" for e in
-             range(1, reached + 1)]
+    lines = [
+        f"{e},{e * 640},0.001,1.5,{2 / e},{2 / e},{top1 * e / epochs},90\n"
+        for e in range(1, reached + 1)
+    ]
     (folder / "metrics.csv").write_text(header + "".join(lines))
     if state == "done":
         _write(folder / "summary.json", _summary(top1, position, epochs, ema=ema))

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.points import END
 from ablations.store import INDEX, RunFolder, read_json, run_path, study_path
 from lit_models.trajectories import START, TRAJECTORIES, Trajectory
 
 CUMULATIVE, LEAVE_ONE_OUT = "cumulative", "leave_one_out"
-ADD_ONE_IN, FACTORIAL = "add_one_in", "factorial"
+ADD_ONE_IN, FACTORIAL, EXPLICIT = "add_one_in", "factorial", "explicit"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One planned run. `problem` is set when a file of it cannot be read; it then counts as failed."""
+    """One planned run. `problem` says why it failed, or which file of it cannot be read."""
 
     point: str
     step: str
@@ -25,6 +26,7 @@ class Run:
     state: str
     config: Mapping[str, Any] | None
     summary: Mapping[str, Any] | None
+    provenance: Mapping[str, Any] | None
     metrics: tuple[Mapping[str, float], ...]
     problem: str | None = None
 
@@ -67,6 +69,7 @@ class Study:
 
     name: str
     kind: str
+    title: str
     command: str
     trajectory: Trajectory
     points: tuple[Point, ...]
@@ -90,9 +93,9 @@ class Study:
     def reference(self, point: Point) -> Point | None:
         """The point that a point is compared with; None for the first.
 
-        leave_one_out: the full network. add_one_in and factorial: the network with the fewest steps.
-        Otherwise: the point with the longest part of its row of steps, so that a setting tried beside
-        a step is compared with the step before, as the step itself is.
+        leave_one_out: the full network. add_one_in and factorial: the one with the fewest steps.
+        Otherwise: the point with the longest part of its row of steps, so that a setting tried
+        beside a step is compared with the step before, as the step itself is.
         """
         if self.kind == LEAVE_ONE_OUT:
             chosen = max(self.points, key=lambda p: len(p.steps))
@@ -119,6 +122,7 @@ def load_study(study: str, *, runs_root: Path) -> Study:
         rows = [_row(row, runs_root) for row in index["rows"]]
         illegal = tuple(Illegal(i["point"], i["reason"]) for i in index.get("illegal") or ())
         kind, command = str(index["points"]), str(index["command"])
+        points = _points(rows, kind, trajectory, index)
     except (KeyError, TypeError) as error:
         raise ValueError(
             f"{path}: not an index of a study ({type(error).__name__}: {error}); "
@@ -126,22 +130,28 @@ def load_study(study: str, *, runs_root: Path) -> Study:
         ) from None
     if not rows:
         raise ValueError(f"{path}: the study has no runs")
-    return Study(study, kind, command, trajectory, _points(rows, kind, trajectory, index), illegal)
+    title = str(index.get("title") or trajectory.title)
+    return Study(study, kind, title, command, trajectory, points, illegal)
 
 
 def _row(row: Mapping[str, Any], runs_root: Path) -> Run:
-    planned = {name: row[name] for name in ("point", "step", "seed", "run_id")}
+    planned: dict[str, Any] = {name: row[name] for name in ("point", "step", "seed", "run_id")}
     folder = RunFolder(run_path(runs_root, row["run_id"]))
     planned |= {"steps": tuple(row["steps"]), "folder": folder.path, "state": folder.state()}
-    nothing: dict[str, Any] = {"config": None, "summary": None, "metrics": ()}
+    nothing: dict[str, Any] = dict.fromkeys(("config", "summary", "provenance"))
+    nothing["metrics"] = ()
     if planned["state"] == "new":
         return Run(**planned, **nothing)
     try:
-        found = {"config": folder.config(), "summary": folder.summary()}
-        run = Run(**planned, **found, metrics=tuple(folder.metrics()), problem=folder.message())
+        found: dict[str, Any] = {
+            "config": folder.config(),
+            "summary": folder.summary(),
+            "provenance": folder.provenance(),
+            "metrics": tuple(folder.metrics()),
+        }
     except ValueError as error:
         return Run(**{**planned, **nothing, "state": "failed", "problem": str(error)})
-    return run
+    return Run(**planned, **found, problem=folder.message())
 
 
 def _points(
@@ -155,7 +165,7 @@ def _points(
     for label, runs in grouped.items():
         steps, step = runs[0].steps, runs[0].step
         title = point_title(step, steps, kind=kind, trajectory=trajectory)
-        adopted = set(steps) <= set(trajectory.step_names)
+        adopted = kind != CUMULATIVE or set(steps) <= set(trajectory.step_names)
         ordered = tuple(sorted(runs, key=lambda run: run.seed))
         points.append(Point(label, step, steps, title, adopted, ordered, *planned[label]))
     return tuple(points)
@@ -163,14 +173,15 @@ def _points(
 
 def point_title(step: str, steps: tuple[str, ...], *, kind: str, trajectory: Trajectory) -> str:
     """How a point is called in tables and figures; `steps` lead to it, `step` is its own."""
-    titles = {name: step.title for name, step in trajectory.by_name.items()}
-    if not steps:
-        return trajectory.start_title
-    if kind == FACTORIAL:
-        return " + ".join(titles.get(name, name) for name in steps)
-    if kind == LEAVE_ONE_OUT and step not in steps and step != START:
-        return f"without {titles.get(step, step)}"
-    return titles.get(step, step)
+    titles = {name: one.title for name, one in trajectory.by_name.items()}
+    if kind == EXPLICIT:
+        return step
+    if step == START:
+        return trajectory.start_title if not steps else "none of them"
+    if step == END:
+        return "all steps"
+    names = [titles.get(name, name) for name in step.split("+")]
+    return f"without {names[0]}" if kind == LEAVE_ONE_OUT else " + ".join(names)
 
 
 def _begins(steps: tuple[str, ...], start: tuple[str, ...]) -> bool:

@@ -7,9 +7,17 @@ from typing import Any
 from ablations.published import PublishedCurve, published_curve
 from ablations.report.records import Point, Run, Study
 from ablations.statistics import paired_delta, sample
+from lit_models.metrics import (
+    EPOCHS,
+    GMACS,
+    IMAGES_PER_S,
+    PARAMS,
+    PEAK_MEMORY_MB,
+    TEST_EMA_TOP1,
+    TEST_TOP1,
+    TRAIN_SECONDS,
+)
 from lit_models.trajectories import START, Trajectory
-
-TOP1, EMA_TOP1 = "test/top1", "test_ema/top1"
 
 
 @dataclass(frozen=True)
@@ -18,8 +26,8 @@ class Row:
 
     `top1` holds the test accuracy of each finished seed after the last epoch. `delta` is the mean
     difference to `reference`, paired by seed, with the ends of its 95 % t interval (None with fewer
-    than two pairs). `published_*` is the paper's row of the same step. None: not known (yet).
-    `seeds` counts the finished seeds, `planned_seeds` all of them.
+    than two pairs of seeds; `delta_seeds` counts the pairs). `published_*` is the paper's row of
+    the same step. `seeds` counts the finished seeds, `planned_seeds` all. None: not known (yet).
     """
 
     point: str
@@ -32,6 +40,7 @@ class Row:
     top1: Mapping[int, float]
     top1_mean: float | None
     top1_std: float | None
+    delta_seeds: int
     delta: float | None
     delta_low: float | None
     delta_high: float | None
@@ -86,7 +95,7 @@ def _row(study: Study, point: Point, curve: PublishedCurve | None) -> Row:
 
 
 def _accuracy(point: Point) -> dict[str, Any]:
-    top1, ema = by_seed(point, TOP1), by_seed(point, EMA_TOP1)
+    top1, ema = by_seed(point, TEST_TOP1), by_seed(point, TEST_EMA_TOP1)
     raw, averaged = sample(list(top1.values())), sample(list(ema.values()))
     return {
         "seeds": raw.n,
@@ -100,10 +109,11 @@ def _accuracy(point: Point) -> dict[str, Any]:
 
 
 def _difference(point: Point, reference: Point | None) -> dict[str, Any]:
-    before = by_seed(reference, TOP1) if reference else {}
-    delta = paired_delta(by_seed(point, TOP1), before)
+    before = by_seed(reference, TEST_TOP1) if reference else {}
+    delta = paired_delta(by_seed(point, TEST_TOP1), before)
     return {
         "reference": reference.label if reference else None,
+        "delta_seeds": len(delta.seeds) if delta else 0,
         "delta": delta.mean if delta else None,
         "delta_low": delta.low if delta else None,
         "delta_high": delta.high if delta else None,
@@ -135,20 +145,20 @@ def _published_step(trajectory: Trajectory, steps: tuple[str, ...]) -> str | Non
 
 
 def _cost(point: Point) -> dict[str, Any]:
-    epochs = by_seed(point, "epochs").values()
-    params, gmacs = by_seed(point, "params").values(), by_seed(point, "gmacs").values()
+    epochs = by_seed(point, EPOCHS).values()
+    params, gmacs = by_seed(point, PARAMS).values(), by_seed(point, GMACS).values()
     return {
         "params": next(iter(params), point.params),
         "gmacs": next(iter(gmacs), point.gmacs),
-        "images_per_s": _mean(point, "images_per_s"),
-        "peak_memory_mb": _mean(point, "peak_memory_mb"),
-        "train_seconds": _mean(point, "train_seconds"),
+        "images_per_s": _mean(point, IMAGES_PER_S),
+        "peak_memory_mb": _mean(point, PEAK_MEMORY_MB),
+        "train_seconds": _mean(point, TRAIN_SECONDS),
         "epochs": max(map(int, epochs), default=None),
     }
 
 
 def _mean(point: Point, key: str) -> float | None:
-    return sample([value for value in by_seed(point, key).values() if value is not None]).mean
+    return sample(list(by_seed(point, key).values())).mean
 
 
 def run_problem(run: Run) -> str:

@@ -1,0 +1,98 @@
+"""One card a step: which fields of the spec it changed, what that cost, and what it was worth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ablations.report.records import Point, Study
+from ablations.report.rows import Row
+from ablations.report.tables import difference, number
+from ablations.report.text import plural, signed
+from lit_models.serialise import difference as spec_difference
+from lit_models.serialise import from_dict
+from lit_models.spec import ArchSpec
+
+LONGEST_VALUE = 90  # characters of a field's value
+
+
+@dataclass(frozen=True)
+class Card:
+    """A point beside its reference: fields as (path, before, after), costs as (name, text)."""
+
+    title: str
+    summary: str
+    compared_with: str
+    fields: tuple[tuple[str, str, str], ...]
+    costs: tuple[tuple[str, str], ...]
+    accuracy: str
+
+
+def cards(study: Study, rows: Sequence[Row]) -> tuple[Card, ...]:
+    """A card for every point that has a reference, in the order of the plan."""
+    by_label = {row.point: row for row in rows}
+    pairs = [(point, study.reference(point)) for point in study.points]
+    return tuple(
+        _card(study, point, reference, by_label) for point, reference in pairs if reference
+    )
+
+
+def _card(study: Study, point: Point, reference: Point, by_label: dict[str, Row]) -> Card:
+    row, before = by_label[point.label], by_label[reference.label]
+    step = study.trajectory.by_name.get(point.step)
+    return Card(
+        title=point.title,
+        summary=step.summary if step else "",
+        compared_with=reference.title,
+        fields=_changes(_spec(reference), _spec(point)),
+        costs=_costs(row, before),
+        accuracy=_accuracy(row),
+    )
+
+
+def _spec(point: Point) -> ArchSpec | None:
+    """The spec that the point's runs were given; None when no run folder has a readable one."""
+    for run in point.runs:
+        if run.config is not None:
+            try:
+                return from_dict(run.config["spec"])
+            except (KeyError, TypeError, ValueError):  # another version's, or damaged: try the next
+                continue
+    return None
+
+
+def _changes(before: ArchSpec | None, after: ArchSpec | None) -> tuple[tuple[str, str, str], ...]:
+    if before is None or after is None:
+        return ()
+    changed = spec_difference(before, after)
+    return tuple((path, _short(old), _short(new)) for path, old, new in changed)
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None or value == [] else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
+
+def _costs(row: Row, before: Row) -> tuple[tuple[str, str], ...]:
+    pairs = [
+        ("params (M)", before.params and before.params / 1e6, row.params and row.params / 1e6, 3),
+        ("GMACs", before.gmacs, row.gmacs, 3),
+        ("images/s in training", before.images_per_s, row.images_per_s, 0),
+        ("memory (MiB)", before.peak_memory_mb, row.peak_memory_mb, 0),
+    ]
+    return tuple(
+        (name, _change(old, new, digits)) for name, old, new, digits in pairs if new is not None
+    )
+
+
+def _change(old: float | None, new: float, digits: int) -> str:
+    if old is None:
+        return number(new, digits=digits)
+    relative = f" ({signed(100 * (new / old - 1), digits=1)} %)" if old else ""
+    return f"{number(old, digits=digits)} → {number(new, digits=digits)}{relative}"
+
+
+def _accuracy(row: Row) -> str:
+    if row.delta is None:
+        return "no seed is finished on both sides"
+    p = "" if row.delta_p is None else f", sign-flip p = {row.delta_p:.3g}"
+    return f"{difference(row)} points of top-1 ({plural(row.delta_seeds, 'seed')}{p})"

@@ -1,0 +1,175 @@
+"""The comparison as a table: in the terminal, Markdown, CSV, LaTeX."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from ablations.report.records import ADD_ONE_IN, CUMULATIVE, FACTORIAL, LEAVE_ONE_OUT
+from ablations.report.rows import Row
+from ablations.report.text import signed
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+NOTHING = "\u2013"  # a dash
+_COMPARED_WITH = {
+    CUMULATIVE: "previous step",
+    LEAVE_ONE_OUT: "all steps",
+    ADD_ONE_IN: "start",
+    FACTORIAL: "none",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table for people: its heading, and what it says of a row."""
+
+    heading: str
+    cell: Callable[[Row], str]
+    left: bool = False
+    spare: int = 0  # a narrow terminal leaves out the column with the largest number first
+
+
+def columns(rows: Sequence[Row], *, kind: str) -> tuple[Column, ...]:
+    """The columns that have something to say; `kind` is how the study's points were chosen."""
+    chosen = [
+        Column("step", lambda row: row.title if row.adopted else f"({row.title})", left=True),
+        Column("seeds", _seeds),
+        Column("top-1 (%)", lambda row: plus_minus(row.top1_mean, row.top1_std)),
+        Column(f"Δ {_COMPARED_WITH.get(kind, 'reference')} [95 %]", difference),
+        Column(
+            "EMA top-1 (%)", lambda row: plus_minus(row.ema_top1_mean, row.ema_top1_std), spare=2
+        ),
+        Column(
+            "published (%)", lambda row: plus_minus(row.published_top1, row.published_std), spare=4
+        ),
+        Column("params (M)", lambda row: number(row.params and row.params / 1e6), spare=3),
+        Column("GMACs", lambda row: number(row.gmacs), spare=1),
+        Column("images/s", lambda row: number(row.images_per_s, digits=0), spare=5),
+        Column("memory (MiB)", lambda row: number(row.peak_memory_mb, digits=0), spare=6),
+    ]
+    return tuple(c for c in chosen if c.left or any(c.cell(row) != NOTHING for row in rows))
+
+
+def plus_minus(mean: float | None, std: float | None) -> str:
+    """`81.97 ± 0.06`, without the second part when there is no std."""
+    if mean is None:
+        return NOTHING
+    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
+
+
+def difference(row: Row) -> str:
+    """`+0.50 [+0.10, +0.90]`, without the interval when there is none."""
+    if row.delta_low is None or row.delta_high is None:
+        return signed(row.delta)
+    return f"{signed(row.delta)} [{signed(row.delta_low)}, {signed(row.delta_high)}]"
+
+
+def number(value: float | None, *, digits: int = 3) -> str:
+    """A size with a fixed number of digits; three significant ones below 1."""
+    if value is None:
+        return NOTHING
+    return f"{value:.{digits}f}" if value >= 1 or digits == 0 else f"{value:#.3g}"
+
+
+def markdown_table(rows: Sequence[Row], *, kind: str) -> str:
+    """A GitHub-flavoured Markdown table."""
+    shown = columns(rows, kind=kind)
+    head = [column.heading for column in shown]
+    rule = [":--" if column.left else "--:" for column in shown]
+    body = [[column.cell(row).replace("|", "\\|") for column in shown] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *body))
+
+
+def csv_table(rows: Sequence[Row]) -> str:
+    """Every field of every row, unrounded; the top-1 of the seeds as `seed:value` pairs."""
+    text = io.StringIO()
+    names = list(asdict(rows[0]))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        pairs = " ".join(f"{seed}:{value}" for seed, value in row.top1.items())
+        writer.writerow(asdict(row) | {"top1": pairs})
+    return text.getvalue()
+
+
+def latex_table(rows: Sequence[Row], *, kind: str, caption: str) -> str:
+    """A table for LaTeX; needs the package booktabs."""
+    shown = columns(rows, kind=kind)
+    lines = [[column.cell(row) for column in shown] for row in rows]
+    head = " & ".join(latex(column.heading) for column in shown)
+    body = "".join(f"    {' & '.join(map(latex, line))} \\\\\n" for line in lines)
+    return (
+        "% needs \\usepackage{booktabs}\n"
+        "\\begin{table}\n  \\centering\n"
+        f"  \\caption{{{latex(caption)}}}\n"
+        f"  \\begin{{tabular}}{{{''.join('l' if c.left else 'r' for c in shown)}}}\n"
+        f"    \\toprule\n    {head} \\\\\n    \\midrule\n{body}    \\bottomrule\n"
+        "  \\end{tabular}\n\\end{table}\n"
+    )
+
+
+_LATEX = str.maketrans(
+    {
+        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "Δ": r"$\Delta$",
+        "→": r"$\to$",
+        "↑": r"$\uparrow$",
+        "≤": r"$\leq$",
+        "\u00d7": r"$\times$",
+        "\u2212": "$-$",
+        NOTHING: "--",
+        "“": "``",
+        "”": "''",
+        "[": "{[}",  # a line that begins with [ would be read as an option of \\
+    }
+)
+
+
+def latex(text: str) -> str:
+    """Text with LaTeX's special characters, and the symbols that we use, escaped."""
+    return text.translate(_LATEX)
+
+
+def rich_table(
+    rows: Sequence[Row], *, kind: str, title: str, width: int
+) -> "tuple[Table, tuple[str, ...]]":
+    """The table for a terminal, and the headings of the columns left out when it is too narrow."""
+    shown = list(columns(rows, kind=kind))
+    left_out: list[str] = []
+    while _width(shown, rows) > width and any(column.spare for column in shown):
+        least = max(shown, key=lambda column: column.spare)
+        shown.remove(least)
+        left_out.append(least.heading)
+    return _rich(rows, shown, title), tuple(left_out)
+
+
+def _width(shown: Sequence[Column], rows: Sequence[Row]) -> int:
+    widest = [max(len(c.heading), *(len(c.cell(row)) for row in rows)) for c in shown]
+    return sum(widest) + 2 * len(shown) + 2  # with the edges
+
+
+def _rich(rows: Sequence[Row], shown: Sequence[Column], title: str) -> "Table":
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(
+        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    for column in shown:
+        table.add_column(escape(column.heading), justify="left" if column.left else "right")
+    for row in rows:
+        cells = (escape(column.cell(row)) for column in shown)
+        table.add_row(*cells, style=None if row.adopted else "dim")
+    return table
+
+
+def _seeds(row: Row) -> str:
+    return str(row.seeds) if row.seeds == row.planned_seeds else f"{row.seeds}/{row.planned_seeds}"

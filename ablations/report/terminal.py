@@ -1,0 +1,37 @@
+"""The comparison in the terminal."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from ablations.report.records import load_study
+from ablations.report.rows import study_rows
+from ablations.report.tables import rich_table
+from ablations.report.text import (
+    headline,
+    missing_runs,
+    progress,
+    published_label,
+    sample_sentences,
+    setting,
+)
+
+
+def print_report(study: str, *, runs_root: Path, console: Console | None = None) -> None:
+    """Print table, headline, what the numbers can show, and the runs without a result."""
+    console = console or Console()
+    found = load_study(study, runs_root=runs_root)
+    rows = study_rows(found)
+    title = f"{found.title}: {setting(found)}"
+    table, left_out = rich_table(rows, kind=found.kind, title=title, width=console.width)
+    console.print(table)
+    notes = [headline(found, rows), progress(found)]
+    if any(row.published_top1 is not None for row in rows) and "published (%)" not in left_out:
+        notes.append(published_label(found).replace("\n", ", ") + ".")
+    if left_out:
+        notes.append(f"Left out for lack of width: {', '.join(left_out)}.")
+    notes += sample_sentences(rows)
+    notes += [": ".join(parts) for parts in missing_runs(found)]
+    for note in notes:
+        console.print(Text(note))

@@ -1,0 +1,203 @@
+"""What a report says in words: setting, headline, what the seeds can show, what is missing."""
+
+from collections.abc import Sequence
+
+from ablations.report.records import CUMULATIVE, Study
+from ablations.report.rows import Row, by_seed, run_problem, study_curve
+from ablations.statistics import (
+    comparisons_sentence,
+    images_sentence,
+    paired_delta,
+    seeds_sentence,
+)
+from lit_models.metrics import TEST_TOP1
+
+ACCURACY_NOTE = (
+    "Accuracy is top-1 on the test split after the last epoch; nothing was selected on it. "
+    "Mean ± standard deviation (ddof = 1) over seeds."
+)
+DELTA_NOTE = (
+    "A difference is the mean over seeds of the difference within a seed (the same images in the "
+    "same order with the same augmentation), with a 95 % t interval."
+)
+COST_NOTE = (
+    "images/s is the training throughput that was measured during the runs: it depends on the "
+    "machine and on what else ran on it at the time, and it is no benchmark. Memory is the peak of "
+    "the device on CUDA, else of the whole process that trained."
+)
+
+
+def data_title(study: Study) -> str:
+    """The data set's name for people."""
+    from datamodules.catalog import DATASETS
+
+    name = str(study.config.get("data", {}).get("name", "no data"))
+    info = DATASETS.get(name)
+    return info.title.partition(",")[0] if info else name
+
+
+def setting(study: Study) -> str:
+    """Data set, image size, epochs, seeds: what the measured numbers are of."""
+    data, recipe = study.config.get("data", {}), study.config.get("recipe", {})
+    parts = [data_title(study)]
+    parts += [f"{data['image_size']} px"] if data.get("image_size") else []
+    parts += [f"{data['train_limit']} training images"] if data.get("train_limit") else []
+    parts += [plural(recipe["epochs"], "epoch")] if "epochs" in recipe else []
+    return ", ".join([*parts, plural(len(study.seeds), "seed")])
+
+
+def published_label(study: Study) -> str:
+    """The title of the published panel; says so when it is another data set or scale."""
+    curve = study_curve(study)
+    if curve is None:
+        return ""
+    scale = "" if comparable(study) else ": another data set and scale"
+    return f"published{scale}\n{curve.setting}\n{curve.source}"
+
+
+def comparable(study: Study) -> bool:
+    """Whether the published curve is of the study's networks, data set, image size and epochs."""
+    curve = study_curve(study)
+    data, recipe = study.config.get("data", {}), study.config.get("recipe", {})
+    return curve is not None and curve.same_setting(
+        trajectory=study.trajectory.name,
+        data=str(data.get("name")),
+        image_size=int(data.get("image_size") or 0),
+        epochs=int(recipe.get("epochs") or 0),
+    )
+
+
+def headline(study: Study, rows: Sequence[Row]) -> str:
+    """The result in one sentence.
+
+    A cumulative study: from the first to the last point that was gone on with. Others: the
+    reference and the largest difference to it.
+    """
+    known = [row for row in rows if row.adopted and row.top1]
+    if not known:
+        return "No run is finished yet."
+    if study.kind == CUMULATIVE:
+        return _from_first_to_last(study, known)
+    changed = max((row for row in known if row.delta is not None), key=_size, default=None)
+    if changed is None:
+        return f"{known[0].title}: {_percent(known[0])} top-1 on the test split."
+    reference = next(row.title for row in rows if row.point == changed.reference)
+    return (
+        f"The largest difference to “{reference}” is that of “{changed.title}”: "
+        f"{signed(changed.delta)} points of top-1 on the test split"
+        f"{_interval(changed.delta_low, changed.delta_high)}."
+    )
+
+
+def figure_caption(study: Study, rows: Sequence[Row]) -> str:
+    """What the figure of the steps shows."""
+    text = (
+        "Top-1 accuracy on the test split after each step, and multiply-adds of one image. "
+        "The accuracy axes do not begin at 0."
+    )
+    if any(row.published_top1 is not None for row in rows):
+        curve = study_curve(study)
+        assert curve is not None
+        text += f" Published values: {curve.setting}, {curve.source}"
+        text += "." if comparable(study) else ": another data set and scale."
+        notes = [f"{name}: {row.note}" for name, row in curve.steps.items() if row.note]
+        text += (
+            f" Notes on its printed GFLOPs: {'; '.join(notes)}."
+            if comparable(study) and notes
+            else ""
+        )
+    return text
+
+
+def curve_caption() -> str:
+    """What the figure of the training curves shows."""
+    return (
+        "Top-1 accuracy on the validation split after each epoch, of the seeds that are finished."
+    )
+
+
+def _from_first_to_last(study: Study, known: Sequence[Row]) -> str:
+    first, last = known[0], known[-1]
+    if first is last:
+        return f"{first.title}: {_percent(first)} top-1 on the test split."
+    points = {point.label: point for point in study.points}
+    after, before = (by_seed(points[row.point], TEST_TOP1) for row in (last, first))
+    delta = paired_delta(after, before)
+    change = f": {signed(delta.mean)} points{_interval(delta.low, delta.high)}" if delta else ""
+    return (
+        f"Top-1 on the test split from “{first.title}” ({_percent(first)}) to “{last.title}” "
+        f"({_percent(last)}){change}."
+    )
+
+
+def _size(row: Row) -> float:
+    return abs(row.delta or 0.0)
+
+
+def sample_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
+    """What this number of seeds, and of comparisons, can and cannot show."""
+    finished = [row.seeds for row in rows if row.seeds]
+    intervals = sum(row.delta_low is not None for row in rows)
+    uneven = (
+        f"Steps have {min(finished)} to {max(finished)} finished seeds. "
+        if len(set(finished)) > 1
+        else ""
+    )
+    sentences = (
+        uneven + seeds_sentence(min(finished, default=0)),
+        comparisons_sentence(intervals),
+    )
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def statistics_sentences(study: Study, rows: Sequence[Row]) -> tuple[str, ...]:
+    """How the numbers were made, and what they can and cannot show."""
+    images = _test_images(study)
+    best = max((row.top1_mean for row in rows if row.top1_mean is not None), default=None)
+    on_images = (images_sentence(best, images),) if best is not None and images else ()
+    return (ACCURACY_NOTE, DELTA_NOTE, *sample_sentences(rows), *on_images, COST_NOTE)
+
+
+def missing_runs(study: Study) -> tuple[tuple[str, str, str], ...]:
+    """(run, state, reason) of every planned run without a result, and of every illegal point."""
+    runs = [
+        (f"{run.point}, seed {run.seed}", run.state, run_problem(run))
+        for run in study.runs
+        if not run.done
+    ]
+    return (*runs, *((item.point, "illegal", item.reason) for item in study.illegal))
+
+
+def progress(study: Study) -> str:
+    """How much of the plan is finished."""
+    done = sum(run.done for run in study.runs)
+    return f"{done} of {plural(len(study.runs), 'run')} finished."
+
+
+def _test_images(study: Study) -> int | None:
+    from datamodules.catalog import DATASETS
+
+    data = study.config.get("data", {})
+    info = DATASETS.get(str(data.get("name")))
+    if info is None or info.sizes is None:
+        return None
+    return min(info.sizes[1], data.get("test_limit") or info.sizes[1])
+
+
+def signed(number: float | None, *, digits: int = 2) -> str:
+    """A difference with its sign (a true minus), or a dash for None."""
+    return "\u2013" if number is None else f"{number:+.{digits}f}".replace("-", "\u2212")
+
+
+def _percent(row: Row) -> str:
+    std = "" if row.top1_std is None else f" ± {row.top1_std:.2f}"
+    return f"{row.top1_mean:.2f}{std} %"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f", 95 % interval {signed(low)} to {signed(high)}"
+
+
+def plural(number: int, noun: str) -> str:
+    """A number with its noun: `1 seed`, `3 seeds`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
