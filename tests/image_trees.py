@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from datamodules.config import DataConfig
+
 
 def photograph(seed: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
     """A smooth random RGB image, `size` as (width, height), which JPEG keeps recognisable."""
@@ -38,4 +40,19 @@ def truncate(path: Path, share: float = 0.6) -> Path:
     """Cut the end off a file."""
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
+    return path
+
+
+def tree_config(tree: Path, **values: object) -> DataConfig:
+    """An image_folder at 24 pixels, with other keys as given."""
+    whole = {"name": "image_folder", "folder": str(tree), "image_size": 24, **values}
+    return DataConfig(**whole)  # type: ignore[arg-type]
+
+
+def broken_inside(path: Path) -> Path:
+    """Write a PNG whose header and end are whole and whose middle is not."""
+    photograph(0).save(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 3)
+    path.write_bytes(content)
     return path
