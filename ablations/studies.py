@@ -160,7 +160,14 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str) -> Stu
         check_steps(values.points, TRAJECTORIES[values.trajectory])
         dataset(values.data)
     except ValueError as error:
-        # The types check their own values; their messages begin with the key.
-        key = re.match(r"[a-z_.]*", str(error))
-        raise ValueError(f"{said.get(key[0], here) if key else here}: {error}") from None
+        raise ValueError(f"{_place_of(error, said) or here}: {error}") from None
     return Study(name=name, **vars(values))
+
+
+def _place_of(error: ValueError, said: Mapping[str, str]) -> str | None:
+    """Where the key was set that an error begins with; else the last key of its section."""
+    key = re.match(r"[a-z_.]*", str(error))
+    assert key is not None  # it matches nothing, too
+    section_of = key[0].partition(".")[0]
+    around = [place for name, place in said.items() if name.partition(".")[0] == section_of]
+    return said.get(key[0]) or (around[-1] if around else None)

@@ -24,7 +24,7 @@ def assign(
     and for a value of another type.
     """
     hint = _hint(kind, keys, place(below))
-    if not is_dataclass(hint):
+    if not _is_section(hint):
         _set(config, keys=keys, hint=hint, value=value, where=place(below))
         return {".".join(keys): place(below)}
     if not isinstance(value, Mapping):
@@ -64,6 +64,10 @@ def describe(hint: Any) -> str:
     return _WORDS.get(hint, getattr(hint, "__name__", str(hint)))
 
 
+def _is_section(hint: Any) -> bool:
+    return is_dataclass(hint)
+
+
 @cache
 def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
@@ -73,7 +77,7 @@ def _hint(kind: type, keys: Keys, where: str) -> Any:
     hint: Any = kind
     for depth, key in enumerate(keys):
         above = ".".join(keys[:depth])
-        if not is_dataclass(hint):
+        if not _is_section(hint):
             raise ValueError(f"{where}: {above} has no keys below it, found {'.'.join(keys)}")
         hints = _hints(hint)
         check_name(key, hints, what=f"key of {above}" if above else "key", where=where)

@@ -1,0 +1,89 @@
+"""A run's identity: stable, and changed by everything that decides a result, nothing else."""
+
+import json
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from ablations import identity as module
+from ablations.config import Recipe, Study
+from ablations.identity import digest, identity, run_id
+from ablations.plan import make_plan
+from datamodules.config import Augmentation, DataConfig
+from lit_models import SPECS
+from lit_models.training import TrainingConfig
+
+SPEC = SPECS["convnext_tiny"]
+DATA = DataConfig(name="cifar10")
+RECIPE = Recipe(epochs=5)
+
+
+def identify(**changes: Any) -> dict[str, Any]:
+    given = {"data": DATA, "recipe": RECIPE, "seed": 3, **changes}
+    return identity(given.pop("spec", SPEC), **given)
+
+
+def test_the_hash_is_frozen() -> None:
+    """A changed default or field makes old results stale. If that is meant, renew the hash here."""
+    assert run_id(identify()) == "cifar10-seed3-f5830967643a"
+
+
+def test_it_is_plain_data_and_key_order_does_not_matter() -> None:
+    plain = identify()
+    shuffled = json.loads(json.dumps(dict(reversed(plain.items()))))
+    shuffled["recipe"] = dict(reversed(shuffled["recipe"].items()))
+
+    assert digest(shuffled) == digest(plain)
+
+
+@pytest.mark.parametrize("field", [f.name for f in fields(TrainingConfig)])
+def test_every_training_field_is_in_it(field: str) -> None:
+    changed = replace(RECIPE, **{field: "other"})
+
+    assert run_id(identify(recipe=changed)) != run_id(identify())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 4},
+        {"spec": replace(SPEC, drop_path_rate=0.2)},
+        {"data": DataConfig(name="cifar100")},
+        {"data": DataConfig(name="cifar10", val_fraction=0.2)},
+        {"data": DataConfig(name="cifar10", train_limit=10)},
+        {"recipe": replace(RECIPE, augment=Augmentation(hflip=0.1))},
+    ],
+    ids=["seed", "spec", "data", "val_fraction", "train_limit", "augmentation"],
+)
+def test_what_decides_a_result_changes_it(change: dict[str, Any]) -> None:
+    assert run_id(identify(**change)) != run_id(identify())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        DataConfig(name="cifar10", root="/elsewhere"),
+        DataConfig(name="cifar10", download=False),
+        DataConfig(name="cifar10", image_size=32),  # the data set's own, said aloud
+    ],
+    ids=["root", "download", "default"],
+)
+def test_what_decides_no_result_does_not(data: DataConfig) -> None:
+    assert run_id(identify(data=data)) == run_id(identify())
+
+
+def test_a_new_schema_makes_everything_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run_id(identify())
+    monkeypatch.setattr(module, "SCHEMA_VERSION", module.SCHEMA_VERSION + 1)
+
+    assert run_id(identify()) != before
+
+
+def test_equal_configurations_are_one_run_in_different_studies() -> None:
+    base = Study(name="a", trajectory="convnext_nano")
+    other = replace(base, name="b", title="other", hardware=replace(base.hardware, devices=2))
+    first, second = make_plan(base).rows, make_plan(other).rows
+
+    assert [row.run_id for row in first] == [row.run_id for row in second]
+    assert len({row.run_id for row in first}) == 13
