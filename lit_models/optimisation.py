@@ -5,11 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from timm.optim import (  # type: ignore[attr-defined]
-    create_optimizer_v2,
-    get_optimizer_info,
-    list_optimizers,
-)
+from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
 from timm.scheduler.scheduler import Scheduler
 from timm.scheduler.scheduler_factory import create_scheduler_v2
 from torch import nn

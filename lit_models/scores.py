@@ -14,6 +14,8 @@ class TopKAccuracy(MulticlassAccuracy):
     def compute(self) -> torch.Tensor:
         """A scalar, 0-100."""
         # from the counts: 100 times a rounded share would read 15.000001
+        assert isinstance(self.tp, torch.Tensor)
+        assert isinstance(self.fn, torch.Tensor)
         right, wrong = self.tp.sum(), self.fn.sum()
         return 100 * right / (right + wrong)
 

@@ -105,7 +105,7 @@ def test_average_is_updated_once_an_optimizer_step_and_measured_beside_the_raw_w
 
     def spy(*args: Any, **kwargs: Any) -> None:
         update(*args, **kwargs)
-        states.append(module.backbone.head.fc.weight.detach().clone())
+        states.append(module.backbone.state_dict()["head.fc.weight"].clone())
 
     module.optimizer_step = spy  # type: ignore[method-assign]
     measured = fit(module)
@@ -116,6 +116,7 @@ def test_average_is_updated_once_an_optimizer_step_and_measured_beside_the_raw_w
     torch.testing.assert_close(module.ema.module.head.fc.weight, expected)
     for network, suffix in ((module.backbone, ""), (module.ema.module, "_ema")):
         with torch.no_grad():
+            assert isinstance(network, torch.nn.Module)
             right = network.eval()(IMAGES).argmax(1) == CLASSES
         assert measured[f"val{suffix}/top1"].item() == pytest.approx(100 * right.float().mean())
 
