@@ -1,0 +1,136 @@
+"""TensorBoard for a study: a folder in which the list of runs reads like the trajectory.
+
+`runs/studies/STUDY/tensorboard/` is generated from the run folders, may be deleted at any time, and
+holds links to the runs' own event files: what a running run writes is seen at once.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from ablations.board_events import write_events
+from ablations.board_view import mean_events, run_events, study_events
+from ablations.report.records import Run, load_study
+from ablations.store import INDEX, study_path
+
+FOLDER, EVENTS = "tensorboard", "tensorboard"  # of a study, and of a run
+STUDIES = "studies"
+HOST, FIRST_PORT, PORTS = "127.0.0.1", 6006, 100
+REFRESH_SECONDS = 10.0
+
+
+def refresh(study: str, *, runs_root: Path) -> Path:
+    """Bring the study's TensorBoard folder up to date and return it; writes only what changed.
+
+    Raises ValueError when the study was never run.
+    """
+    found = load_study(study, runs_root=runs_root)
+    folder = study_path(runs_root, study) / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    write_events(folder, "study", study_events(found))
+    for run in found.runs:
+        place = folder / run.point / f"seed{run.seed}"
+        _link(run, place)
+        if events := run_events(found, run):
+            write_events(place, "hparams", events)
+    for point in found.points:
+        if events := mean_events(point):
+            place = folder / point.label / "mean"
+            place.mkdir(parents=True, exist_ok=True)
+            write_events(place, "mean", events)
+    _forget(folder, {run.point for run in found.runs})
+    return folder
+
+
+def _link(run: Run, place: Path) -> None:
+    """Make the links in `place` those to the run's event files, and only those."""
+    # Relative, so that the runs folder can be moved as a whole.
+    files = sorted((run.folder / EVENTS).glob("*tfevents*"))
+    wanted = {path.name: os.path.relpath(path, place) for path in files}
+    if wanted or run.done:
+        place.mkdir(parents=True, exist_ok=True)
+    for link in [path for path in place.glob("*tfevents*") if path.is_symlink()]:
+        if wanted.get(link.name) == str(link.readlink()):
+            del wanted[link.name]
+        else:
+            link.unlink(missing_ok=True)
+    for name, target in wanted.items():
+        # Another process may be doing the same: the grid that trains, and a board that watches it.
+        with suppress(FileExistsError):
+            (place / name).symlink_to(target)
+
+
+def _forget(folder: Path, labels: set[str]) -> None:
+    """Remove what is left of points that the study no longer has."""
+    import shutil
+
+    for path in folder.iterdir():
+        if path.is_dir() and path.name not in labels:
+            shutil.rmtree(path)
+
+
+def serve(study: str | None, *, runs_root: Path, port: int | None = None) -> int:
+    """Run TensorBoard on a study, or on all of them, until Ctrl-C; its exit code.
+
+    Raises ValueError when the port is taken, or when there is nothing to show.
+    """
+    studies = [study] if study else _all_studies(runs_root)
+    if not studies:
+        raise ValueError(f"{runs_root} has no study yet; `ablate run NAME` starts one")
+    _refresh_all(studies, runs_root)
+    logdir = study_path(runs_root, study) / FOLDER if study else runs_root / STUDIES
+    chosen = free_port(port)
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
+    command += ["--host", HOST, "--port", str(chosen), "--reload_interval", "5"]
+    print(f"TensorBoard on {logdir}: http://{HOST}:{chosen}/ (Ctrl-C ends it)", flush=True)
+    with subprocess.Popen(command) as process:
+        return _watch(process, studies, runs_root)
+
+
+def _watch(process: "subprocess.Popen[bytes]", studies: list[str], runs_root: Path) -> int:
+    """Refresh the folders while TensorBoard runs."""
+    try:
+        while True:
+            try:
+                return process.wait(timeout=REFRESH_SECONDS)
+            except subprocess.TimeoutExpired:
+                _refresh_all(studies, runs_root)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        process.terminate()
+
+
+def _refresh_all(studies: list[str], runs_root: Path) -> None:
+    """Refresh every study; one that cannot be is named, and the others go on."""
+    for study in studies:
+        try:
+            refresh(study, runs_root=runs_root)
+        except (ValueError, OSError) as error:
+            if len(studies) == 1 and isinstance(error, ValueError):
+                raise
+            print(f"TensorBoard's folder of {study} was not renewed: {error}", file=sys.stderr)
+
+
+def _all_studies(runs_root: Path) -> list[str]:
+    return sorted(path.parent.name for path in (runs_root / STUDIES).glob(f"*/{INDEX}"))
+
+
+def free_port(wanted: int | None = None) -> int:
+    """The wanted port, or the first free one from 6006 on. Raises ValueError when it is taken."""
+    for port in [wanted] if wanted is not None else range(FIRST_PORT, FIRST_PORT + PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise ValueError(
+        f"port {wanted} is taken or not allowed; leave out --port to get a free one"
+        if wanted is not None
+        else f"ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are taken; give one with --port"
+    )
