@@ -36,7 +36,7 @@ class DataConfig:
     image_size: int | None = None
     # share of the training images held out as `val`; 0: no `val`; null: the data set's own
     val_fraction: float | None = None
-    # keep this many training images, the same share of every class; null: all
+    # keep this many of the training images left by val, the same share of a class; null: all
     train_limit: int | None = None
     # keep this many test images, the same share of every class; null: all
     test_limit: int | None = None

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from datamodules.batched import augment, batch_draws, normalised
 from datamodules.config import Augmentation, DataConfig
 from datamodules.decode import read_rgb
-from datamodules.draws import Stream, bits, seeded
+from datamodules.draws import Stream, bits, kept_generators, seed_generators
 from datamodules.info import DatasetInfo
 from datamodules.samplers import Batch
 from datamodules.sources import ArrayImages, FileImages, Images
@@ -74,15 +74,17 @@ class PerImageDataset(Dataset[LabelledBatch]):
         seeds = bits(
             Stream.TRANSFORM, seed=self.seed, epoch=batch.epoch, indices=batch.indices
         ).tolist()
-        images = [
-            self._image(int(index), seed) for index, seed in zip(batch.indices, seeds, strict=True)
-        ]
+        with kept_generators():
+            images = [
+                self._image(int(index), seed)
+                for index, seed in zip(batch.indices, seeds, strict=True)
+            ]
         return torch.stack(images), torch.from_numpy(self.labels[batch.indices])
 
     def _image(self, index: int, seed: int) -> Tensor:
         image = self.read(index)
-        with seeded(seed):
-            return self.transform(image)
+        seed_generators(seed)
+        return self.transform(image)
 
 
 def make_dataset(

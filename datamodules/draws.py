@@ -66,23 +66,23 @@ def shuffled(stream: int, *, seed: int, epoch: int, indices: Integers) -> Intege
     return indices[np.argsort(keys, kind="stable")]
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed python's, numpy's and torch's CPU generators inside the block, and put them back.
-
-    For transforms of timm and torchvision, which draw from all three.
-    """
-    generator = torch.default_generator  # torch.manual_seed would seed CUDA devices as well
-    before = random.getstate(), np.random.get_state(), generator.get_state()
+def seed_generators(seed: int) -> None:
+    """Seed python's, numpy's and torch's CPU generators, which timm and torchvision draw from."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    generator.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed CUDA as well
+
+
+@contextmanager
+def kept_generators() -> Iterator[None]:
+    """Put the generators that `seed_generators` seeds back as they were before the block."""
+    before = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
     try:
         yield
     finally:
         random.setstate(before[0])
         np.random.set_state(before[1])
-        generator.set_state(before[2])
+        torch.default_generator.set_state(before[2])
 
 
 def _mix(x: int) -> int:

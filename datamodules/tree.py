@@ -41,7 +41,7 @@ def image_tree(info: DatasetInfo, config: DataConfig) -> Source:
     if "train" not in present or len(present) == 1:
         raise ValueError(
             f"{tree} has to hold train/ and val/ or test/ with one folder a class, "
-            f"but holds {_some(sorted(item.name for item in tree.iterdir()))}."
+            f"but {_contents(tree)}."
         )
     listings = {name: _list(folder) for name, folder in present.items()}
     for name, listing in listings.items():
@@ -155,6 +155,12 @@ def _check_same_classes(train: _Listing, other: _Listing, name: str) -> None:
         f"only in train: {_some(sorted(here - there))}; "
         f"only in {name}: {_some(sorted(there - here))}."
     )
+
+
+def _contents(tree: Path) -> str:
+    if not tree.is_dir():
+        return "is a file"
+    return f"holds {_some(sorted(item.name for item in tree.iterdir()))}"
 
 
 def _some(names: Sequence[str]) -> str:

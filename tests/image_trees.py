@@ -1,12 +1,14 @@
 """Small image trees on disk for the tests of the data modules."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from datamodules.config import DataConfig
+from datamodules.draws import kept_generators, seed_generators
 
 
 def photograph(seed: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
@@ -56,3 +58,11 @@ def broken_inside(path: Path) -> Path:
     content[len(content) // 3 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 3)
     path.write_bytes(content)
     return path
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the global generators inside the block only."""
+    with kept_generators():
+        seed_generators(seed)
+        yield

@@ -13,9 +13,8 @@ from torch import Tensor
 from datamodules.batched import Draw, augment, batch_draws, erase, normalised, pad_and_crop
 from datamodules.catalog import DATASETS
 from datamodules.config import Augmentation
-from datamodules.draws import seeded
 from datamodules.transforms import eval_transform, posterize, train_transform
-from tests.image_trees import photograph
+from tests.image_trees import photograph, seeded
 
 RGB, GREY = DATASETS["cifar10"], DATASETS["digits"]
 TABLE_5 = Augmentation(

@@ -1,8 +1,6 @@
 """Draws are functions of their arguments, look random, and disturb no global generator."""
 
 import random
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules import draws
-from datamodules.draws import Stream, bits, seeded, shuffled, uniforms
+from datamodules.draws import (
+    Stream,
+    bits,
+    kept_generators,
+    seed_generators,
+    shuffled,
+    uniforms,
+)
 
 INDICES = np.arange(20_000)
 
@@ -82,37 +87,33 @@ def test_an_order_survives_when_samples_are_left_out() -> None:
     np.testing.assert_array_equal(part, whole[np.isin(whole, kept)])
 
 
-def test_another_process_draws_the_same() -> None:
-    code = (
-        "import numpy as np; from datamodules.draws import bits;"
-        "print(bits(2, seed=11, epoch=3, indices=np.arange(1000)).tolist())"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    ).stdout
-    here = bits(Stream.ORDER, seed=11, epoch=3, indices=np.arange(1000)).tolist()
-    assert output.strip() == str(here)
-
-
 def global_draws() -> tuple[float, float, float]:
     return random.random(), float(np.random.random()), float(torch.rand(()))
 
 
-def test_seeded_repeats_and_puts_the_generators_back() -> None:
+def test_seeding_repeats_and_the_generators_are_put_back() -> None:
     state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    with seeded(2**64 - 1):
+    with kept_generators():
+        seed_generators(2**64 - 1)
         first = global_draws()
-    with seeded(2**64 - 1):
-        assert global_draws() == first
-    with seeded(1):
         assert global_draws() != first
+        seed_generators(2**64 - 1)
+        assert global_draws() == first
+        seed_generators(1)
+        assert all(a != b for a, b in zip(global_draws(), first, strict=True))
     assert random.getstate() == state[0]
     np.testing.assert_equal(np.random.get_state(), state[1])
     assert torch.equal(torch.get_rng_state(), state[2])
 
 
-def test_seeded_puts_the_generators_back_after_an_error() -> None:
+def test_the_generators_are_put_back_after_an_error() -> None:
     state = random.getstate()
-    with pytest.raises(KeyError), seeded(1):
-        raise KeyError
+
+    def fail() -> None:
+        with kept_generators():
+            seed_generators(1)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert random.getstate() == state

@@ -90,6 +90,11 @@ def test_a_folder_with_other_contents_lists_them(tmp_path: Path) -> None:
         build(tree_config(tmp_path / "tree"))
 
 
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"x.jpg has to hold train/.*but is a file"):
+        build(tree_config(write_jpeg(tmp_path / "x.jpg")))
+
+
 def test_a_tree_without_held_out_images(tree: Path) -> None:
     shutil.rmtree(tree / "val")
     with pytest.raises(ValueError, match="has to hold train/ and val/ or test/"):
