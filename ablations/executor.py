@@ -87,8 +87,14 @@ class _Job:
 class LocalExecutor:
     """One forked process a run, at most one run a slot at a time."""
 
-    def __init__(self, slots: Sequence[Slot], *, train: Train = train_folder) -> None:
-        self._context = fork_server()
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        *,
+        train: Train = train_folder,
+        preload: Sequence[str] = (PRELOAD,),
+    ) -> None:
+        self._context = fork_server(preload)
         self._slots = list(slots)
         self._jobs: dict[int, _Job] = {}
         self._train = train
@@ -139,14 +145,14 @@ class LocalExecutor:
                 self.stop(kill=True)
 
 
-def fork_server() -> "multiprocessing.context.ForkServerContext":
+def fork_server(preload: Sequence[str] = (PRELOAD,)) -> "multiprocessing.context.ForkServerContext":
     """The server that workers are forked from; started on first use, imports in the background."""
     from multiprocessing.forkserver import ensure_running
 
     # Asking CUDA for its devices would make it unusable in forked processes; NVML may be asked.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([PRELOAD])
+    context.set_forkserver_preload(list(preload))
     ensure_running()
     return context
 

@@ -90,6 +90,9 @@ class Grid:
             if is_held(folder.path / LOCK):
                 self._elsewhere.append(row)
                 continue
+            if folder.state() == "done":  # by another `ablate run`, since this one began
+                self.on_end(row)
+                continue
             write_json_atomic(folder.path / CONFIG, row.config)
             self._running[folder.path] = row
             self.executor.start(folder.path)

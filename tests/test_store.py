@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from ablations import store
 from ablations.lock import BusyError, hold, is_held
 from ablations.store import (
     LOCK,
@@ -135,7 +134,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_json_atomic(path, {"value": 2})
 
