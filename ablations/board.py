@@ -5,6 +5,7 @@ holds links to the runs' own event files: what a running run writes is seen at o
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,8 @@ FOLDER, EVENTS = "tensorboard", "tensorboard"  # of a study, and of a run
 STUDIES = "studies"
 HOST, FIRST_PORT, PORTS = "127.0.0.1", 6006, 100
 REFRESH_SECONDS = 10.0
+# TensorBoard ticks no run when there are more than 40: this ticks the means.
+MEANS = "#custom_scalars&regexInput=mean$&_smoothingWeight=0"
 
 
 def refresh(study: str, *, runs_root: Path) -> Path:
@@ -34,8 +37,9 @@ def refresh(study: str, *, runs_root: Path) -> Path:
     for run in found.runs:
         place = folder / run.point / f"seed{run.seed}"
         _link(run, place)
-        if events := run_events(found, run):
-            write_events(place, "hparams", events)
+        if place.exists():
+            # From the start: TensorBoard lists runs by their first time, and this one is 0 for all.
+            write_events(place, "hparams", run_events(found, run))
     for point in found.points:
         if events := mean_events(point):
             place = folder / point.label / "mean"
@@ -85,7 +89,10 @@ def serve(study: str | None, *, runs_root: Path, port: int | None = None) -> int
     chosen = free_port(port)
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
     command += ["--host", HOST, "--port", str(chosen), "--reload_interval", "5"]
-    print(f"TensorBoard on {logdir}: http://{HOST}:{chosen}/ (Ctrl-C ends it)", flush=True)
+    url = f"http://{HOST}:{chosen}/"
+    print(f"TensorBoard on {logdir}: {url} (Ctrl-C ends it)")
+    print(f"means over seeds: {url}{MEANS}", flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends TensorBoard, as Ctrl-C does
     with subprocess.Popen(command) as process:
         return _watch(process, studies, runs_root)
 

@@ -3,7 +3,7 @@
 import io
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ def session(name: str, hparams: Mapping[str, Any], *, start: float, end: float) 
 
 
 def columns(toggles: Sequence[str], others: Sequence[str], metrics: Sequence[str]) -> "Event":
-    """The columns of the HParams table: one per toggle, the other parameters, the metrics."""
+    """The columns of the HParams table: one a toggle, the other parameters, the metrics."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.plugins.hparams import summary_v2
 
@@ -57,16 +57,16 @@ def columns(toggles: Sequence[str], others: Sequence[str], metrics: Sequence[str
     return Event(summary=config)
 
 
-def layout(title: str, charts: Iterable[Any]) -> "Event":
-    """One category of the custom scalars with the charts of `line_chart` and `band_chart`."""
+def layout(categories: Mapping[str, Sequence[Any]]) -> "Event":
+    """The custom scalars: the charts of `line_chart` and `band_chart` by the title above them."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.compat.proto.tensor_pb2 import TensorProto
     from tensorboard.compat.proto.types_pb2 import DT_STRING
     from tensorboard.plugins.custom_scalar import layout_pb2, metadata
 
-    category = layout_pb2.Category(title=title, chart=list(charts))
-    content = layout_pb2.Layout(category=[category]).SerializeToString()
+    groups = [layout_pb2.Category(title=title, chart=c) for title, c in categories.items()]
+    content = layout_pb2.Layout(category=groups).SerializeToString()
     value = Summary.Value(
         tag=metadata.CONFIG_SUMMARY_TAG,
         metadata=metadata.create_summary_metadata(),

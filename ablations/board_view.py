@@ -1,11 +1,12 @@
 """What TensorBoard shows of a study besides the runs' scalars: means over seeds, HParams, charts.
 
 07_kernel_size/seed0    the run's own events, and its HParams once it is finished
-07_kernel_size/mean     mean/val/top1, lower/val/top1, upper/val/top1, ... by epoch
+07_kernel_size/mean     mean/val/top1, mean_lower/val/top1, mean_upper/val/top1, ... by epoch
 .                       the columns of the HParams table and the custom-scalars charts
 """
 
 from collections.abc import Mapping
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from ablations.board_events import band_chart, columns, layout, line_chart, scalar, session
@@ -31,8 +32,16 @@ from lit_models.metrics import (
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
 
-FINAL = (TEST_TOP1, TEST_EMA_TOP1, TEST_LOSS, PARAMS, GMACS, IMAGES_PER_S, TRAIN_SECONDS)
-MEAN, LOWER, UPPER = "mean", "lower", "upper"
+# Final metrics of a run, by their tag; cost has a group of its own, below the curves.
+FINAL: Mapping[str, str] = {
+    TEST_TOP1: TEST_TOP1,
+    TEST_EMA_TOP1: TEST_EMA_TOP1,
+    TEST_LOSS: TEST_LOSS,
+    f"run/{IMAGES_PER_S}": IMAGES_PER_S,
+    f"run/{TRAIN_SECONDS}": TRAIN_SECONDS,
+}
+NETWORK = (PARAMS, GMACS)
+MEAN, LOWER, UPPER = "mean", "mean_lower", "mean_upper"
 CHARTS: Mapping[str, str] = {
     VAL_TOP1: "validation top-1 (%)",
     VAL_LOSS: "validation loss",
@@ -44,13 +53,15 @@ def run_events(study: Study, run: Run) -> "list[Event]":
     """HParams and final metrics of a finished run; nothing before."""
     if not run.done or run.summary is None:
         return []
+    summary = run.summary
     hparams: dict[str, Any] = {"point": run.point, "seed": run.seed}
-    hparams |= {toggle: toggle in run.steps for toggle in toggles(study)}
-    step, end = int(run.summary.get(EPOCHS, 0)), float(run.summary.get(TRAIN_SECONDS, 0.0))
+    hparams |= {name: summary[name] for name in NETWORK if name in summary}
+    hparams |= {column: step in run.steps for step, column in toggles(study).items()}
+    step, end = int(summary.get(EPOCHS, 0)), float(summary.get(TRAIN_SECONDS, 0.0))
     finals = [
-        scalar(name, float(run.summary[name]), step=step, wall_time=end)
-        for name in FINAL
-        if name in run.summary
+        scalar(tag, float(summary[name]), step=step, wall_time=end)
+        for tag, name in FINAL.items()
+        if name in summary
     ]
     return [*session(f"{run.point}/seed{run.seed}", hparams, start=0.0, end=end), *finals]
 
@@ -80,24 +91,33 @@ def mean_events(point: Point) -> "list[Event]":
 def study_events(study: Study) -> "list[Event]":
     """The HParams columns and the custom-scalars layout."""
     known = {name for run in study.runs if run.summary for name in run.summary}
-    metrics = [name for name in FINAL if name in known]
-    charts = []
-    for name, words in CHARTS.items():
-        tags = {kind: f"{kind}/{name}" for kind in (LOWER, UPPER)}
-        charts.append(line_chart(f"{words}: mean over seeds", f"{MEAN}/{name}"))
-        charts.append(
-            band_chart(f"{words}: mean and ± 1 std over seeds", value=f"{MEAN}/{name}", **tags)
-        )
+    metrics = [tag for tag, name in FINAL.items() if name in known]
+    lines = [line_chart(words, f"{MEAN}/{name}") for name, words in CHARTS.items()]
+    bands = [
+        band_chart(words, value=f"{MEAN}/{name}", lower=f"{LOWER}/{name}", upper=f"{UPPER}/{name}")
+        for name, words in CHARTS.items()
+    ]
+    groups = {
+        f"{study.name}: mean over seeds": lines,
+        f"{study.name}: mean and ± 1 std over seeds": bands,
+    }
+    parameters = ("point", "seed", *NETWORK)
     return [
-        columns(toggles(study), ("point", "seed"), metrics or [TEST_TOP1]),
-        layout(study.name, charts),
+        columns(tuple(toggles(study).values()), parameters, metrics or [TEST_TOP1]),
+        layout(groups),
     ]
 
 
-def toggles(study: Study) -> tuple[str, ...]:
-    """Every step that some point of the study has, in the trajectory's order."""
+def toggles(study: Study) -> Mapping[str, str]:
+    """The steps that some point has, with column names that sort like the trajectory."""
+    line = study.trajectory
     used = {step for point in study.points for step in point.steps}
-    return tuple(name for name in study.trajectory.by_name if name in used)
+    names: dict[str, str] = {}
+    for number, main in enumerate(line.step_names, start=1):
+        tried = (step.name for step in line.alternatives.get(main, ()))
+        for letter, name in zip(("", *ascii_lowercase), (main, *tried), strict=False):
+            names[name] = f"{number:02d}{letter}_{name}"
+    return {name: column for name, column in names.items() if name in used}
 
 
 def _counted(point: Point) -> list[Run]:
