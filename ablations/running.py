@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations.plan import Plan, PlannedRun, index_of, make_plan
-from ablations.planning import read_study
+from ablations.plan import Plan, PlannedRun, distinct_specs, index_of, make_plan
+from ablations.planning import plan_costs, read_study
+from ablations.preflight import check_data_is_there, check_writable, inspect, inspect_in_child
 from ablations.store import INDEX, RunFolder, run_path, runs_root, study_path, write_json_atomic
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ablations.executor import Executor
-    from ablations.preflight import Machine
 
 FAILURE, STOPPED = 1, 130
 
@@ -41,46 +43,63 @@ def exec_run(options: argparse.Namespace) -> int:
 
 def run_plan(plan: Plan, root: Path, *, command_line: str) -> int:
     """Train what is not done of a plan, showing progress; the exit code of `ablate run`."""
+    from ablations.tables import make_console
+
+    console, unique = make_console(), plan.unique()
+    check_writable(root)
+    stopped = False
+    if any(RunFolder(run_path(root, name)).state() != "done" for name in unique):
+        stopped = _train(plan, root, command_line=command_line, console=console)
+    else:
+        _write_index(plan, root, command_line)
+    return _conclude(plan, root, stopped=stopped, console=console)
+
+
+def _train(plan: Plan, root: Path, *, command_line: str, console: "Console") -> bool:
+    """Check everything, then train; whether the user stopped it."""
     from ablations.grid import Grid, stop_on_signals
     from ablations.live import make_view
-    from ablations.preflight import check_data_is_there, check_writable
     from ablations.progress import progress
-    from ablations.tables import make_console, say
+    from ablations.tables import say
 
-    check_writable(root)
+    name = plan.study.name
     check_data_is_there(plan.study)
-    console = make_console()
-    say(console, f"checking {plan.study.name}: devices, data, networks")
-    machine, executor = _prepare(plan, root)
-    index = index_of(plan, command_line)
-    for row, planned in zip(index["rows"], plan.rows, strict=True):
-        cost = machine.costs[planned.spec]
-        row |= {"params": cost.params, "gmacs": cost.gmacs}
-    write_json_atomic(study_path(root, plan.study.name) / INDEX, index)
-    view = make_view(lambda: progress(index["rows"], root), title=plan.study.name, console=console)
-    rows = tuple(plan.unique().values())
+    say(console, f"checking {name}: devices, data, networks")
+    executor = _prepare(plan, root)
+    rows = _write_index(plan, root, command_line)
+    view = make_view(lambda: progress(rows, root), title=name, console=console)
     with stop_on_signals() as stop, view:
-        grid = Grid(rows, root, executor, watch=view.update, stop=stop)
-        grid.on_end = _board_refresher(plan.study.name, root)
+        grid = Grid(tuple(plan.unique().values()), root, executor, watch=view.update, stop=stop)
+        grid.on_end = _board_refresher(name, root)
         grid.run()
-    return _conclude(plan, root, stopped=stop.count > 0, console=console)
+    return stop.count > 0
 
 
-def _prepare(plan: Plan, root: Path) -> "tuple[Machine, Executor]":
+def _write_index(plan: Plan, root: Path, command_line: str) -> list[dict[str, Any]]:
+    """Say what the study consists of now; its rows."""
+    index, costs = index_of(plan, command_line), plan_costs(plan, root)
+    for row, planned in zip(index["rows"], plan.rows, strict=True):
+        if planned.spec in costs:
+            cost = costs[planned.spec]
+            row |= {"params": cost.params, "gmacs": cost.gmacs}
+    write_json_atomic(study_path(root, plan.study.name) / INDEX, index)
+    rows: list[dict[str, Any]] = index["rows"]
+    return rows
+
+
+def _prepare(plan: Plan, root: Path) -> "Executor":
     from ablations import executor as places
-    from ablations.plan import distinct_specs
-    from ablations.preflight import inspect, inspect_in_child
 
     hardware = plan.study.hardware
     if hardware.workers == 0:
-        machine = inspect(plan.study, distinct_specs(plan.rows), root)
-        return machine, places.InlineExecutor()
+        inspect(plan.study, distinct_specs(plan.rows), root)
+        return places.InlineExecutor()
     machine = inspect_in_child(plan, root)
     slots = places.make_slots(hardware, gpus=machine.gpus, cores=places.cores())
-    return machine, places.LocalExecutor(slots)
+    return places.LocalExecutor(slots)
 
 
-def _conclude(plan: Plan, root: Path, *, stopped: bool, console: Any) -> int:
+def _conclude(plan: Plan, root: Path, *, stopped: bool, console: "Console") -> int:
     from ablations.tables import say
 
     unique = plan.unique()
