@@ -110,14 +110,6 @@ class LitClassifier(pl.LightningModule):
         if self.ema is not None:
             self.ema.update(self.backbone, step=self.global_step + 1)
 
-    def on_validation_epoch_start(self) -> None:
-        """Evaluate one network: see `_share_buffers`."""
-        self._share_buffers()
-
-    def on_test_epoch_start(self) -> None:
-        """Evaluate one network: see `_share_buffers`."""
-        self._share_buffers()
-
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a batch with the raw and the averaged weights."""
         self._count(batch, VAL)
@@ -150,12 +142,6 @@ class LitClassifier(pl.LightningModule):
         for group in (self.scores, self.ema_scores):
             if split in group:
                 self.log_dict(_collection(group, split))
-
-    def _share_buffers(self) -> None:
-        # each rank has batch norm statistics of its own images; rank 0's are those that are saved
-        if self.trainer.world_size > 1:
-            for buffer in self.buffers():
-                torch.distributed.broadcast(buffer, src=0)
 
 
 def training_config(values: Mapping[str, Any]) -> TrainingConfig:

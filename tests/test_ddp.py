@@ -22,15 +22,8 @@ from ablations.store import RunFolder
 from ablations.train import train_run
 from datamodules import build_data_module
 from lit_models import LitClassifier
-from lit_models.metrics import (
-    IMAGES_SEEN,
-    TEST_EMA_LOSS,
-    TEST_LOSS,
-    TEST_TOP1,
-    TRAIN_LOSS,
-    VAL_LOSS,
-    VAL_TOP1,
-)
+from lit_models.metrics import IMAGES_SEEN, TEST_LOSS, TEST_TOP1, TRAIN_LOSS, VAL_LOSS, VAL_TOP1
+from lit_models.spec import Init
 from tests.run_folders import NO_BATCH_NORM, RECIPES, RESNET, in_worker, make_run
 
 TWO = Hardware(accelerator="cpu", devices=2, threads=1, num_workers=0)
@@ -106,23 +99,23 @@ def test_only_the_first_rank_writes(runs: tuple[Path, Path]) -> None:
 
 
 def test_the_evaluated_network_is_the_saved_one(tmp_path: Path) -> None:
-    # with batch norm: each rank has running statistics of its own images
-    folder = make_run(tmp_path / "run", RECIPE, spec=RESNET, data=DATA, hardware=TWO)
+    # with batch norm, each rank has running statistics of its own images
+    spec = replace(RESNET, init=Init(scheme="fan_out"), drop_path_rate=0.0)
+    folder = make_run(tmp_path / "run", RECIPE, spec=spec, data=DATA, hardware=TWO)
     train_on_two(folder)
-    content = read_checkpoint(folder / CHECKPOINT)
-    module = LitClassifier(**content["hyper_parameters"])
+    run, content = RunFolder(folder), read_checkpoint(folder / CHECKPOINT)
+    module, config = LitClassifier(**content["hyper_parameters"]), read_run_config(run)
     module.load_state_dict(content["state_dict"])
-    config = read_run_config(RunFolder(folder))
-    data = build_data_module(config.data, config.recipe.augment, batch_size_per_step=31)
-    images, classes = next(iter(data.test_dataloader()))
-    assert len(images) == 31
     assert module.ema is not None
-    summary = RunFolder(folder).summary()
+    loaders = build_data_module(config.data, config.recipe.augment, batch_size_per_step=36)
+    summary = run.summary()
     assert summary is not None
-    for network, name in ((module.backbone, TEST_LOSS), (module.ema.module, TEST_EMA_LOSS)):
-        with torch.no_grad():
-            loss = functional.cross_entropy(network.eval()(images), classes)
-        assert summary[name] == pytest.approx(loss.item(), rel=1e-5)
+    for split, loader in (("val", loaders.val_dataloader()), ("test", loaders.test_dataloader())):
+        ((images, classes),) = loader
+        for network, name in ((module.backbone, split), (module.ema.module, f"{split}_ema")):
+            with torch.no_grad():
+                loss = functional.cross_entropy(network.eval()(images), classes)
+            assert summary[f"{name}/loss"] == pytest.approx(loss.item(), rel=1e-5)
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float) -> None:
