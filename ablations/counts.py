@@ -58,16 +58,16 @@ def count_specs(
     Raises ValueError when an image is too small for a network.
     """
     cache_file = runs_root / "cache" / "counts.json" if runs_root else None
-    known = _read(SHIPPED) | (_read(cache_file) if cache_file else {})
+    known = read_counts(SHIPPED) | (read_counts(cache_file) if cache_file else {})
     found: dict[ArchSpec, Cost] = {}
     fresh: dict[str, Cost] = {}
     for spec in specs:
-        key = _key(spec, setting)
+        key = key_of(spec, setting)
         if key not in known:
             known[key] = fresh[key] = _count(spec, setting)
         found[spec] = known[key]
     if cache_file and fresh:
-        _remember(cache_file, _read(cache_file) | fresh)
+        _remember(cache_file, read_counts(cache_file) | fresh)
     return found
 
 
@@ -83,7 +83,8 @@ def _count(spec: ArchSpec, setting: Setting) -> Cost:
     return Cost(counted.params, counted.gmacs, counted.activations)
 
 
-def _key(spec: ArchSpec, setting: Setting) -> str:
+def key_of(spec: ArchSpec, setting: Setting) -> str:
+    """What a count is remembered under."""
     return digest({"spec": to_dict(spec), **vars(setting)})[:32]
 
 
@@ -97,8 +98,8 @@ def code_digest() -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def _read(path: Path) -> dict[str, Cost]:
-    """What a file remembers; nothing when it is absent, unreadable, or from other code."""
+def read_counts(path: Path) -> dict[str, Cost]:
+    """What a file remembers by key; nothing when it is absent, damaged, or from other code."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["code"] != code_digest():
@@ -125,7 +126,7 @@ def _write_shipped() -> None:
         setting = setting_of(study.data)
         if setting is not None:
             for row in make_plan(study).rows:
-                counts[_key(row.spec, setting)] = _count(row.spec, setting)
+                counts[key_of(row.spec, setting)] = _count(row.spec, setting)
     _remember(SHIPPED, counts)
 
 
