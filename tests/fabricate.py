@@ -133,13 +133,16 @@ def _summary(top1: float, position: int, epochs: int, *, ema: bool) -> dict[str,
 def _write_events(folder: Path, top1: float, epochs: int) -> None:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.summary.writer.record_writer import RecordWriter
 
-    writer = EventFileWriter(str(folder))
-    for epoch in range(1, epochs + 1):
-        value = Summary.Value(tag="val/top1", simple_value=top1 * epoch / epochs)
-        writer.add_event(Event(step=epoch, wall_time=1e9 + epoch, summary=Summary(value=[value])))
-    writer.close()
+    folder.mkdir()
+    with (folder / "events.out.tfevents.1000000000.made-up").open("wb") as file:
+        records = RecordWriter(file)
+        records.write(Event(wall_time=1e9, file_version="brain.Event:2").SerializeToString())
+        for epoch in range(1, epochs + 1):
+            value = Summary.Value(tag="val/top1", simple_value=top1 * epoch / epochs)
+            event = Event(step=epoch, wall_time=1e9 + epoch, summary=Summary(value=[value]))
+            records.write(event.SerializeToString())
 
 
 def _write(path: Path, obj: Any) -> None:

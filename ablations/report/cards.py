@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ablations.report.comparison import Row
 from ablations.report.records import Point, Study
-from ablations.report.rows import Row
 from ablations.report.tables import difference, number
 from ablations.report.text import plural, signed
 from lit_models.serialise import difference as spec_difference

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ablations.report.comparison import Row
 from ablations.report.records import Study
-from ablations.report.rows import Row
 from ablations.report.style import (
     COST,
     FAINT,

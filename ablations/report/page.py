@@ -6,9 +6,9 @@ from html import escape
 from pathlib import Path
 
 from ablations.report.cards import Card, cards
+from ablations.report.comparison import Row
 from ablations.report.origin import configuration, provenance_facts
 from ablations.report.records import Study
-from ablations.report.rows import Row
 from ablations.report.tables import columns
 from ablations.report.text import (
     curve_caption,

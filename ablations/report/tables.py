@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from ablations.report.comparison import Row
 from ablations.report.records import ADD_ONE_IN, CUMULATIVE, FACTORIAL, LEAVE_ONE_OUT
-from ablations.report.rows import Row
 from ablations.report.text import signed
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from ablations.report.comparison import study_rows
 from ablations.report.records import load_study
-from ablations.report.rows import study_rows
 from ablations.report.tables import rich_table
 from ablations.report.text import (
     headline,

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from ablations.report.comparison import Row, by_seed, run_problem, study_curve
 from ablations.report.records import CUMULATIVE, Study
-from ablations.report.rows import Row, by_seed, run_problem, study_curve
 from ablations.statistics import (
     comparisons_sentence,
     images_sentence,

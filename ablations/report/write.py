@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.report.comparison import Row, study_rows, to_json
 from ablations.report.curves import curves_figure
 from ablations.report.figure import steps_figure
 from ablations.report.origin import provenance_facts
 from ablations.report.page import page
 from ablations.report.records import Study, load_study
-from ablations.report.rows import Row, study_rows, to_json
 from ablations.report.style import figure_style, save
 from ablations.report.tables import csv_table, latex_table, markdown_table
 from ablations.report.text import (
