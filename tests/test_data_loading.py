@@ -15,7 +15,7 @@ import torch
 from datamodules.config import Augmentation, DataConfig
 from datamodules.datasets import BatchedDataset, PerImageDataset
 from datamodules.module import ImageDataModule, Loader, build_data_module
-from datamodules.samplers import TrainBatches
+from datamodules.samplers import Batch, TrainBatches
 from tests.image_trees import write_tree
 
 BATCHED = Augmentation(crop="pad", pad=2, hflip=0.5, random_erasing=0.25)
@@ -97,9 +97,20 @@ def test_pixels_do_not_depend_on_history(case: tuple[DataConfig, Augmentation]) 
     assert epochs(resumed, 2) == straight[2:]
 
 
-def test_another_seed_gives_other_pixels(case: tuple[DataConfig, Augmentation]) -> None:
-    first, second = (epochs(build(case, seed=seed).train_dataloader(), 0) for seed in (1, 2))
-    assert first != second
+def test_another_seed_or_epoch_gives_another_order_and_other_augmentation(
+    case: tuple[DataConfig, Augmentation],
+) -> None:
+    loaders = [build(case, seed=seed).train_dataloader() for seed in (1, 2)]
+    orders = [next(iter(loader.sampler)).indices.tolist() for loader in loaders]
+    assert orders[0] != orders[1]
+    # The same images, so that only what is done to them can differ.
+    indices = np.array(orders[0])
+    batches = [loader.dataset[Batch(epoch, indices)] for loader in loaders for epoch in (0, 1)]
+    for first in range(4):
+        assert torch.equal(batches[first][1], batches[0][1])
+        for second in range(first):
+            same = (batches[first][0] == batches[second][0]).flatten(1).all(dim=1)
+            assert same.sum() <= 2
 
 
 def test_a_fresh_process_gives_the_same_pixels(tree: DataConfig) -> None:
