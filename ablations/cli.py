@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     module, _, function = COMMANDS[options.verb].partition(":")
     try:
         command = cast("Command", getattr(importlib.import_module(module), function))
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()  # here, where a reader that has gone away is no error
+        return code
     except (ValueError, OSError) as error:
         return _explain(error, debug=options.debug)
     except KeyboardInterrupt:
