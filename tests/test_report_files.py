@@ -73,7 +73,7 @@ def test_markdown_has_a_line_for_every_point_and_names_what_is_missing(paths: Re
     assert "| (kernel sz. → 5) |" in text
     assert "03_depthwise, seed 1: failed: RuntimeError: made-up failure" in text
     assert "04_width, seed 2: interrupted: stopped before its end" in text
-    assert "12_separate_downsampling, seed 0: new: not started" in text
+    assert "12_separate_downsampling, seeds 0, 1, 2: new: not started" in text
     assert "43 of 48 runs finished" in text
     assert "](steps.svg)" in text
 

@@ -138,13 +138,11 @@ def sample_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     """What this number of seeds, and of comparisons, can and cannot show."""
     finished = [row.seeds for row in rows if row.seeds]
     intervals = sum(row.delta_low is not None for row in rows)
-    uneven = (
-        f"Steps have {min(finished)} to {max(finished)} finished seeds. "
-        if len(set(finished)) > 1
-        else ""
-    )
+    fewest, most = min(finished, default=0), max(finished, default=0)
+    uneven = f"Steps have {fewest} to {most} finished seeds. " if fewest < most else ""
     sentences = (
-        uneven + seeds_sentence(min(finished, default=0)),
+        uneven + seeds_sentence(fewest),
+        seeds_sentence(most) if fewest < most else "",
         comparisons_sentence(intervals),
     )
     return tuple(sentence for sentence in sentences if sentence)
@@ -159,11 +157,17 @@ def statistics_sentences(study: Study, rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def missing_runs(study: Study) -> tuple[tuple[str, str, str], ...]:
-    """(run, state, reason) of every planned run without a result, and of every illegal point."""
+    """(runs, state, reason) of the planned runs without a result, and of every illegal point.
+
+    Seeds of a point that lack a result for the same reason stand together.
+    """
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for run in study.runs:
+        if not run.done:
+            groups.setdefault((run.point, run.state, run_problem(run)), []).append(run.seed)
     runs = [
-        (f"{run.point}, seed {run.seed}", run.state, run_problem(run))
-        for run in study.runs
-        if not run.done
+        (f"{point}, seed{'s'[: len(seeds) - 1]} {', '.join(map(str, seeds))}", state, reason)
+        for (point, state, reason), seeds in groups.items()
     ]
     return (*runs, *((item.point, "illegal", item.reason) for item in study.illegal))
 
