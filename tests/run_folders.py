@@ -99,6 +99,13 @@ def in_worker(target: Callable[..., None], *arguments: Any) -> BaseProcess:
     return process
 
 
+def status(folder: Path) -> dict[str, Any]:
+    """The status that the worker wrote."""
+    found = RunFolder(folder).status()
+    assert found is not None
+    return found
+
+
 def results(folder: Path) -> dict[str, Any]:
     """What equal runs share bit for bit: weights, averages, optimizer, metrics, test scores."""
     from ablations.checkpoint import read_checkpoint

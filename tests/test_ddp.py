@@ -54,7 +54,7 @@ def train_on_two(folder: Path) -> None:
         port = free.getsockname()[1]
     ranks = [in_worker(rank_of, folder, rank, port) for rank in range(2)]
     for process in ranks:
-        process.join(120)
+        process.join(300)
         assert process.exitcode == 0
 
 
@@ -139,7 +139,7 @@ def test_sigterm_stops_both_processes_of_the_command(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", replace(RECIPE, epochs=10_000), hardware=TWO)
     # the command that Lightning repeats for the second rank
     process = subprocess.Popen([sys.executable, "-m", "ablations", "exec-run", str(folder)])
-    wait_for((folder / CHECKPOINT).exists, seconds=120)
+    wait_for((folder / CHECKPOINT).exists, seconds=240)
     (other,) = children(process.pid)
     process.send_signal(signal.SIGTERM)
     process.wait(20)
