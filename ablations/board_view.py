@@ -95,7 +95,9 @@ def study_events(study: Study) -> "list[Event]":
     lines = [line_chart(words, f"{MEAN}/{name}") for name, words in CHARTS.items()]
     bands = [
         band_chart(words, value=f"{MEAN}/{name}", lower=f"{LOWER}/{name}", upper=f"{UPPER}/{name}")
-        for name, words in reversed(CHARTS.items())  # TensorBoard shows band charts last first
+        for name, words in reversed(
+            tuple(CHARTS.items())
+        )  # TensorBoard shows band charts last first
     ]
     groups = {
         f"{study.name}: mean over seeds": lines,

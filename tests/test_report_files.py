@@ -196,6 +196,7 @@ def test_the_terminal_shows_as_many_columns_as_fit_and_names_the_others(root: Pa
         assert max(map(len, text.splitlines())) <= width
         assert ("Left out for lack of width: memory (MiB)" in text) == left_out
         assert "50.10 ± 0.10" in text
+        assert ("another data set and scale" in text) != left_out
         assert f"+0.30 [{MINUS}0.20, +0.80]" in text  # not broken over lines
         assert "03_depthwise, seed 1: failed" in text
         assert "Steps have 2 to 3 finished seeds. With 2 seeds the smallest" in " ".join(
@@ -248,7 +249,7 @@ def test_the_headline_goes_from_the_first_to_the_last_adopted_point(tmp_path: Pa
     study = load_study("made_up", runs_root=tmp_path)
     text = headline(study, study_rows(study))
     assert "from “ResNet-nano” (50.10 ± 0.10 %) to “sep. d.s. conv” (57.40 ± 0.10 %)" in text
-    assert "+7.30 points, 95 % interval +6.80 to +7.80" in text
+    assert "+7.30 points over 3 paired seeds, 95 % interval +6.80 to +7.80" in text
 
 
 def test_the_report_states_the_uncertainty_of_the_test_set(tmp_path: Path) -> None:
@@ -263,7 +264,7 @@ def test_curves_are_means_over_the_finished_seeds(tmp_path: Path) -> None:
     fabricate_study(tmp_path, states={("00_start", 2): "interrupted"}, epochs=4)
     curve = point_curve(load_study("made_up", runs_root=tmp_path).points[0])
     assert curve is not None
-    assert curve.epochs == (1, 2, 3, 4)
+    assert list(curve.epochs) == [1, 2, 3, 4]
     assert curve.mean[-1] == pytest.approx((50.0 + 50.1) / 2)
     assert (curve.low[-1], curve.high[-1]) == pytest.approx((50.0, 50.1))
 

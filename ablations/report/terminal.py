@@ -12,7 +12,7 @@ from ablations.report.text import (
     headline,
     missing_runs,
     progress,
-    published_label,
+    published_note,
     sample_sentences,
     setting,
 )
@@ -27,11 +27,11 @@ def print_report(study: str, *, runs_root: Path, console: Console | None = None)
     table, left_out = rich_table(rows, kind=found.kind, title=title, width=console.width)
     console.print(table)
     notes = [headline(found, rows), progress(found)]
-    if any(row.published_top1 is not None for row in rows) and "published (%)" not in left_out:
-        notes.append(published_label(found).replace("\n", ", ") + ".")
+    if "published (%)" not in left_out:
+        notes.append(published_note(found, rows))
     if left_out:
         notes.append(f"Left out for lack of width: {', '.join(left_out)}.")
     notes += sample_sentences(rows)
     notes += [": ".join(parts) for parts in missing_runs(found)]
-    for note in notes:
+    for note in filter(None, notes):
         console.print(Text(note))

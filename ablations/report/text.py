@@ -91,22 +91,23 @@ def headline(study: Study, rows: Sequence[Row]) -> str:
 
 def figure_caption(study: Study, rows: Sequence[Row]) -> str:
     """What the figure of the steps shows."""
-    text = (
+    shown = (
         "Top-1 accuracy on the test split after each step, and multiply-adds of one image. "
         "The accuracy axes do not begin at 0."
     )
-    if any(row.published_top1 is not None for row in rows):
-        curve = study_curve(study)
-        assert curve is not None
-        text += f" Published values: {curve.setting}, {curve.source}"
-        text += "." if comparable(study) else ": another data set and scale."
-        notes = [f"{name}: {row.note}" for name, row in curve.steps.items() if row.note]
-        text += (
-            f" Notes on its printed GFLOPs: {'; '.join(notes)}."
-            if comparable(study) and notes
-            else ""
-        )
-    return text
+    return " ".join(part for part in (shown, published_note(study, rows)) if part)
+
+
+def published_note(study: Study, rows: Sequence[Row]) -> str:
+    """Where the published values are from, whether they compare, and what is odd about them."""
+    curve = study_curve(study)
+    if curve is None or all(row.published_top1 is None for row in rows):
+        return ""
+    source = f"Published values: {curve.setting}, {curve.source}"
+    if not comparable(study):
+        return f"{source}: another data set and scale."
+    notes = "; ".join(f"{name}: {row.note}" for name, row in curve.steps.items() if row.note)
+    return f"{source}." + (f" On single rows: {notes}." if notes else "")
 
 
 def curve_caption() -> str:
@@ -123,7 +124,10 @@ def _from_first_to_last(study: Study, known: Sequence[Row]) -> str:
     points = {point.label: point for point in study.points}
     after, before = (by_seed(points[row.point], TEST_TOP1) for row in (last, first))
     delta = paired_delta(after, before)
-    change = f": {signed(delta.mean)} points{_interval(delta.low, delta.high)}" if delta else ""
+    change = ""
+    if delta:
+        pairs = plural(len(delta.seeds), "paired seed")
+        change = f": {signed(delta.mean)} points over {pairs}{_interval(delta.low, delta.high)}"
     return (
         f"Top-1 on the test split from “{first.title}” ({_percent(first)}) to “{last.title}” "
         f"({_percent(last)}){change}."

@@ -19,6 +19,7 @@ from ablations.report.text import (
     headline,
     missing_runs,
     progress,
+    published_note,
     setting,
     statistics_sentences,
 )
@@ -86,6 +87,7 @@ def _write_figures(study: Study, rows: Sequence[Row], paths: ReportPaths) -> Non
 
 def _write_tables(study: Study, rows: Sequence[Row], paths: ReportPaths) -> None:
     caption = f"{study.title}: {setting(study)}. {headline(study, rows)}"
+    caption = f"{caption} {published_note(study, rows)}".strip()
     write_text_atomic(paths.csv, csv_table(rows))
     write_text_atomic(paths.json, json.dumps(to_json(rows), indent=2, ensure_ascii=False) + "\n")
     write_text_atomic(paths.latex, latex_table(rows, kind=study.kind, caption=caption))
