@@ -1,7 +1,9 @@
 """Imported once by the server that forks the workers: no threads and no GPU may be used here."""
 
+import atexit
 import gc
 import importlib
+import os
 
 _MODULES = (
     "lightning.pytorch",
@@ -22,3 +24,6 @@ for _name in _MODULES:
     importlib.import_module(_name)
 # What is there now lives as long as the server: workers need neither scan nor copy it.
 gc.freeze()
+# The server has nothing to put away when it ends, and Triton, unloaded, fills the terminal with
+# complaints about itself. Workers end without this: multiprocessing leaves by os._exit.
+atexit.register(os._exit, 0)

@@ -231,7 +231,8 @@ def test_a_runs_folder_that_cannot_be_made_is_named(
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     code = (
         "import subprocess, sys; "
-        "p = subprocess.Popen([sys.executable, '-m', 'ablations', 'list'], stdout=subprocess.PIPE); "
+        "command = [sys.executable, '-m', 'ablations', 'list']; "
+        "p = subprocess.Popen(command, stdout=subprocess.PIPE); "
         "p.stdout.close(); sys.exit(p.wait())"
     )
     done = python("-c", code, cwd=tmp_path)

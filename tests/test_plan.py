@@ -149,6 +149,11 @@ def test_counts_are_those_of_the_networks(tmp_path: Path) -> None:
     assert cost.gmacs == pytest.approx(4.089, abs=0.0005)
 
 
+def test_an_image_that_is_too_small_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a 8 px image does not fit this network"):
+        count_specs([SPECS["convnext_tiny"]], Setting(8, 10, 3), runs_root=tmp_path)
+
+
 def test_counts_are_remembered_until_the_code_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
