@@ -18,7 +18,7 @@ from ablations.report.records import Run, load_study
 from ablations.store import INDEX, study_path
 
 FOLDER, EVENTS = "tensorboard", "tensorboard"  # of a study, and of a run
-STUDIES = "studies"
+STUDIES, ALL = "studies", ".tensorboard"
 HOST, FIRST_PORT, PORTS = "127.0.0.1", 6006, 100
 REFRESH_SECONDS = 10.0
 # TensorBoard ticks no run when there are more than 40: this ticks the means.
@@ -85,7 +85,7 @@ def serve(study: str | None, *, runs_root: Path, port: int | None = None) -> int
     if not studies:
         raise ValueError(f"{runs_root} has no study yet; `ablate run NAME` starts one")
     _refresh_all(studies, runs_root)
-    logdir = study_path(runs_root, study) / FOLDER if study else runs_root / STUDIES
+    logdir = study_path(runs_root, study) / FOLDER if study else _folder_of_all(studies, runs_root)
     chosen = free_port(port)
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
     command += ["--host", HOST, "--port", str(chosen), "--reload_interval", "5"]
@@ -109,6 +109,19 @@ def _watch(process: "subprocess.Popen[bytes]", studies: list[str], runs_root: Pa
         return 0
     finally:
         process.terminate()
+
+
+def _folder_of_all(studies: list[str], runs_root: Path) -> Path:
+    """A folder with a link to each study's, so that runs are named STUDY/POINT/SEED."""
+    folder = runs_root / STUDIES / ALL
+    folder.mkdir(exist_ok=True)
+    for link in folder.iterdir():
+        if link.name not in studies:
+            link.unlink()
+    for study in studies:
+        with suppress(FileExistsError):
+            (folder / study).symlink_to(Path("..", study, FOLDER))
+    return folder
 
 
 def _refresh_all(studies: list[str], runs_root: Path) -> None:

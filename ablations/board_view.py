@@ -67,15 +67,18 @@ def run_events(study: Study, run: Run) -> "list[Event]":
 
 
 def mean_events(point: Point) -> "list[Event]":
-    """Mean over the seeds that have an epoch, and mean ± one standard deviation with two or more.
+    """Mean over the seeds that have an epoch, and mean ± one standard deviation.
 
-    A run that failed does not count. Wall time is the mean training and validation time so far, so
-    that TensorBoard's relative time axis has a meaning.
+    With two seeds or more only epochs that two have count: TensorBoard draws no band when mean and
+    band have different steps. A run that failed does not count. Wall time is the mean training and
+    validation time so far, so that TensorBoard's relative time axis has a meaning.
     """
     curves = [{int(row[EPOCH]): row for row in run.metrics} for run in _counted(point)]
     events, seconds = [], 0.0
     for epoch in sorted(set().union(*curves)):
         rows = [curve[epoch] for curve in curves if epoch in curve]
+        if len(rows) < min(len(curves), 2):
+            break
         seconds += sum(row.get(SECONDS, 0.0) + row.get(VAL_SECONDS, 0.0) for row in rows) / len(
             rows
         )

@@ -135,7 +135,7 @@ def _write_events(folder: Path, top1: float, epochs: int) -> None:
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.record_writer import RecordWriter
 
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     with (folder / "events.out.tfevents.1000000000.made-up").open("wb") as file:
         records = RecordWriter(file)
         records.write(Event(wall_time=1e9, file_version="brain.Event:2").SerializeToString())

@@ -100,8 +100,12 @@ def test_hparams_have_a_column_for_every_toggle_and_the_final_metrics(tmp_path: 
     )
     values = {name: _plain(value) for name, value in start.hparams.items()}
     assert values == {
-        "point": "01_stage_ratio", "seed": 2, "params": 1001, "gmacs": 0.002,
-        "01_stage_ratio": True, "02_patchify_stem": False,
+        "point": "01_stage_ratio",
+        "seed": 2,
+        "params": 1001,
+        "gmacs": 0.002,
+        "01_stage_ratio": True,
+        "02_patchify_stem": False,
     }
     assert by_step(found, "test/top1") == pytest.approx({4: made_up_top1(1, 2)})
     assert not [tag for tag in found.Tags()["scalars"] if "hp_metric" in tag]
@@ -141,11 +145,30 @@ def test_one_seed_has_a_mean_and_no_band(tmp_path: Path) -> None:
     assert not [tag for tag in tags if tag.startswith(("mean_lower", "mean_upper"))]
 
 
+def test_while_a_seed_is_behind_mean_and_band_have_the_same_epochs(tmp_path: Path) -> None:
+    # TensorBoard refuses to draw a band whose steps are not those of its line.
+    states = {("00_start", 1): "new", ("00_start", 2): "interrupted"}
+    fabricate_study(tmp_path, points=SHORT, states=states, epochs=4)
+    found = read(board.refresh("made_up", runs_root=tmp_path) / "00_start" / "mean")
+    tags = [f"{kind}/val/top1" for kind in ("mean", "mean_lower", "mean_upper")]
+    assert [list(by_step(found, tag)) for tag in tags] == [[1, 2]] * 3
+
+
 def test_a_failed_run_does_not_pull_the_mean(tmp_path: Path) -> None:
     states = {("00_start", 2): "failed"}
     fabricate_study(tmp_path, points=SHORT, states=states, epochs=2)
     found = read(board.refresh("made_up", runs_root=tmp_path) / "00_start" / "mean")
     assert by_step(found, "mean/val/top1")[1] == pytest.approx((25.0 + 25.05) / 2, rel=1e-6)
+
+
+def test_all_studies_stand_side_by_side(tmp_path: Path) -> None:
+    for study in ("one", "two"):
+        fabricate_study(tmp_path, study=study, points=SHORT)
+        board.refresh(study, runs_root=tmp_path)
+    board._folder_of_all(["one", "gone"], tmp_path)
+    folder = board._folder_of_all(["one", "two"], tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == ["one", "two"]
+    assert len(by_step(read(folder / "two" / "00_start" / "seed0"), "val/top1")) == 4
 
 
 def test_the_layout_overlays_the_steps_and_shows_bands(tmp_path: Path) -> None:
