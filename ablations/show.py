@@ -38,7 +38,7 @@ def command(options: argparse.Namespace) -> int:
 
 
 def find_run(name: str, *, root: Path, file: Path | None) -> Subject:
-    """A run by id, by the start of an id, or as STUDY/POINT/SEED.
+    """A run by id, by the start of an id or of its hash, or as STUDY/POINT/SEED.
 
     POINT is a label, a step, or the start of a label. Raises ValueError when none or several match.
     """
@@ -46,8 +46,9 @@ def find_run(name: str, *, root: Path, file: Path | None) -> Subject:
     if "/" not in name:
         folders = root / "all"
         stored = [path.name for path in folders.iterdir()] if folders.is_dir() else []
-        matches = [run for run in {*planned, *stored} if name in (run, run.rsplit("-", 1)[-1])]
-        matches = matches or [run for run in {*planned, *stored} if run.startswith(name)]
+        runs = {*planned, *stored}
+        starts = [r for r in runs if r.startswith(name) or r.rsplit("-", 1)[-1].startswith(name)]
+        matches = [name] if name in runs else starts
     else:
         matches = list(planned)
     if len(matches) != 1:

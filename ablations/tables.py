@@ -41,7 +41,12 @@ def say(console: Console, text: str) -> None:
 def progress_table(rows: Sequence[Progress], *, title: str, width: int, caption: str = "") -> Table:
     """The table of `ablate status` and of the live view; without run ids where it is narrow."""
     run = ["run"] if width >= _WIDE else []
-    table = _table(title, ["point", "seed", *run, "state", "epoch", *SHOWN, "time"], caption)
+    table = _table(
+        title,
+        ["point", "seed", *run, "state", "epoch", *SHOWN, "time"],
+        width=width,
+        caption=caption,
+    )
     for row in rows:
         table.add_row(
             row.point,
@@ -56,8 +61,8 @@ def progress_table(rows: Sequence[Progress], *, title: str, width: int, caption:
 
 
 def plan_table(rows: Sequence[Mapping[str, Any]], *, title: str, width: int) -> Table:
-    """The table of `ablate plan`; run ids are cut to their hash where it is narrow."""
-    table = _table(title, ["point", "seed", "run", "params", "GMACs", "state", "time"])
+    """The table of `ablate plan`; where it is narrow run ids are cut to what `show` needs."""
+    table = _table(title, ["point", "seed", "run", "params", "GMACs", "state", "time"], width=width)
     for row in rows:
         if row["state"] == ILLEGAL:
             table.add_row(row["point"], "", "", "", "", f"[dim]{ILLEGAL}[/]", "")
@@ -66,7 +71,7 @@ def plan_table(rows: Sequence[Mapping[str, Any]], *, title: str, width: int) -> 
         table.add_row(
             row["point"],
             str(row["seed"]),
-            run if width >= _WIDE else run.rsplit("-", 1)[-1],
+            run if width >= _WIDE else run.rsplit("-", 1)[-1][:8],
             f"{row['params']:,}" if row["params"] is not None else "?",
             f"{row['gmacs']:.4f}" if row["gmacs"] is not None else "?",
             f"[{STYLES[row['state']]}]{row['state']}[/]",
@@ -89,14 +94,15 @@ def seconds_text(seconds: float | None) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
-def _table(title: str, columns: Sequence[str], caption: str = "") -> Table:
+def _table(title: str, columns: Sequence[str], *, width: int, caption: str = "") -> Table:
     table = Table(
         title=title,
         caption=caption,
         title_justify="left",
         caption_justify="left",
         box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=(0, 1, 0, 0) if width >= _WIDE else 0,
+        show_edge=False,
         pad_edge=False,
     )
     for name in columns:

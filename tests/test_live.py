@@ -1,0 +1,157 @@
+"""What people see while a grid runs: tables, lines, times."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ablations.live import LiveView, PlainView, make_view
+from ablations.progress import Progress, eta, last_lines, progress
+from ablations.store import LOG
+from ablations.tables import plan_table, progress_table, seconds_text
+from tests.fake_runs import fake_row, finish, make_folder, say
+
+NEW = Progress(
+    run_id="digits-seed0-000000000000",
+    point="12_separate_downsampling",
+    step="separate_downsampling",
+    seed=0,
+    state="new",
+    epoch=0,
+    epochs=None,
+    metrics={},
+    seconds=None,
+    message=None,
+)
+RUNNING = replace(
+    NEW,
+    run_id="digits-seed1-000000000000",
+    seed=1,
+    state="running",
+    epoch=3,
+    epochs=12,
+    metrics={"val/top1": 87.654, "train/loss": 0.5},
+    seconds=4.25,
+)
+DONE = replace(RUNNING, state="done", epoch=12)
+FAILED = replace(RUNNING, state="failed", message="no memory [bold]left")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, ""),
+        (4.24, "4.2 s"),
+        (61, "1 min 01 s"),
+        (3599.6, "1 h 00 min"),
+        (7300, "2 h 01 min"),
+        (200_000, "2 d 7 h"),
+    ],
+)
+def test_times_are_readable(seconds: float | None, text: str) -> None:
+    assert seconds_text(seconds) == text
+
+
+def shown(rows: Sequence[Progress], *, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    console.print(progress_table(rows, title="study", width=width))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_wide_table_names_runs() -> None:
+    text = shown([NEW, RUNNING], width=140)
+
+    for word in (RUNNING.run_id, "12_separate_downsampling", "3/12", "87.654", "0.500", "4.2 s"):
+        assert word in text
+
+
+def test_a_narrow_table_cuts_nothing() -> None:
+    text = shown([NEW, RUNNING], width=80)
+
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    for word in ("12_separate_downsampling", "running", "3/12", "87.654", "0.500", "4.2 s"):
+        assert word in text
+
+
+def test_a_narrow_plan_cuts_nothing() -> None:
+    row = {"run_id": NEW.run_id, "point": NEW.point, "seed": 0, "params": 25_557_032}
+    row |= {"gmacs": 4.0893, "state": "stale", "seconds": 123_456.0}
+    console = Console(file=io.StringIO(), width=80)
+    console.print(plan_table([row], title="study", width=80))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+
+    for word in ("00000000", "25,557,032", "4.0893", "stale", "34 h 17 min"):
+        assert word in text
+
+
+def test_lines_say_every_change_once() -> None:
+    now: list[Progress] = [NEW, replace(RUNNING, state="new")]
+    console = Console(file=io.StringIO(), width=140)
+    view = PlainView(lambda: now, title="study", console=console)
+    with view:
+        now[1] = RUNNING
+        view.update()
+        view.update()
+        now[1] = FAILED
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+
+    assert len(lines) == 3
+    assert "study: 2 runs, 0 done before" in lines[0]
+    assert "12_separate_downsampling seed 1 running val/top1 87.654" in lines[1]
+    assert "seed 1 failed" in lines[2]
+    assert ": no memory [bold]left" in lines[2]
+
+
+def test_a_terminal_has_the_live_table_and_it_ends_with_the_last_state() -> None:
+    now = [RUNNING]
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    view = make_view(lambda: now, title="study", console=console)
+    assert isinstance(view, LiveView)
+    with view:
+        view.update()
+        now[0] = DONE
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+
+    assert text.index("3/12") < text.index("12/12")
+    assert "1/1 done" in text
+    assert isinstance(
+        make_view(lambda: now, title="", console=Console(file=io.StringIO())), PlainView
+    )
+
+
+def test_the_time_left_follows_the_pace_of_this_session() -> None:
+    half = replace(RUNNING, epoch=6)
+
+    assert eta([NEW, half], elapsed=10, epochs_before=1) == pytest.approx(10 / 5 * 18)
+    assert eta([NEW, half], elapsed=10, epochs_before=6) is None
+    assert eta([NEW], elapsed=10, epochs_before=0) is None
+    assert eta([half, FAILED], elapsed=12, epochs_before=0) == pytest.approx(12)
+    assert eta([half, half], elapsed=12, epochs_before=0) == pytest.approx(12)
+
+
+def test_progress_reads_each_row_from_its_folder(tmp_path: Path) -> None:
+    rows = [fake_row(0, "finish"), fake_row(1, "finish", seed=2), fake_row(0, "finish")]
+    finish(make_folder(tmp_path, rows[0]))
+    say(make_folder(tmp_path, rows[1]), "interrupted")
+    index = [{"run_id": r.run_id, "point": r.point, "step": r.step, "seed": r.seed} for r in rows]
+    index[2]["point"] = "05_other"
+    first, second, third = progress(index, tmp_path)
+
+    assert (first.state, first.point, first.epoch, first.epochs) == ("done", "00_finish", 1, 2)
+    assert (second.state, second.seed) == ("interrupted", 2)
+    assert third == replace(first, point="05_other")
+
+
+def test_the_end_of_a_long_log(tmp_path: Path) -> None:
+    (tmp_path / LOG).write_bytes(b"\xff" * 100_000 + b"\nlast but one\nlast\n")
+
+    assert last_lines(tmp_path, count=2) == "last but one\nlast"
+    assert last_lines(tmp_path / "absent") == ""
