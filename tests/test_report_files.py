@@ -15,6 +15,7 @@ from rich.console import Console
 from ablations import report
 from ablations.report.comparison import study_rows
 from ablations.report.curves import point_curve, spread
+from ablations.report.figure import steps_figure
 from ablations.report.page import inline_svg, page
 from ablations.report.records import load_study
 from ablations.report.tables import NOTHING, columns, latex, number, rich_table
@@ -242,6 +243,24 @@ def test_the_published_panel_is_labelled_as_what_it_is(tmp_path: Path) -> None:
     assert labels[0].splitlines()[0] == "published: another data set and scale"
     assert labels[1].splitlines()[0] == "published"
     assert all("ImageNet-1K, 224 px, 300 epochs\narXiv 2201.03545, Table 10" in x for x in labels)
+
+
+@pytest.mark.parametrize(("kind", "panels"), [("cumulative", 3), ("factorial", 2)])
+def test_the_published_curve_has_a_panel_of_its_own(tmp_path: Path, kind: str, panels: int) -> None:
+    points = cumulative(NANO)[:3]
+    fabricate_study(tmp_path, kind=kind, points=points, epochs=1)
+    study = load_study("made_up", runs_root=tmp_path)
+    axes = steps_figure(study, study_rows(study)).axes
+    assert len(axes) == panels
+    assert axes[0].get_title(loc="left").startswith("measured")
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == [
+        point.title for point in study.points
+    ]
+    for panel in axes[: panels - 1]:
+        begin = panel.get_xlim()[0]
+        assert begin > 0
+        assert f"axis begins at {begin:g}" in panel.get_xlabel()
+    assert axes[-1].get_xlim()[0] == 0
 
 
 def test_the_headline_goes_from_the_first_to_the_last_adopted_point(tmp_path: Path) -> None:

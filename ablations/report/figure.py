@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablations.report.comparison import Row
-from ablations.report.records import Study
+from ablations.report.records import CUMULATIVE, Study
 from ablations.report.style import (
     COST,
     FAINT,
@@ -49,7 +49,7 @@ def steps_figure(study: Study, rows: Sequence[Row]) -> "Figure":
     """Draw the comparison of a study. Works with any subset of the runs finished."""
     from matplotlib.figure import Figure
 
-    published = any(row.published_top1 is not None for row in rows)
+    published = study.kind == CUMULATIVE and any(row.published_top1 is not None for row in rows)
     widths = [3.6, 2.7, 1.5] if published else [3.6, 1.5]
     size = (1.7 + sum(widths), HEAD_AND_FOOT + ROW_HEIGHT * len(rows))
     figure = Figure(figsize=size, layout="constrained")

@@ -101,10 +101,11 @@ def markdown(study: Study, rows: Sequence[Row], paths: ReportPaths) -> str:
         headline(study, rows),
         f"{setting(study)}. {progress(study)}",
         f"```\n{study.command}\n```",
-        f"![{figure_caption(study, rows)}]({paths.steps_svg.name})",
+        f"![Accuracy and GMACs after each step]({paths.steps_svg.name})",
         figure_caption(study, rows),
         markdown_table(rows, kind=study.kind).strip(),
-        f"![{curve_caption()}]({paths.curves_svg.name})",
+        f"![Validation accuracy by epoch]({paths.curves_svg.name})",
+        curve_caption(),
         "## What these numbers can show",
         "\n".join(f"- {sentence}" for sentence in statistics_sentences(study, rows)),
     ]
