@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from ablations.counts import Setting, count_specs
 from ablations.session import Session
 from ablations.status import Row
-from lit_models.complexity import count
 from lit_models.metrics import (
     EPOCHS,
     FIT_SECONDS,
@@ -28,12 +28,9 @@ def summarise(session: Session, tested: Mapping[str, float]) -> dict[str, Any]:
     """Test metrics, the last epoch's other metrics, speed, memory and complexity."""
     rows = session.recorder.rows
     last = {name: value for name, value in rows[-1].items() if "/" in name}
-    complexity = count(
-        session.config.spec,
-        image_size=session.data.image_size,
-        num_classes=session.data.num_classes,
-        in_chans=session.data.in_chans,
-    )
+    data, spec = session.data, session.config.spec
+    setting = Setting(data.image_size, data.num_classes, data.in_chans)
+    cost = count_specs([spec], setting, runs_root=None)[spec]
     return {
         **tested,
         **last,
@@ -42,8 +39,8 @@ def summarise(session: Session, tested: Mapping[str, float]) -> dict[str, Any]:
         TRAIN_SECONDS: round(sum(row[SECONDS] for row in rows), 3),
         FIT_SECONDS: round(sum(row[SECONDS] + row[VAL_SECONDS] for row in rows), 3),
         EPOCHS: len(rows),
-        PARAMS: complexity.params,
-        GMACS: complexity.gmacs,
+        PARAMS: cost.params,
+        GMACS: cost.gmacs,
     }
 
 
