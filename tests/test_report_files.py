@@ -5,7 +5,6 @@ import io
 import json
 import re
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,13 +12,6 @@ import pytest
 from rich.console import Console
 
 from ablations import report
-from ablations.report.comparison import study_rows
-from ablations.report.curves import point_curve, spread
-from ablations.report.figure import steps_figure
-from ablations.report.page import inline_svg, page
-from ablations.report.records import load_study
-from ablations.report.tables import NOTHING, columns, latex, number, rich_table
-from ablations.report.text import headline, published_label, statistics_sentences
 from ablations.report.write import ReportPaths
 from lit_models import TRAJECTORIES
 from tests.fabricate import cumulative, fabricate_study, made_up_top1
@@ -88,10 +80,6 @@ def test_latex_is_a_booktabs_table_with_escaped_cells(paths: ReportPaths) -> Non
     assert len(lines) == 16
     assert {line.count("&") for line in lines} == {text[: text.index("\\midrule")].count("&")}
     assert not re.search(r"[^\x00-\x7f]|(?<!\\)%(?! needs)", text)
-
-
-def test_latex_escapes_what_would_break() -> None:
-    assert latex("a_b & 5 % {x} \\ ~") == (r"a\_b \& 5 \% \{x\} \textbackslash{} \textasciitilde{}")
 
 
 @pytest.mark.parametrize("name", ["steps_svg", "curves_svg"])
@@ -169,26 +157,6 @@ def test_the_page_says_all_of_it(paths: ReportPaths) -> None:
     assert text.count('class="card"') == 15
 
 
-def test_ids_of_two_figures_stay_apart() -> None:
-    svg = (
-        '<?xml version="1.0"?><svg><g id="a"/><use href="#a"/><p style="clip-path: url(#a)"/></svg>'
-    )
-    found = inline_svg(svg, "steps")
-    assert found.count("steps-a") == 3
-    assert found.startswith("<svg")
-
-
-def test_the_page_escapes_what_a_run_says(tmp_path: Path) -> None:
-    fabricate_study(tmp_path, states={("00_start", 0): "failed"})
-    folder = load_study("made_up", runs_root=tmp_path).runs[0].folder
-    status = {"state": "failed", "epoch": 0, "message": "<script>alert(1)</script> & more"}
-    (folder / "status.json").write_text(json.dumps(status))
-    study = load_study("made_up", runs_root=tmp_path)
-    text = page(study, study_rows(study), steps_svg="<svg/>", curves_svg="<svg/>")
-    assert "<script>" not in text
-    assert "&lt;script&gt;alert(1)" in text
-
-
 def test_the_terminal_shows_as_many_columns_as_fit_and_names_the_others(root: Path) -> None:
     for width, left_out in ((200, False), (80, True)):
         console = Console(width=width, file=io.StringIO(), record=True)
@@ -205,22 +173,6 @@ def test_the_terminal_shows_as_many_columns_as_fit_and_names_the_others(root: Pa
         )
 
 
-def test_a_title_with_markup_is_printed_as_it_is(root: Path) -> None:
-    rows = report.rows("made_up", runs_root=root)
-    table, _ = rich_table(rows, kind="cumulative", title="[red]x[/red] [/b]", width=200)
-    console = Console(width=200, file=io.StringIO(), record=True)
-    console.print(table)
-    assert "[red]x[/red] [/b]" in console.export_text()
-
-
-def test_columns_without_content_are_left_out(tmp_path: Path) -> None:
-    fabricate_study(tmp_path, seeds=[0])
-    study = load_study("made_up", runs_root=tmp_path)
-    headings = [column.heading for column in columns(study_rows(study), kind=study.kind)]
-    assert "published (%)" in headings
-    assert "EMA top-1 (%)" not in headings
-
-
 def test_no_finished_run_is_refused_with_what_to_do(tmp_path: Path) -> None:
     fabricate_study(tmp_path, seeds=[0], states=dict.fromkeys(_every_run(), "interrupted"))
     with pytest.raises(ValueError, match=r"no finished run .*16 planned: interrupted.*ablate run"):
@@ -233,79 +185,6 @@ def test_one_finished_run_gives_a_report(tmp_path: Path) -> None:
     text = report.write_report("made_up", runs_root=tmp_path).markdown.read_text()
     assert "patchify stem: 51.00 % top-1 on the test split" in text
     assert "With 1 seed there is no interval and no test" in text
-
-
-def test_the_published_panel_is_labelled_as_what_it_is(tmp_path: Path) -> None:
-    fabricate_study(tmp_path, study="nano")
-    regime = {"trajectory": "resnet50_to_convnext_t", "data": "imagenet", "epochs": 300}
-    fabricate_study(tmp_path, study="same", seeds=[0], **regime)  # type: ignore[arg-type]
-    labels = [published_label(load_study(s, runs_root=tmp_path)) for s in ("nano", "same")]
-    assert labels[0].splitlines()[0] == "published: another data set and scale"
-    assert labels[1].splitlines()[0] == "published"
-    assert all("ImageNet-1K, 224 px, 300 epochs\narXiv 2201.03545, Table 10" in x for x in labels)
-
-
-@pytest.mark.parametrize(("kind", "panels"), [("cumulative", 3), ("factorial", 2)])
-def test_the_published_curve_has_a_panel_of_its_own(tmp_path: Path, kind: str, panels: int) -> None:
-    points = cumulative(NANO)[:3]
-    fabricate_study(tmp_path, kind=kind, points=points, epochs=1)
-    study = load_study("made_up", runs_root=tmp_path)
-    axes = steps_figure(study, study_rows(study)).axes
-    assert len(axes) == panels
-    assert axes[0].get_title(loc="left").startswith("measured")
-    assert [label.get_text() for label in axes[0].get_yticklabels()] == [
-        point.title for point in study.points
-    ]
-    for panel in axes[: panels - 1]:
-        begin = panel.get_xlim()[0]
-        assert begin > 0
-        assert f"axis begins at {begin:g}" in panel.get_xlabel()
-    assert axes[-1].get_xlim()[0] == 0
-
-
-def test_the_headline_goes_from_the_first_to_the_last_adopted_point(tmp_path: Path) -> None:
-    fabricate_study(tmp_path)
-    study = load_study("made_up", runs_root=tmp_path)
-    text = headline(study, study_rows(study))
-    assert "from “ResNet-nano” (50.10 ± 0.10 %) to “sep. d.s. conv” (57.40 ± 0.10 %)" in text
-    assert "+7.30 points over 3 paired seeds, 95 % interval +6.80 to +7.80" in text
-
-
-def test_the_report_states_the_uncertainty_of_the_test_set(tmp_path: Path) -> None:
-    fabricate_study(tmp_path)
-    study = load_study("made_up", runs_root=tmp_path)
-    text = " ".join(statistics_sentences(study, study_rows(study)))
-    assert "The test set has 10000 images" in text
-    assert "The 15 intervals are 95 % each" in text
-
-
-def test_curves_are_means_over_the_finished_seeds(tmp_path: Path) -> None:
-    fabricate_study(tmp_path, states={("00_start", 2): "interrupted"}, epochs=4)
-    curve = point_curve(load_study("made_up", runs_root=tmp_path).points[0])
-    assert curve is not None
-    assert list(curve.epochs) == [1, 2, 3, 4]
-    assert curve.mean[-1] == pytest.approx((50.0 + 50.1) / 2)
-    assert (curve.low[-1], curve.high[-1]) == pytest.approx((50.0, 50.1))
-
-
-@pytest.mark.parametrize("wanted", [[0.5] * 13, [0.0, 0.0, 0.99, 1.0], [0.2, 0.8], [1.0] * 4])
-def test_labels_do_not_overlap_and_stay_in_the_frame(wanted: list[float]) -> None:
-    found = spread(wanted, 0.05)
-    gaps = [after - before for before, after in pairwise(found)]
-    assert min(gaps) >= 0.05 - 1e-9
-    assert found[0] >= -1e-9
-    assert found[-1] <= 1 + 1e-9
-
-
-def test_labels_that_have_room_stay_where_they_are() -> None:
-    assert spread([0.2, 0.8], 0.05) == [0.2, 0.8]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(4.1456, "4.146"), (0.0123456, "0.0123"), (None, NOTHING), (0.5, "0.500")]
-)
-def test_numbers(value: float | None, text: str) -> None:
-    assert number(value) == text
 
 
 def _every_run() -> list[tuple[str, int]]:
