@@ -1,7 +1,7 @@
 """The figure of a trajectory: steps down the page, accuracy bars, GMACs beside them.
 
-After Figure 2 of arXiv 2201.03545. Accuracy bars do not begin at 0, or no difference could be
-seen; the break mark and the axis label say so.
+After Figure 2 of arXiv 2201.03545. Accuracy bars begin near the lowest one, or small
+differences could not be seen; the break mark and the axis label say where.
 """
 
 from collections.abc import Sequence
@@ -108,7 +108,8 @@ def _accuracy_panel(axes: "Axes", bars: Sequence[Bar], colour: str, *, title: st
         "color": INK,
         "clip_on": False,
     }
-    axes.plot([0.012, 0.028], [0, 0], transform=axes.transAxes, linestyle="none", **mark)
+    if low > 0:
+        axes.plot([0.012, 0.028], [0, 0], transform=axes.transAxes, linestyle="none", **mark)
 
 
 def _range(bars: Sequence[Bar]) -> tuple[float, float]:

@@ -93,7 +93,7 @@ def figure_caption(study: Study, rows: Sequence[Row]) -> str:
     """What the figure of the steps shows."""
     shown = (
         "Top-1 accuracy on the test split after each step, and multiply-adds of one image. "
-        "The accuracy axes do not begin at 0."
+        "Each accuracy axis begins where its label says."
     )
     return " ".join(part for part in (shown, published_note(study, rows)) if part)
 
