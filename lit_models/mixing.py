@@ -21,7 +21,7 @@ def create_mixer(training: TrainingConfig, *, num_classes: int) -> Mixer:
     """
     if not is_mixing(training):
         return lambda images, targets: (images, targets)
-    mixup = Mixup(  # type: ignore[no-untyped-call]
+    mixup = Mixup(
         mixup_alpha=training.mixup,
         cutmix_alpha=training.cutmix,
         prob=training.mixup_prob,
