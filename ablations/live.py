@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from ablations.progress import Progress, eta
 from ablations.tables import SHOWN, STYLES, progress_table, seconds_text
@@ -56,10 +57,8 @@ class LiveView:
         self._shown = time.monotonic()
         elapsed = self._shown - self._started
         caption = _caption(rows, elapsed=elapsed, epochs_before=self._before)
-        table = progress_table(
-            rows, title=self._title, caption=caption, width=self._live.console.width
-        )
-        self._live.update(table, refresh=True)
+        table = progress_table(rows, title=self._title, width=self._live.console.width)
+        self._live.update(Group(table, Text(caption, style="dim")), refresh=True)
 
 
 class PlainView:

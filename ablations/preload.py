@@ -18,6 +18,7 @@ _MODULES = (
     "datamodules.tree",
     "sklearn.datasets",
     "lit_models.classifier",
+    "lit_models.complexity",
 )
 
 for _name in _MODULES:

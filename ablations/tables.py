@@ -38,14 +38,13 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def progress_table(rows: Sequence[Progress], *, title: str, width: int, caption: str = "") -> Table:
+def progress_table(rows: Sequence[Progress], *, title: str, width: int) -> Table:
     """The table of `ablate status` and of the live view; without run ids where it is narrow."""
     run = ["run"] if width >= _WIDE else []
     table = _table(
         title,
         ["point", "seed", *run, "state", "epoch", *SHOWN, "time"],
         width=width,
-        caption=caption,
     )
     for row in rows:
         table.add_row(
@@ -94,12 +93,10 @@ def seconds_text(seconds: float | None) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
-def _table(title: str, columns: Sequence[str], *, width: int, caption: str = "") -> Table:
+def _table(title: str, columns: Sequence[str], *, width: int) -> Table:
     table = Table(
         title=title,
-        caption=caption,
         title_justify="left",
-        caption_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0) if width >= _WIDE else 0,
         show_edge=False,
