@@ -111,10 +111,12 @@ def test_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile, package: st
     files = {
         str(path.relative_to(ROOT))
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        # measured results are for readers of the repository
+        if path.is_file() and not {"__pycache__", "results"} & set(path.parts)
     }
     assert files
     assert files <= set(wheel.namelist()), "declare it in [tool.setuptools.package-data]"
+    assert not [name for name in wheel.namelist() if "/results/" in name]
 
 
 def test_wheel_has_the_console_script_and_the_licence(wheel: zipfile.ZipFile) -> None:
