@@ -69,7 +69,7 @@ class Grid:
                 self._start_more()
                 for ended in self.executor.finished(_TICK):
                     self._end(ended)
-                if not self._running and not self._waiting:
+                if self._elsewhere and not self._running and not self._waiting:
                     time.sleep(_TICK)  # only runs of another `ablate run` are left
                 if time.monotonic() - looked > _LOOK:
                     looked = time.monotonic()

@@ -23,6 +23,12 @@ _MODULES = (
 
 for _name in _MODULES:
     importlib.import_module(_name)
+# What every run would find out anew. Git's answer is that for the code which is loaded here.
+_provenance = importlib.import_module("ablations.provenance")
+_provenance.git_state()
+_provenance.versions()
+_omegaconf = importlib.import_module("omegaconf")
+_omegaconf.OmegaConf.structured(importlib.import_module("ablations.config").Recipe)
 # What is there now lives as long as the server: workers need neither scan nor copy it.
 gc.freeze()
 # The server has nothing to put away when it ends, and Triton, unloaded, fills the terminal with

@@ -22,6 +22,7 @@ from ablations.lock import is_held
 RUNS_VARIABLE = "ABLATE_RUNS"
 DEFAULT_RUNS = "runs"
 
+ALL_RUNS = "all"
 CONFIG = "config.json"
 PROVENANCE = "provenance.json"
 STATUS = "status.json"
@@ -48,7 +49,12 @@ def run_path(root: Path, run_id: str) -> Path:
     """The folder of a run. Raises ValueError for what is no run id, such as a path."""
     if not _RUN_ID.fullmatch(run_id):
         raise ValueError(f"{run_id!r} is no run id: they look like digits-seed0-0123456789ab")
-    return root / "all" / run_id
+    return root / ALL_RUNS / run_id
+
+
+def root_of(run: Path) -> Path | None:
+    """The runs folder that a run's folder lies in; None for a folder elsewhere."""
+    return run.parents[1] if run.parent.name == ALL_RUNS else None
 
 
 def study_path(root: Path, study: str) -> Path:

@@ -10,6 +10,7 @@ import torch
 from ablations.counts import Setting, count_specs
 from ablations.session import Session
 from ablations.status import Row
+from ablations.store import root_of
 from lit_models.metrics import (
     EPOCHS,
     FIT_SECONDS,
@@ -30,7 +31,8 @@ def summarise(session: Session, tested: Mapping[str, float]) -> dict[str, Any]:
     last = {name: value for name, value in rows[-1].items() if "/" in name}
     data, spec = session.data, session.config.spec
     setting = Setting(data.image_size, data.num_classes, data.in_chans)
-    cost = count_specs([spec], setting, runs_root=None)[spec]
+    # the launcher has counted it before the run started, and remembered it there
+    cost = count_specs([spec], setting, runs_root=root_of(session.run.path))[spec]
     return {
         **tested,
         **last,
