@@ -20,7 +20,8 @@ PYTHON = f"""#!/usr/bin/env bash
 echo "python $*" >>"$CALLS"
 case "$1 $2" in
     *"import ffcv"*) exit 0 ;;
-    "-c "*) exec {sys.executable} -c "import sys; sys.version_info = ($FAKE_VERSION, 0)
+    "-c "*) exec {sys.executable} -c "import sys, sysconfig  # its paths are the real version's
+sys.version_info = ($FAKE_VERSION, 0)
 $2" ;;
     "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
     *) [[ -z $FAIL || "$*" != *$FAIL* ]] ;;
