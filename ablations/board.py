@@ -15,10 +15,10 @@ from pathlib import Path
 from ablations.board_events import write_events
 from ablations.board_view import mean_events, run_events, study_events
 from ablations.report.records import Run, load_study
-from ablations.store import INDEX, study_path
+from ablations.store import INDEX, STUDIES, study_path
 
 FOLDER, EVENTS = "tensorboard", "tensorboard"  # of a study, and of a run
-STUDIES, ALL = "studies", ".tensorboard"
+ALL = ".tensorboard"
 HOST, FIRST_PORT, PORTS = "127.0.0.1", 6006, 100
 REFRESH_SECONDS = 10.0
 # TensorBoard ticks no run when there are more than 40: this ticks the means.

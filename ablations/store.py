@@ -22,7 +22,7 @@ from ablations.lock import is_held
 RUNS_VARIABLE = "ABLATE_RUNS"
 DEFAULT_RUNS = "runs"
 
-ALL_RUNS = "all"
+ALL_RUNS, STUDIES = "all", "studies"
 CONFIG = "config.json"
 PROVENANCE = "provenance.json"
 STATUS = "status.json"
@@ -59,7 +59,7 @@ def root_of(run: Path) -> Path | None:
 
 def study_path(root: Path, study: str) -> Path:
     """The folder of a study. Raises ValueError for what is no study name, such as a path."""
-    return root / "studies" / check_study_name(study)
+    return root / STUDIES / check_study_name(study)
 
 
 def check_study_name(name: str) -> str:
