@@ -35,8 +35,23 @@ class Stream(IntEnum):
     ERASE_TOP = 21
     ERASE_LEFT = 22
     ERASE_NOISE = 23
-    ERASE_AREA = 100  # + attempt
-    ERASE_ASPECT = 200  # + attempt
+    JITTER_BRIGHTNESS = 30
+    JITTER_CONTRAST = 31
+    JITTER_SATURATION = 32
+    JITTER_ORDER = 33
+    # Those from here on are the first of a hundred: + attempt, or + layer.
+    ERASE_AREA = 100
+    ERASE_ASPECT = 200
+    CROP_AREA = 300
+    CROP_ASPECT = 400
+    BOX_TOP = 500
+    BOX_LEFT = 600
+    RAND_OPERATION = 700
+    RAND_APPLY = 800
+    RAND_MAGNITUDE = 900
+    # 1001 and 1002 make the table of normal noise
+    RAND_MAGNITUDE_ANGLE = 1100
+    RAND_SIGN = 1200
 
 
 def bits(stream: int, *, seed: int, epoch: int, indices: Integers) -> NDArray[np.uint64]:
