@@ -8,7 +8,7 @@ depends on no worker, device, batch or history, and a whole batch is one array o
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -17,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
+# stream -> (N,) numbers in [0, 1), one for each sample of a batch
+Draw = Callable[[int], NDArray[np.float64]]
 
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _MASK = (1 << 64) - 1
@@ -69,6 +71,21 @@ def uniforms(stream: int, *, seed: int, epoch: int, indices: Integers) -> NDArra
     """A number in [0, 1) for each of `indices` (N,), shape (N,)."""
     top_53 = bits(stream, seed=seed, epoch=epoch, indices=indices) >> np.uint64(11)
     return top_53.astype(np.float64) * 2.0**-53
+
+
+def batch_draws(*, seed: int, epoch: int, indices: Integers) -> Draw:
+    """The draws of one batch: stream -> (N,) numbers that depend on nothing else."""
+    return lambda stream: uniforms(stream, seed=seed, epoch=epoch, indices=indices)
+
+
+def between(uniform: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
+    """Numbers in [0, 1) spread over an interval."""
+    return limits[0] + uniform * (limits[1] - limits[0])
+
+
+def integers(uniform: NDArray[np.float64], count: int | Integers) -> Integers:
+    """Numbers in [0, 1) as whole numbers from 0 to below `count`."""
+    return (uniform * count).astype(np.int64)
 
 
 def shuffled(stream: int, *, seed: int, epoch: int, indices: Integers) -> Integers:
