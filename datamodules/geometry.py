@@ -61,9 +61,7 @@ def train_crops(
 
 
 def eval_crops(heights: Integers, widths: Integers, *, side: int, crop_ratio: float) -> Crops:
-    """What is left of each image (N,) by resizing its short side to side / crop_ratio and cropping
-    the centre.
-    """
+    """The centre that is left when the short side becomes side / crop_ratio, (N,) of `CROP`."""
     heights, widths = np.asarray(heights, np.int64), np.asarray(widths, np.int64)
     short = math.floor(side / crop_ratio)
     least = np.minimum(heights, widths)

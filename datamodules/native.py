@@ -11,10 +11,11 @@ import importlib.util
 from ctypes import POINTER, Structure, c_float, c_int32, c_int64, c_uint8, c_void_p
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from datamodules.geometry import Crops
 
 EXTENSION = "datamodules._decode"
 # What decode.c answers for an image; 0 is fine.
@@ -28,15 +29,6 @@ PROBLEMS = {
 FILTERS = {"nearest": 0, "bilinear": 1, "bicubic": 2}
 # One stored image: address, size, mode, height, width, sample index; see Job in decode.c.
 JOB_FIELDS = 6
-# A crop in source pixels; `clip`: the filter reads nothing outside; see Crop in decode.c.
-CROP = np.dtype(
-    [
-        *((name, np.float32) for name in ("left", "top", "right", "bottom")),
-        ("clip", np.int32),
-        ("flip", np.int32),
-    ]
-)
-Crops = NDArray[Any]
 Pixels = NDArray[np.uint8]
 
 
@@ -60,7 +52,7 @@ class Layout:
 
     Attributes:
         interpolation: nearest, bilinear or bicubic, antialiased.
-        planar: (C, H, W) and not (H, W, C).
+        planar: (C, H, W) and not (H, W, C) in memory.
         mean: of the channels in 0..1; with `std`: float32 output (x / 255 - mean) / std.
         std: standard deviations of the channels in 0..1.
         restart: cut files with restart markers.
@@ -112,9 +104,7 @@ def required() -> ctypes.CDLL:
     return found
 
 
-def options(
-    layout: Layout, *, crops: Crops, codes: Pixels, side: int, threads: int = 1
-) -> Options:
+def options(layout: Layout, *, crops: Crops, codes: Pixels, side: int, threads: int = 1) -> Options:
     """The options of `crop_batch`; the arrays have to outlive them."""
     floats = layout.mean is not None and layout.std is not None
     mean, std = layout.mean or (0.0,) * 3, layout.std or (1.0,) * 3

@@ -1,0 +1,167 @@
+"""FFCV's Loader, made safe: batches that we choose, errors that reach the caller, threads that end.
+
+FFCV starts a thread for each epoch. As it ships, an exception in it leaves the caller waiting for
+ever, an epoch that is left early leaves the thread behind, and a damaged image goes unnoticed.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ffcv.loader import Loader
+from ffcv.loader.epoch_iterator import EpochIterator
+from ffcv.pipeline.compiler import Compiler
+
+from datamodules.draws import Integers
+from datamodules.ffcv_decoder import PlainCropDecoder, StockCropDecoder
+from datamodules.ffcv_import import kept_threads
+
+# Batches that are ready before they are asked for.
+AHEAD = 3
+
+
+class BatchLoader(Loader):  # type: ignore[misc]  # FFCV has no types
+    """A Loader of one image field whose batches are given.
+
+    Args:
+        path: a checked `.beton`.
+        decoder: for the images.
+        image_field: its name.
+        batch_size: the largest of any batch.
+        threads: of FFCV's own operations.
+        check: called in the loader's thread with the sample indices of each decoded batch.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        decoder: PlainCropDecoder | StockCropDecoder,
+        *,
+        image_field: str,
+        other_field: str,
+        batch_size: int,
+        threads: int,
+        check: Callable[[Integers], None],
+    ) -> None:
+        from ffcv.transforms import ToTensor
+
+        self.compiles = isinstance(decoder, StockCropDecoder)
+        with kept_threads(), self._compiler():
+            super().__init__(
+                str(path),
+                batch_size,
+                num_workers=threads,
+                pipelines={image_field: [decoder, ToTensor()], other_field: None},
+                batches_ahead=AHEAD,
+            )
+        self.check = check
+
+    def epoch(self, batches: Sequence[Integers]) -> Iterator[torch.Tensor]:
+        """The images of each batch, in order; valid until the next one is taken.
+
+        Lazy: no thread starts before the first batch is taken, and it has ended when this
+        generator is exhausted or closed.
+
+        Raises:
+            ValueError: from `check`.
+        """
+        if not batches:
+            return
+        with kept_threads(), self._compiler():
+            thread = _Epoch(self, _Pieces(batches, self.batch_size))
+        try:
+            yield from (images for (images,) in thread)
+        finally:
+            thread.finish()
+
+
+    @contextmanager
+    def _compiler(self) -> Iterator[None]:
+        before = Compiler.is_enabled
+        Compiler.set_enabled(self.compiles)
+        try:
+            yield
+        finally:
+            Compiler.set_enabled(before)
+
+
+class _Pieces(Sequence[Any]):
+    """Batches as what FFCV cuts into pieces of one size: a slice is a batch."""
+
+    def __init__(self, batches: Sequence[Integers], size: int) -> None:
+        self.batches, self.size = batches, size
+
+    def __len__(self) -> int:
+        return len(self.batches) * self.size
+
+    def __getitem__(self, piece: Any) -> Any:
+        return self.batches[piece.start // self.size]
+
+
+class _Stopped(Exception):
+    """The epoch was left early."""
+
+
+class _Epoch(EpochIterator):  # type: ignore[misc]  # FFCV has no types
+    """One epoch's thread."""
+
+    error: BaseException | None = None
+
+    def run(self) -> None:
+        """Decode batch after batch; what goes wrong is raised where the batches are taken."""
+        slots = self.loader.batches_ahead + 2
+        try:
+            for number, indices in enumerate(self.iter_ixes):
+                slot = number % slots
+                result = self.run_pipeline(number, indices, slot, None)
+                self.loader.check(indices)
+                self._hand_over((slot, result))
+        except _Stopped:
+            return
+        except BaseException as error:
+            self.error = error
+        try:
+            self._hand_over(None)
+        except _Stopped:
+            return
+
+    def _hand_over(self, item: Any) -> None:
+        while True:
+            if self.terminate_event.is_set():
+                raise _Stopped
+            try:
+                self.output_queue.put(item, timeout=0.05)
+            except queue.Full:
+                continue
+            return
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except StopIteration:
+            if self.error is not None:
+                raise self.error from None
+            raise
+
+    def finish(self) -> None:
+        """Stop, and wait until the thread has ended and its memory is free."""
+        self.terminate_event.set()
+        self.join()
+        self.close()
+        self.memory_allocations = None
+
+
+def raise_failed(
+    codes: np.ndarray[Any, Any], indices: Integers, say: Callable[[int, int], str]
+) -> None:
+    """Raise for the first sample of a batch that could not be decoded."""
+    failed = np.flatnonzero(codes[indices])
+    if len(failed):
+        index = int(indices[failed[0]])
+        raise ValueError(say(index, int(codes[index])))
