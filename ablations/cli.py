@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
+from ablations.data_arguments import add_data
 from ablations.store import RUNS_VARIABLE
 
 Command = Callable[[argparse.Namespace], int]
@@ -24,6 +25,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "board": "ablations.results:board",
         "show": "ablations.show:command",
         "bench": "ablations.bench:command",
+        "data": "ablations.data:command",
         "exec-run": "ablations.running:exec_run",
     }
 )
@@ -88,6 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
     bench = _add(verbs, "bench", "measure the project itself", json=True)
     bench.add_argument("what", choices=["grid"], help="grid: the fixed cost of a run in a grid")
     bench.add_argument("--workers", type=_workers, metavar="N", help="runs at a time")
+    add_data(verbs)
     # No help text: only the launcher types it.
     hidden = verbs.add_parser("exec-run")
     hidden.add_argument("folder", type=Path)

@@ -15,6 +15,7 @@ from datamodules.beton_format import (
     INT_FIELD,
     RAW,
     Layout,
+    read_checksums,
     read_layout,
     read_pointed,
 )
@@ -89,6 +90,25 @@ def read_manifest(path: Path) -> Manifest:
             return read_pointed(file, read_layout(file))
     except ValueError as error:
         raise ValueError(f"{path} {error}") from error
+
+
+def has_manifest(path: Path) -> bool:
+    """Whether the file says that it has one, whole or not.
+
+    Raises:
+        ValueError: it is no whole beton; the message names it.
+    """
+    try:
+        with _open(path) as file:
+            return read_layout(file).pointer is not None
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from error
+
+
+def stored_checksums(path: Path) -> NDArray[np.uint32] | None:
+    """CRC-32 of the bytes of each sample (N,); None in a file without a manifest."""
+    with _open(path) as file:
+        return read_checksums(file, read_layout(file))
 
 
 def _open(path: Path) -> BinaryIO:

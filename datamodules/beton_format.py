@@ -1,9 +1,9 @@
 """FFCV's file format, version 2, and the front of a file: header, fields, where the manifest is.
 
 The file is a header, a description of each field, one metadata row for each sample, the samples'
-bytes in pages, and a table of where they lie. Ours differs from one that FFCV wrote in one way: a
-manifest stands between the samples and that table, and the label field's arguments, which FFCV
-does not read, say where. Nothing here imports torch or FFCV.
+bytes in pages, and a table of where they lie. Ours differs from one that FFCV wrote in one way:
+between the samples and that table stand a checksum of each sample and a manifest, and the label
+field's arguments, which FFCV does not read, say where. Nothing here imports torch or FFCV.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ POINTER = np.dtype(
     [("magic", "S16"), ("format", "<u4"), ("offset", "<u8"), ("size", "<u8"), ("sha256", "V32")]
 )
 MAGIC = b"ablate-manifest"
+# CRC-32 of each sample's bytes; they end where the manifest begins.
+CHECKSUM = np.dtype("<u4")
+_UNFINISHED = "was never finished (its writer was stopped): write it again."
 _NO_MANIFEST = (
     "has no manifest, so that nothing says which data set it holds: it was not written by "
     "`ablate data write`. Write it with that."
@@ -78,6 +81,13 @@ class Layout:
     def data(self) -> int:
         """Offset from which on samples may lie."""
         return self.metadata + self.samples * self.row.itemsize
+
+    @property
+    def pointer(self) -> np.void | None:
+        """Where the manifest lies; None in a file that FFCV wrote."""
+        arguments = self.fields["arguments"][self.place(INT_FIELD)]
+        pointer: np.void = np.frombuffer(arguments.tobytes(), POINTER, 1)[0]
+        return pointer if pointer["magic"] == MAGIC else None
 
     def place(self, type_id: int) -> int:
         """Which field has this type."""
@@ -123,6 +133,8 @@ def read_layout(file: BinaryIO) -> Layout:
 
 
 def _check_version(header: np.void) -> None:
+    if not any(header.tobytes()):  # what a writer leaves until it is done
+        raise ValueError(_UNFINISHED)
     page = int(header["page_size"])
     if header["version"] == VERSION and page.bit_count() == 1:
         return
@@ -137,7 +149,7 @@ def _check_version(header: np.void) -> None:
 
 def _check_sizes(layout: Layout, size: int) -> None:
     if layout.table == 0:
-        raise ValueError("was never finished (its writer was stopped): write it again.")
+        raise ValueError(_UNFINISHED)
     if layout.samples == 0:
         raise ValueError("holds no sample: write it again from a data set that has some.")
     expected = layout.table + layout.samples * ALLOCATION.itemsize
@@ -156,15 +168,23 @@ def read_pointed(file: BinaryIO, layout: Layout) -> Manifest:
     Raises:
         ValueError: there is none, or it is damaged; the message goes on after the file's name.
     """
-    arguments = layout.fields["arguments"][layout.place(INT_FIELD)]
-    pointer = np.frombuffer(arguments.tobytes(), POINTER, 1)[0]
-    if pointer["magic"] != MAGIC:
+    pointer = layout.pointer
+    if pointer is None:
         raise ValueError(_NO_MANIFEST)
     offset, size = int(pointer["offset"]), int(pointer["size"])
-    if offset + size != layout.table:
+    if offset + size != layout.table or offset < layout.data + layout.samples * CHECKSUM.itemsize:
         raise ValueError("is damaged: its manifest is not where it should be.")
     file.seek(offset)
     content = file.read(size)
     if hashlib.sha256(content).digest() != pointer["sha256"].tobytes():
         raise ValueError("is damaged: its manifest is not the one that was written.")
     return from_json(content)
+
+
+def read_checksums(file: BinaryIO, layout: Layout) -> NDArray[np.uint32] | None:
+    """CRC-32 of each sample (N,); None in a file without a manifest."""
+    pointer = layout.pointer
+    if pointer is None:
+        return None
+    file.seek(int(pointer["offset"]) - layout.samples * CHECKSUM.itemsize)
+    return np.fromfile(file, CHECKSUM, layout.samples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
@@ -117,6 +118,11 @@ class Manifest:
             part.name: range(ends[number], ends[number + 1])
             for number, part in enumerate(self.parts)
         }
+
+
+def shown(name: str | bytes) -> str:
+    """A file's or class's name as text that can be printed, whatever its bytes are."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def to_json(manifest: Manifest) -> bytes:

@@ -23,6 +23,7 @@ OPTIONS = {
     "board": [*COMMON, "--port", "study"],
     "show": [*COMMON, "--json", "run"],
     "bench": [*COMMON, "--json", "--workers", "what"],
+    "data": ["--help", "-h", "action"],
     "exec-run": ["--debug", "--help", "-h", "folder"],
 }
 PROJECT = Path(__file__).resolve().parent.parent

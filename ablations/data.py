@@ -1,0 +1,161 @@
+"""`ablate data write`, `check` and `info`: files that hold a whole data set."""
+
+import argparse
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from datamodules.beton import has_manifest, read_beton
+from datamodules.beton_format import JPEG
+from datamodules.config import DataConfig
+from datamodules.manifest import EncodeOptions, Manifest, shown
+
+if TYPE_CHECKING:
+    from datamodules.beton_source import BetonSource
+
+
+def command(options: argparse.Namespace) -> int:
+    """Do what was asked."""
+    actions = {"write": write, "check": check, "info": info}
+    return actions[options.action](options)
+
+
+def write(options: argparse.Namespace) -> int:
+    """Write a data set to a file, with an estimate before and a summary after."""
+    from ablations.data_view import shown_progress, size_text
+    from datamodules.beton_encoder import estimate_size, make_encoder
+    from datamodules.beton_source import source_config
+    from datamodules.beton_writer import write_beton
+    from datamodules.part_file import check_target
+
+    began = time.monotonic()
+    check_target(options.out, force=options.force)
+    asked = EncodeOptions(
+        encode=options.encode or "jpeg",
+        quality=options.quality,
+        jpeg_share=options.jpeg_share,
+        max_side=options.max_side,
+        restart=options.restart,
+    )
+    source = _open(source_config(options.source), options.on_error)
+    if options.encode is None and source.tree is None:
+        asked = replace(asked, encode="raw")
+    encoder = make_encoder(source, asked)
+    workers = options.workers or _cores()
+    _announce(len(source), estimate_size(encoder, workers=workers), options.out)
+    with shown_progress() as progress:
+        written = write_beton(
+            encoder,
+            options.out,
+            workers=workers,
+            on_error=options.on_error,
+            force=options.force,
+            progress=progress,
+        )
+    parts = ", ".join(f"{part.name} {part.size:,}" for part in written.manifest.parts)
+    seconds = time.monotonic() - began
+    print(f"{written.path}: {parts}; {size_text(written.size)} in {seconds:.1f} s, verified")
+    _print_skipped(written.manifest)
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Print every problem of a file; the exit code is 1 if there is one."""
+    from ablations.data_view import shown_progress
+    from datamodules.beton_check import Check, check_beton
+
+    try:
+        with shown_progress() as progress:
+            found = check_beton(
+                options.path,
+                workers=options.workers or _cores(),
+                report=lambda done, total, size: progress("checked", done, total, size),
+            )
+    except ValueError as error:
+        found = Check(0, None, (str(error),))
+    if options.json:
+        values = {"path": str(options.path), "samples": found.samples, "problems": found.problems}
+        print(json.dumps({**values, "manifest": found.manifest is not None}, indent=2))
+        return 1 if found.problems else 0
+    for problem in found.problems:
+        print(problem)
+    if found.problems:
+        print(f"{options.path}: {len(found.problems)} problem(s)")
+        return 1
+    beside = "" if found.manifest else "; it has no manifest to compare them with"
+    print(f"{options.path}: all {found.samples:,} samples are fine{beside}")
+    return 0
+
+
+def info(options: argparse.Namespace) -> int:
+    """Print what a file holds, from its front and its tables only."""
+    from ablations.data_view import info_lines
+
+    values = describe(options.path)
+    if options.json:
+        print(json.dumps(values, indent=2))
+    else:
+        for line in info_lines(values):
+            print(shown(line))
+    return 0
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """What `ablate data info --json` prints.
+
+    Keys: path, size and page_size (bytes), samples, jpeg, raw, sides (least and most pixels),
+    labels (least and most), and manifest, the fields of `Manifest` or null.
+    """
+    beton = read_beton(path, manifest=has_manifest(path))
+    jpegs = int((beton.modes == JPEG).sum())
+    sides = beton.widths, beton.heights
+    return {
+        "path": str(path),
+        "size": path.stat().st_size,
+        "page_size": beton.page_size,
+        "samples": len(beton),
+        "jpeg": jpegs,
+        "raw": len(beton) - jpegs,
+        "sides": [int(min(s.min() for s in sides)), int(max(s.max() for s in sides))],
+        "labels": [int(beton.labels.min()), int(beton.labels.max())],
+        "manifest": asdict(beton.manifest) if beton.manifest else None,
+    }
+
+
+def _open(config: DataConfig, on_error: Literal["fail", "skip"]) -> "BetonSource":
+    from datamodules.beton_source import open_source
+
+    try:
+        return open_source(config, on_error=on_error)
+    except ValueError as error:  # it names the key of a study
+        said = str(error).replace("set data.bad_images=skip", "use --on-error skip")
+        raise ValueError(said) from error
+
+
+def _announce(count: int, size: int, out: Path) -> None:
+    from ablations.data_view import size_text
+
+    free = shutil.disk_usage(out.parent).free
+    each = size_text(size / count)
+    print(f"{count:,} images, about {size_text(size)} ({each} each); {size_text(free)} are free")
+    if size > free:
+        raise ValueError(
+            f"{out} would need about {size_text(size)}, but only {size_text(free)} are free in "
+            f"{out.parent}: free some space, write elsewhere, or make it smaller with --max-side."
+        )
+
+
+def _print_skipped(manifest: Manifest) -> None:
+    if not manifest.skipped_count:
+        return
+    print(f"left out {manifest.skipped_count:,} that cannot be read:")
+    for file in manifest.skipped:
+        print(f"  {file.name} ({file.reason})")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,86 @@
+"""A file that appears under its name only when it is whole."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_BUFFER = 1 << 20
+
+
+@contextmanager
+def new_file(out: Path, *, force: bool, say: Callable[[str], None]) -> Iterator[BinaryIO]:
+    """A file beside `out` that takes its name when the block ends, and is removed if it fails.
+
+    Raises:
+        ValueError: `out` is there and not `force`, or somebody else is writing it.
+    """
+    check_target(out, force=force)
+    part = part_name(out)
+    file = _locked(part, say)
+    try:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        check_target(out, force=force)
+        part.replace(out)
+        _sync(out.parent)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    finally:
+        with suppress(OSError):  # what is left in the buffer of a full disk
+            file.close()
+
+
+def part_name(out: Path) -> Path:
+    """Where `new_file` writes until the end."""
+    return out.with_name(f"{out.name}.part")
+
+
+def check_target(out: Path, *, force: bool) -> None:
+    """Refuse a name that cannot become a new file.
+
+    Raises:
+        ValueError: it does not end in .beton, has no folder, or is there and not `force`.
+    """
+    if out.suffix != ".beton":
+        raise ValueError(f"{out} has to end in .beton.")
+    if not out.parent.is_dir():
+        raise ValueError(f"{out} cannot be written: {out.parent} is no folder. Make it first.")
+    if out.exists() and not (force and out.is_file()):
+        raise ValueError(f"{out} is there already: take another name, or replace it with --force.")
+
+
+def _locked(part: Path, say: Callable[[str], None]) -> BinaryIO:
+    """Open the part file, alone. The lock goes with its process, however that ends."""
+    while True:
+        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=_BUFFER)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            busy = isinstance(error, BlockingIOError)
+            why = "another process is writing it" if busy else f"it cannot be locked ({error})"
+            raise ValueError(f"{part} cannot be used: {why}.") from error
+        # The one that had the lock may have renamed or removed the file meanwhile.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(part.stat(), os.fstat(file.fileno())):
+                break
+        file.close()
+    if os.fstat(file.fileno()).st_size:
+        say(f"{part} was left by a writer that was stopped; it is written again.")
+        file.truncate(0)
+    return file
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
