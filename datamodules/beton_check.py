@@ -7,7 +7,9 @@ import io
 import os
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -82,10 +84,13 @@ def _samples(beton: Beton, workers: int, report: Report) -> list[str]:
     undecodable: list[str] = []
     changed: list[str] = []
     checksums = stored_checksums(beton.path) if beton.manifest is not None else None
-    descriptor = os.open(beton.path, os.O_RDONLY)
-    try:
-        samples = in_order(lambda i: _read(beton, descriptor, i), len(beton), workers=workers)
-        for index, sample in enumerate(samples):
+    with (
+        beton.path.open("rb") as file,
+        closing(
+            in_order(partial(_read, beton, file.fileno()), len(beton), workers=workers)
+        ) as all_,
+    ):
+        for index, sample in enumerate(all_):
             if sample.problem is not None:
                 undecodable.append(f"{describe(beton, index)} {sample.problem}")
             elif checksums is not None and sample.checksum != checksums[index]:
@@ -93,8 +98,6 @@ def _samples(beton: Beton, workers: int, report: Report) -> list[str]:
             digest.update(sample.data)
             done += len(sample.data)
             report(index + 1, len(beton), done)
-    finally:
-        os.close(descriptor)
     if beton.manifest is None:
         return undecodable
     if _content(beton, digest.digest()) == beton.manifest.content:

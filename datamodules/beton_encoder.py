@@ -13,7 +13,7 @@ from datamodules.beton_source import BetonSource
 from datamodules.draws import uniforms
 from datamodules.encode import Encoded, Transcode, Unreadable, encode_array, encode_file
 from datamodules.manifest import EncodeOptions
-from datamodules.sources import FileImages
+from datamodules.sources import ArrayImages, FileImages
 
 # Which samples of a mixed file are JPEGs; beyond the streams of training.
 _MIXED_STREAM = 2001
@@ -43,6 +43,7 @@ class Encoder:
                 measure=measure,
                 transcode=self.transcode,
             )
+        assert isinstance(images, ArrayImages)  # the source, not a beton of it
         return encode_array(images.pixels[place], self.options, jpeg=jpeg, measure=measure)
 
     @cached_property

@@ -103,7 +103,10 @@ class BetonSource:
         """
         if self.tree is None or self.listing is None:
             return None
-        now = list_files(self.tree)
+        try:
+            now = list_files(self.tree)
+        except OSError as error:
+            return f"it cannot be listed any more ({error})"
         same = np.array_equal(self.listing.names, now.names)
         if same and np.array_equal(self.listing.facts, now.facts):
             return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
@@ -71,18 +73,19 @@ def write_beton(
         ValueError: an image cannot be read, the source changed meanwhile, a class lost all of its
             images, the disk is full, or `out` is taken. Nothing is left behind.
     """
-    with new_file(out, force=force, say=say) as file:
-        try:
+    try:
+        with new_file(out, force=force, say=say) as file:
             manifest = _write(file, encoder, workers=workers, on_error=on_error, progress=progress)
             file.flush()
-        except OSError as error:
-            raise ValueError(
-                f"{out} cannot be written ({error.strerror or error}): nothing is left of it. "
-                "Free some space, write elsewhere, or make it smaller with --max-side."
-            ) from error
-        part = part_name(out)
-        _verify(part, manifest, progress)
-        size = part.stat().st_size
+            _verify(part_name(out), manifest, progress)
+            size = part_name(out).stat().st_size
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        advice = " Free some space, write elsewhere, or make it smaller with --max-side."
+        raise ValueError(
+            f"{out} cannot be written ({error.strerror or error}); nothing is left of it."
+            + (advice if full else "")
+        ) from error
     return Written(out, manifest, size)
 
 
@@ -98,20 +101,21 @@ def _write(
     total = len(source)
     writer = SampleWriter(file, total)
     tally = _Tally(np.zeros(total, bool), list(source.left_out))
-    for index, sample in enumerate(in_order(encoder, total, workers=workers)):
-        if isinstance(sample, Encoded):
-            writer.append(sample, int(source.labels[index]))
-            tally.kept[index] = True
-            if sample.moments is not None:
-                tally.moments.append(sample.moments)
-        elif on_error == "skip":
-            tally.skipped.append(Skipped(source.describe(index), sample.reason))
-        else:
-            raise ValueError(
-                f"The image {source.describe(index)} cannot be read ({sample.reason}). Replace or "
-                "remove it, or leave such images out with --on-error skip."
-            )
-        progress("written", index + 1, total, writer.offset)
+    with closing(in_order(encoder, total, workers=workers)) as samples:
+        for index, sample in enumerate(samples):
+            if isinstance(sample, Encoded):
+                writer.append(sample, int(source.labels[index]))
+                tally.kept[index] = True
+                if sample.moments is not None:
+                    tally.moments.append(sample.moments)
+            elif on_error == "skip":
+                tally.skipped.append(Skipped(source.describe(index), sample.reason))
+            else:
+                raise ValueError(
+                    f"The image {source.describe(index)} cannot be read ({sample.reason}). Replace "
+                    "or remove it, or leave such images out with --on-error skip."
+                )
+            progress("written", index + 1, total, writer.offset)
     _check_unchanged(source, tally.skipped)
     manifest = _manifest(encoder, tally, writer)
     writer.finish(manifest)

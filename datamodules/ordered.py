@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def in_order(work: Callable[[int], T], total: int, *, workers: int) -> Iterator[T]:
-    """`work` of 0, 1 ... total - 1; what it raises, or Ctrl-C, ends the threads first."""
+def in_order(work: Callable[[int], T], total: int, *, workers: int) -> Generator[T, None, None]:
+    """`work` of 0, 1 ... total - 1. Close it to end the threads, whatever happened."""
     waiting: deque[Future[T]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
