@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
 # stream -> (N,) numbers in [0, 1), one for each sample of a batch
-Draw = Callable[[int], NDArray[np.float64]]
+Draw = Callable[[int], Floats]
 
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _MASK = (1 << 64) - 1
@@ -67,7 +68,7 @@ def bits(stream: int, *, seed: int, epoch: int, indices: Integers) -> NDArray[np
     return x ^ (x >> np.uint64(31))
 
 
-def uniforms(stream: int, *, seed: int, epoch: int, indices: Integers) -> NDArray[np.float64]:
+def uniforms(stream: int, *, seed: int, epoch: int, indices: Integers) -> Floats:
     """A number in [0, 1) for each of `indices` (N,), shape (N,)."""
     top_53 = bits(stream, seed=seed, epoch=epoch, indices=indices) >> np.uint64(11)
     return top_53.astype(np.float64) * 2.0**-53
@@ -78,12 +79,12 @@ def batch_draws(*, seed: int, epoch: int, indices: Integers) -> Draw:
     return lambda stream: uniforms(stream, seed=seed, epoch=epoch, indices=indices)
 
 
-def between(uniform: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
+def between(uniform: Floats, limits: tuple[float, float]) -> Floats:
     """Numbers in [0, 1) spread over an interval."""
     return limits[0] + uniform * (limits[1] - limits[0])
 
 
-def integers(uniform: NDArray[np.float64], count: int | Integers) -> Integers:
+def integers(uniform: Floats, count: int | Integers) -> Integers:
     """Numbers in [0, 1) as whole numbers from 0 to below `count`."""
     return (uniform * count).astype(np.int64)
 

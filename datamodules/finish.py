@@ -15,6 +15,8 @@ from datamodules.config import Augmentation
 from datamodules.draws import Draw
 from datamodules.erasing import erase
 from datamodules.info import DatasetInfo
+from datamodules.jitter import color_jitter
+from datamodules.rand_augment import rand_augment
 
 
 def finish(
@@ -32,6 +34,8 @@ def finish(
     Returns:
         (N, C, H, W) float32, new, of the images' device and memory format.
     """
+    if augmentation is not None:
+        images = _coloured(images, augmentation, info, draw=draw)
     finished = normalised(images, info) if images.dtype == torch.uint8 else images.clone()
     if augmentation is not None and augmentation.random_erasing:
         erase(finished, augmentation, draw=draw)
@@ -44,7 +48,7 @@ def normalised(images: Tensor, info: DatasetInfo) -> Tensor:
     The result has the memory format of `images`.
     """
     mean, std = _mean_and_std(info.mean, info.std, images.device)
-    if images.is_contiguous() or not images.is_contiguous(memory_format=torch.channels_last):
+    if _memory_format(images) == torch.contiguous_format:
         shape = (1, -1, 1, 1)
         return images.float().sub_(mean.view(shape)).div_(std.view(shape))
     # Whole rows of pixels at a time: three times as fast on a CPU as the three channels of each.
@@ -52,6 +56,24 @@ def normalised(images: Tensor, info: DatasetInfo) -> Tensor:
     rows = images.permute(0, 2, 3, 1).view(count, height, width * channels).float()
     rows.sub_(mean.repeat(width)).div_(std.repeat(width))
     return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _coloured(
+    images: Tensor, augmentation: Augmentation, info: DatasetInfo, *, draw: Draw
+) -> Tensor:
+    if not augmentation.rand_augment and not augmentation.color_jitter:
+        return images
+    assert images.dtype == torch.uint8
+    if augmentation.rand_augment:  # as in timm, it takes the place of the jitter
+        changed = rand_augment(images, augmentation, info, draw=draw)
+    else:
+        changed = color_jitter(images, augmentation.color_jitter, draw=draw)
+    return changed.contiguous(memory_format=_memory_format(images))
+
+
+def _memory_format(images: Tensor) -> torch.memory_format:
+    planar = images.is_contiguous() or not images.is_contiguous(memory_format=torch.channels_last)
+    return torch.contiguous_format if planar else torch.channels_last
 
 
 @lru_cache(maxsize=8)
