@@ -6,13 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from ablations.config import Recipe
+from datamodules.catalog import content
 from datamodules.catalog import identity as data_identity
 from datamodules.config import DataConfig
 from lit_models.serialise import to_dict
 from lit_models.spec import ArchSpec
 
 # Raise it when the same configuration starts to mean something else: all results become stale.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def identity(spec: ArchSpec, *, data: DataConfig, recipe: Recipe, seed: int) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def identity(spec: ArchSpec, *, data: DataConfig, recipe: Recipe, seed: int) -> 
         "schema": SCHEMA_VERSION,
         "spec": to_dict(spec),
         "data": data_identity(data),
+        "content": content(data),  # of a .beton that is read
         "recipe": asdict(recipe),
         "seed": seed,
     }

@@ -127,6 +127,7 @@ def _row(study: Study, point: Point, spec: ArchSpec, seed: int) -> PlannedRun:
         **resolved,
         "run_id": name,
         "root": study.data.root,
+        "beton": study.data.beton,
         "download": study.data.download,
         "hardware": {key: getattr(study.hardware, key) for key in _HARDWARE},
         "labels": {("point" if key == "label" else key): labels[key] for key in labels},

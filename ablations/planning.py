@@ -11,7 +11,7 @@ from ablations.counts import Cost, count_specs, setting_of
 from ablations.plan import ILLEGAL, Plan, make_plan, states
 from ablations.store import runs_root
 from ablations.studies import load_experiments, read_source, resolve_study
-from datamodules.catalog import fetchable, missing
+from datamodules.catalog import describe_reading, fetchable, missing
 from lit_models.spec import ArchSpec
 
 
@@ -22,7 +22,7 @@ def command(options: argparse.Namespace) -> int:
     costs = plan_costs(plan, root)
     found = states(plan, root)
     seconds: Mapping[str, float] = {}
-    notes = []
+    notes = [describe_reading(plan.study.data)]
     if not options.no_time:
         from ablations.calibrate import estimate
 

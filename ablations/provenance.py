@@ -17,7 +17,16 @@ from typing import Any
 
 from ablations.store import PROVENANCE, RunFolder, write_json_atomic
 
-PACKAGES = ("torch", "torchvision", "lightning", "timm", "torchmetrics", "numpy", "scikit-learn")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "lightning",
+    "timm",
+    "torchmetrics",
+    "numpy",
+    "scikit-learn",
+    "ffcv",
+)
 
 
 def now() -> str:
@@ -25,8 +34,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def write_session(run: RunFolder, *, seed: int, device: str, devices: int) -> None:
-    """Append this process to the run's provenance file."""
+def write_session(
+    run: RunFolder, *, seed: int, device: str, devices: int, reading: str | None = None
+) -> None:
+    """Append this process to the run's provenance file; `reading`: what reads the images."""
     earlier = run.provenance() or {}
     session = {
         "started": now(),
@@ -35,6 +46,7 @@ def write_session(run: RunFolder, *, seed: int, device: str, devices: int) -> No
         "git": git_state(),
         "versions": versions(),
         "hardware": hardware(device, devices),
+        "reading": reading,
     }
     sessions = [*earlier.get("sessions", []), session]
     write_json_atomic(run.path / PROVENANCE, {"seed": seed, "sessions": sessions})

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from ablations.config import Hardware, Recipe
 from ablations.store import CONFIG, RunFolder
 from ablations.typed import assign
+from datamodules.catalog import content
 from datamodules.config import DataConfig
 from lit_models.serialise import from_dict
 from lit_models.spec import ArchSpec
@@ -55,8 +56,17 @@ def read_run_config(run: RunFolder) -> RunConfig:
         spec = from_dict(values["spec"])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    data = replace(settings.data, root=values.get("root"))
+    data = replace(settings.data, root=values.get("root"), beton=values.get("beton"))
+    _check_content(data, values.get("content"), path)
     return RunConfig(spec, data, settings.recipe, settings.hardware, settings.seed)
+
+
+def _check_content(data: DataConfig, planned: str | None, path: Path) -> None:
+    if planned is not None and content(data) not in (None, planned):
+        raise ValueError(
+            f"{path}: the .beton that this run was planned with has other content now; `ablate run` "
+            "plans it anew"
+        )
 
 
 def _typed(values: Mapping[str, Any], path: Path) -> _Settings:

@@ -15,6 +15,7 @@ from ablations.session import assemble, own_environment, quiet
 from ablations.status import StatusFile
 from ablations.store import LOCK, SUMMARY, RunFolder, write_json_atomic
 from ablations.summary import summarise
+from datamodules.catalog import describe_reading
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
 
@@ -52,7 +53,10 @@ def _lead(run: RunFolder, config: RunConfig, devices: Devices, interruption: Int
     with suppress(ValueError):  # a damaged file is rewritten from the checkpoint
         status.rows = run.metrics()
     status.write("running")
-    write_session(run, seed=config.seed, device=devices.kind, devices=devices.count)
+    reading = describe_reading(config.data)
+    write_session(
+        run, seed=config.seed, device=devices.kind, devices=devices.count, reading=reading
+    )
     try:
         _train(run, config, devices, status, interruption)
     except RunInterrupted as stop:

@@ -12,14 +12,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from datamodules import reading
 from datamodules.config import DataConfig, data_root, nearest
 from datamodules.info import IMAGENET_MEAN, IMAGENET_STD, DatasetInfo
 
 __all__ = [
     "DATASETS",
     "DatasetInfo",
+    "content",
     "count_classes",
     "dataset",
+    "describe_reading",
     "fetchable",
     "identity",
     "is_class_folder",
@@ -28,7 +31,10 @@ __all__ = [
     "resolve",
 ]
 
+# Where data lies is no part of what it is.
+_PLACE = ("root", "download", "beton")
 _TORCHVISION: dict[str, Any] = {
+    "in_memory": True,
     "load": "datamodules.arrays:torchvision_arrays",
     "fetch": "datamodules.arrays:fetch_torchvision",
 }
@@ -52,6 +58,8 @@ _ALL = (
         sizes=(1438, 359),
         source="UCI Optical Recognition of Handwritten Digits, test part (Alpaydin, Kaynak 1998)",
         licence="CC BY 4.0",
+        in_memory=True,
+        stored_size=8,
         load="datamodules.arrays:digits",
     ),
     DatasetInfo(
@@ -66,6 +74,7 @@ _ALL = (
         sizes=(60000, 10000),
         source="arXiv 1708.07747",
         licence="MIT",
+        in_memory=True,
         load="datamodules.arrays:fashion_mnist",
         places=(
             "FashionMNIST/raw/train-images-idx3-ubyte",
@@ -176,20 +185,36 @@ def dataset(config: DataConfig) -> DatasetInfo:
 
 
 def resolve(config: DataConfig) -> DataConfig:
-    """The same config with every default filled in that the catalogue knows."""
+    """The same config with every default filled in that the catalogue or a file knows.
+
+    Raises:
+        ValueError: see `dataset` and `datamodules.reading.choose_loader`.
+    """
     info = dataset(config)
+    image_size = config.image_size or info.image_size
     return replace(
         config,
-        image_size=config.image_size or info.image_size,
+        image_size=image_size,
+        eval_size=config.eval_size or image_size,
         val_fraction=info.val_fraction if config.val_fraction is None else config.val_fraction,
-        loader="torch",
+        loader=reading.choose_loader(config, info),
     )
 
 
 def identity(config: DataConfig) -> dict[str, Any]:
-    """What makes two runs' data equal: all of the resolved config but where it lies."""
+    """What makes two runs' data equal, with `content`: the resolved config but where it lies."""
     values = asdict(resolve(config))
-    return {key: value for key, value in values.items() if key not in ("root", "download")}
+    return {key: value for key, value in values.items() if key not in _PLACE}
+
+
+def content(config: DataConfig) -> str | None:
+    """SHA-256 of what is in the .beton that is read; None where the set's own files are."""
+    return reading.content(resolve(config), dataset(config))
+
+
+def describe_reading(config: DataConfig) -> str:
+    """One sentence on what reads the images, and why not something faster."""
+    return reading.describe(resolve(config), dataset(config))
 
 
 def places(config: DataConfig) -> list[Path]:
@@ -200,7 +225,7 @@ def places(config: DataConfig) -> list[Path]:
 
 def fetchable(config: DataConfig) -> bool:
     """Whether a run may download the data set itself."""
-    return config.download and dataset(config).fetch is not None
+    return config.download and dataset(config).fetch is not None and not _reads_beton(config)
 
 
 def missing(config: DataConfig) -> str | None:
@@ -210,6 +235,8 @@ def missing(config: DataConfig) -> str | None:
         ValueError: see `dataset`.
     """
     info, found = dataset(config), places(config)
+    if _reads_beton(config):
+        return reading.missing_beton(config)
     if not found or any(path.exists() for path in found):
         return None
     looked = " or ".join(str(path) for path in found)
@@ -223,10 +250,16 @@ def count_classes(config: DataConfig) -> int | None:
     info = dataset(config)
     if info.num_classes is not None:
         return info.num_classes
+    if _reads_beton(config):
+        return reading.count_classes(resolve(config), info)
     for train in (path / "train" for path in places(config)):
         if train.is_dir():
             return sum(1 for item in train.iterdir() if is_class_folder(item))
     return None
+
+
+def _reads_beton(config: DataConfig) -> bool:
+    return reading.reads_beton(resolve(config), dataset(config))
 
 
 def is_class_folder(path: Path) -> bool:

@@ -40,10 +40,16 @@ class DataConfig:
     train_limit: int | None = None
     # keep this many test images, the same share of every class; null: all
     test_limit: int | None = None
-    # evaluation of image files: resize the short side to image_size / crop_ratio, crop the centre
+    # side of the square input in evaluation, in pixels; null: image_size
+    eval_size: int | None = None
+    # evaluation of image files: resize the short side to eval size / crop_ratio, crop the centre
     crop_ratio: float = 0.875
-    # what reads the images; auto takes the fastest that is there
-    loader: Literal["auto", "torch"] = "auto"
+    # what reads the images: memory (all pixels in RAM), ffcv (a .beton), torch (Pillow in worker
+    # processes); auto: memory for small images, else ffcv where it is installed and the file there
+    loader: Literal["auto", "memory", "ffcv", "torch"] = "auto"
+    # the file that `ablate data write` made, below the root or absolute; null: NAME.beton, or
+    # FOLDER.beton (where it lies is not part of a run's identity, what is in it is)
+    beton: str | None = None
     # an image file that cannot be read: stop before training, or leave it out with a warning
     bad_images: Literal["fail", "skip"] = "fail"
     # how image files are checked before training: headers and ends, or every pixel decoded
@@ -52,6 +58,7 @@ class DataConfig:
     def __post_init__(self) -> None:
         check_choices(self, "data")
         _check_range("data.image_size", self.image_size, 1, None)
+        _check_range("data.eval_size", self.eval_size, 1, None)
         _check_range("data.train_limit", self.train_limit, 1, None)
         _check_range("data.test_limit", self.test_limit, 1, None)
         _check_range("data.val_fraction", self.val_fraction, 0, 0.9)
@@ -79,6 +86,12 @@ class Augmentation:
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     # resampling of image files, in training and evaluation
     interpolation: Literal["bicubic", "bilinear", "nearest"] = "bicubic"
+    # progressive resizing: side of training images at first, in pixels; null: image_size throughout
+    first_size: int | None = None
+    # progressive resizing: epochs between which the side grows to image_size
+    growth: tuple[int, int] = (0, 0)
+    # progressive resizing: sides in between are multiples of this
+    size_step: int = 32
     # probability of a left-right flip
     hflip: float = 0.0
     # timm's policy string, such as rand-m9-mstd0.5-inc1; null: none
@@ -93,17 +106,20 @@ class Augmentation:
     def __post_init__(self) -> None:
         check_choices(self, "recipe.augment")
         _check_range("recipe.augment.pad", self.pad, 0, None)
+        _check_range("recipe.augment.first_size", self.first_size, 1, None)
+        _check_range("recipe.augment.size_step", self.size_step, 1, None)
         _check_range("recipe.augment.hflip", self.hflip, 0, 1)
         _check_range("recipe.augment.random_erasing", self.random_erasing, 0, 1)
         _check_range("recipe.augment.color_jitter", self.color_jitter, 0, 1)
         _check_interval("recipe.augment.scale", self.scale, 1)
         _check_interval("recipe.augment.ratio", self.ratio, None)
         _check_policy("recipe.augment.rand_augment", self.rand_augment)
+        _check_growth(self)
 
     @property
-    def per_image(self) -> bool:
-        """Whether it needs PIL, one image at a time, and not only batched tensor operations."""
-        return self.crop == "random_resized" or bool(self.rand_augment) or self.color_jitter > 0
+    def colours(self) -> bool:
+        """Whether it changes uint8 pixels after the crop: RandAugment or colour jitter."""
+        return bool(self.rand_augment) or self.color_jitter > 0
 
 
 def data_root(config: DataConfig) -> Path:
@@ -144,6 +160,20 @@ def _check_interval(key: str, value: tuple[float, float], high: float | None) ->
         return
     limit = "" if high is None else f" and not above {high}"
     raise ValueError(f"{key} is {list(pair)}, but it has to be [low, high] above 0{limit}.")
+
+
+def _check_growth(augmentation: Augmentation) -> None:
+    first, last = augmentation.growth
+    if augmentation.first_size is None and (first, last) != (0, 0):
+        raise ValueError(
+            f"recipe.augment.growth is {[first, last]} without recipe.augment.first_size, from "
+            "which the images would grow: set both."
+        )
+    if augmentation.first_size is not None and not 0 <= first < last:
+        raise ValueError(
+            f"recipe.augment.growth is {[first, last]}, but with first_size it has to be "
+            "[first epoch, last epoch] of the growth."
+        )
 
 
 def _check_policy(key: str, value: str | None) -> None:

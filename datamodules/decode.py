@@ -32,10 +32,20 @@ def read_rgb(path: str | Path) -> Image.Image:
         with Image.open(path) as image:
             return to_rgb(image)
     except UNREADABLE as error:
-        raise ValueError(
-            f"The image {path} cannot be decoded ({error}). Replace or remove it; data.verify=full "
-            "finds every such file before training, and data.bad_images=skip leaves them out."
-        ) from error
+        raise _undecodable(path, error) from error
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Width and height in pixels, from the header.
+
+    Raises:
+        ValueError: the file is no image; the message names it.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except UNREADABLE as error:
+        raise _undecodable(path, error) from error
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -46,6 +56,13 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert("RGB")
+
+
+def _undecodable(path: str | Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"The image {path} cannot be decoded ({error}). Replace or remove it; data.verify=full "
+        "finds every such file before training, and data.bad_images=skip leaves them out."
+    )
 
 
 def problem(path: str | Path, *, full: bool) -> str | None:

@@ -7,17 +7,16 @@ ever, an epoch that is left early leaves the thread behind, and a damaged image 
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from ffcv.loader import Loader
 from ffcv.loader.epoch_iterator import EpochIterator
 from ffcv.pipeline.compiler import Compiler
 
+from datamodules.beton import Beton
 from datamodules.draws import Integers
 from datamodules.ffcv_decoder import PlainCropDecoder, StockCropDecoder
 from datamodules.ffcv_import import kept_threads
@@ -30,39 +29,36 @@ class BatchLoader(Loader):  # type: ignore[misc]  # FFCV has no types
     """A Loader of one image field whose batches are given.
 
     Args:
-        path: a checked `.beton`.
+        beton: a checked file.
         decoder: for the images.
-        image_field: its name.
         batch_size: the largest of any batch.
         threads: of FFCV's own operations.
-        check: called in the loader's thread with the sample indices of each decoded batch.
+        check: called in the loader's thread with the decoder's codes and the samples of each batch.
     """
 
     def __init__(
         self,
-        path: Path,
+        beton: Beton,
         decoder: PlainCropDecoder | StockCropDecoder,
         *,
-        image_field: str,
-        other_field: str,
         batch_size: int,
         threads: int,
-        check: Callable[[Integers], None],
+        check: Callable[[Integers, Integers], None],
     ) -> None:
         from ffcv.transforms import ToTensor
 
         self.compiles = isinstance(decoder, StockCropDecoder)
         with kept_threads(), self._compiler():
             super().__init__(
-                str(path),
+                str(beton.path),
                 batch_size,
                 num_workers=threads,
-                pipelines={image_field: [decoder, ToTensor()], other_field: None},
+                pipelines={beton.image_field: [decoder, ToTensor()], beton.label_field: None},
                 batches_ahead=AHEAD,
             )
-        self.check = check
+        self.decoder, self.check = decoder, check
 
-    def epoch(self, batches: Sequence[Integers]) -> Iterator[torch.Tensor]:
+    def epoch(self, batches: Sequence[Integers]) -> Generator[torch.Tensor, None, None]:
         """The images of each batch, in order; valid until the next one is taken.
 
         Lazy: no thread starts before the first batch is taken, and it has ended when this
@@ -79,7 +75,6 @@ class BatchLoader(Loader):  # type: ignore[misc]  # FFCV has no types
             yield from (images for (images,) in thread)
         finally:
             thread.finish()
-
 
     @contextmanager
     def _compiler(self) -> Iterator[None]:
@@ -120,7 +115,7 @@ class _Epoch(EpochIterator):  # type: ignore[misc]  # FFCV has no types
             for number, indices in enumerate(self.iter_ixes):
                 slot = number % slots
                 result = self.run_pipeline(number, indices, slot, None)
-                self.loader.check(indices)
+                self.loader.check(self.loader.decoder.codes, indices)
                 self._hand_over((slot, result))
         except _Stopped:
             return
@@ -155,13 +150,3 @@ class _Epoch(EpochIterator):  # type: ignore[misc]  # FFCV has no types
         self.join()
         self.close()
         self.memory_allocations = None
-
-
-def raise_failed(
-    codes: np.ndarray[Any, Any], indices: Integers, say: Callable[[int, int], str]
-) -> None:
-    """Raise for the first sample of a batch that could not be decoded."""
-    failed = np.flatnonzero(codes[indices])
-    if len(failed):
-        index = int(indices[failed[0]])
-        raise ValueError(say(index, int(codes[index])))

@@ -27,6 +27,10 @@ class DatasetInfo:
     sizes: tuple[int, int] | None
     source: str
     licence: str
+    # all of its pixels are read into memory
+    in_memory: bool = False
+    # side of the images as their owners store them; None: image_size, or images of any size
+    stored_size: int | None = None
     # "module:function" called with (info, config), gives a datamodules.sources.Source
     load: str
     # the data set is there if one of these is, below the root or absolute; none: it is built in

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
 
 import torch
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader
 
-from datamodules.batching import accumulation
+from datamodules.batching import accumulation, per_device_batch
 from datamodules.catalog import dataset, resolve
 from datamodules.config import Augmentation, DataConfig
-from datamodules.datasets import BatchedDataset, LabelledBatch, make_dataset
-from datamodules.samplers import EvalBatches, TrainBatches
+from datamodules.cropping import Cropping
+from datamodules.loader import Batches, ImageLoader
+from datamodules.readers import Setting, finished, make_reader
+from datamodules.samplers import EvalBatches, TrainBatches, rank_and_world
 from datamodules.sources import Source, load_source
 from datamodules.splits import Part, Splits, make_splits
-
-Loader = DataLoader[LabelledBatch]
 
 # More of them on one device only wait for each other and hold memory.
 _MOST_WORKERS = 16
@@ -27,9 +25,9 @@ _MOST_WORKERS = 16
 class ImageDataModule(LightningDataModule):
     """Train, val and test loaders of one data set for one seed.
 
-    Batches are ((N, C, H, W) float32 normalised, (N,) int64). The order of epoch e is a function
-    of (seed, e), and the augmentation of a sample one of (seed, e, its index): neither depends on
-    workers, devices or what ran before. Use it with `Trainer(use_distributed_sampler=False)`.
+    Batches are ((N, C, H, W) float32 normalised, (N,) int64) on the training device. The order of
+    epoch e is a function of (seed, e), and the augmentation of a sample one of (seed, e, its
+    index): neither depends on reader, workers, devices or what ran before. Use it with `Trainer(use_distributed_sampler=False)`.
 
     Args:
         config: which data.
@@ -37,8 +35,8 @@ class ImageDataModule(LightningDataModule):
         batch_size_per_step: images of one optimizer step, over all devices and micro batches.
         batch_size_per_device: images that a device takes at once; None: its share of a step.
         seed: of order and augmentation; not of the splits.
-        num_workers: loader processes of this device; None: none for images in memory, else the
-            cores that are there for it.
+        num_workers: loader processes or threads of this device; None: the cores that are there for
+            it. Images in memory need none.
 
     Raises:
         ValueError: from everything that reads data, see `datamodules.sources.load_source`.
@@ -88,7 +86,7 @@ class ImageDataModule(LightningDataModule):
 
     @property
     def image_size(self) -> int:
-        """Side of the square images in pixels."""
+        """Side of the square training images in pixels, after they have grown."""
         assert self.config.image_size is not None
         return self.config.image_size
 
@@ -102,11 +100,6 @@ class ImageDataModule(LightningDataModule):
         """Optimizer steps of an epoch."""
         return self._train_batches().steps
 
-    @property
-    def loader(self) -> str:
-        """What reads the images, for a run's provenance."""
-        return self.config.loader
-
     def accumulate(self, devices: int) -> int:
         """Micro batches of an optimizer step: the Trainer's `accumulate_grad_batches`."""
         return accumulation(self.batch_size_per_step, self.batch_size_per_device, devices)
@@ -116,7 +109,7 @@ class ImageDataModule(LightningDataModule):
         del stage
         self._train_batches()
 
-    def train_dataloader(self) -> Loader:
+    def train_dataloader(self) -> ImageLoader:
         """The training batches of this device; `.sampler.set_epoch(epoch)` chooses the epoch."""
         batches = self._train_batches()
         if self.trainer is not None:
@@ -124,11 +117,11 @@ class ImageDataModule(LightningDataModule):
             batches.set_epoch(self.trainer.current_epoch)
         return self._loader(self.splits.train, batches, train=True)
 
-    def val_dataloader(self) -> Loader | list[Loader]:
+    def val_dataloader(self) -> ImageLoader | list[ImageLoader]:
         """All of val, or an empty list if nothing is held out."""
         return [] if self.splits.val is None else self._eval_loader(self.splits.val)
 
-    def test_dataloader(self) -> Loader:
+    def test_dataloader(self) -> ImageLoader:
         """All of test."""
         return self._eval_loader(self.splits.test)
 
@@ -140,41 +133,39 @@ class ImageDataModule(LightningDataModule):
             per_device=self.batch_size_per_device,
         )
 
-    def _eval_loader(self, part: Part) -> Loader:
+    def _eval_loader(self, part: Part) -> ImageLoader:
         total, per_device = self.batch_size_per_step, self.batch_size_per_device
         batches = EvalBatches(part.indices, total=total, per_device=per_device)
         return self._loader(part, batches, train=False)
 
-    def _loader(self, part: Part, batches: TrainBatches | EvalBatches, *, train: bool) -> Loader:
-        images = make_dataset(
-            part.images, self.info, self.config, self.augmentation, train=train, seed=self.seed
+    def _loader(self, part: Part, batches: Batches, *, train: bool) -> ImageLoader:
+        device, config = self._device(), self.config
+        size = config.image_size if train else config.eval_size
+        assert size is not None
+        setting = Setting(
+            info=self.info,
+            cropping=Cropping(self.augmentation, train, size, config.crop_ratio, self.seed),
+            class_names=self.class_names,
+            batch_size=per_device_batch(
+                self.batch_size_per_step, self.batch_size_per_device, rank_and_world()[1]
+            ),
+            workers=self._workers(),
+            on_cpu=device.type == "cpu",
+            loader=config.loader,
         )
-        workers = self._workers(batched=isinstance(images, BatchedDataset))
-        return DataLoader(
-            images,
-            batch_size=None,  # a sampler's key is a batch already
-            sampler=batches,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            pin_memory=self._on_cuda(),
-            collate_fn=_as_is,
-            # Fork shares the images in memory, and starts in milliseconds.
-            multiprocessing_context="fork" if workers else None,
-            # Its own generator: the seed that each iterator draws is then nobody else's.
-            generator=torch.Generator(),
-        )
+        finish = partial(finished, setting=setting, device=device)
+        return ImageLoader(make_reader(part.images, batches, setting), batches, finish=finish)
 
-    def _workers(self, *, batched: bool) -> int:
+    def _workers(self) -> int:
         if self.num_workers is not None:
             return self.num_workers
         devices = self.trainer.num_devices if self.trainer is not None else 1
         cores = len(os.sched_getaffinity(0)) // devices
-        return 0 if batched else max(1, min(cores, _MOST_WORKERS))
+        return max(1, min(cores, _MOST_WORKERS))
 
-    def _on_cuda(self) -> bool:
-        if self.trainer is not None:
-            return self.trainer.strategy.root_device.type == "cuda"
-        return torch.cuda.is_available()
+    def _device(self) -> torch.device:
+        """Where batches are wanted; without a Trainer in the CPU's memory."""
+        return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
 
 
 def build_data_module(
@@ -197,7 +188,3 @@ def build_data_module(
     )
     module.setup()
     return module
-
-
-def _as_is(batch: Any) -> Any:
-    return batch

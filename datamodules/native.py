@@ -15,7 +15,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.draws import Integers
 from datamodules.geometry import Crops
+from datamodules.windows import Windows
 
 EXTENSION = "datamodules._decode"
 # What decode.c answers for an image; 0 is fine.
@@ -30,6 +32,8 @@ FILTERS = {"nearest": 0, "bilinear": 1, "bicubic": 2}
 # One stored image: address, size, mode, height, width, sample index; see Job in decode.c.
 JOB_FIELDS = 6
 Pixels = NDArray[np.uint8]
+# mean and standard deviation of each channel, of pixels in 0..1
+Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Options(Structure):
@@ -155,3 +159,38 @@ def transcode(jpeg: bytes, *, interval: int = 0) -> bytes:
         return ctypes.string_at(out, size)
     finally:
         found.release(out)
+
+
+def gather(
+    pixels: Pixels, indices: Integers, windows: Windows, *, normalise: Normalisation | None = None
+) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """The windows of some images in memory, in one pass.
+
+    Args:
+        pixels: (M, C, H, W), contiguous.
+        indices: (N,) which of them.
+        windows: what is seen of each.
+        normalise: mean and std of the channels in 0..1, for float32 output.
+
+    Returns:
+        (N, C, H, W) uint8, or float32 with mean 0 and standard deviation 1.
+    """
+    chosen = np.ascontiguousarray(indices, np.int64)
+    if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(pixels):
+        raise ValueError(f"There are {len(pixels)} images, but image {chosen.max()} was asked for.")
+    kind = np.uint8 if normalise is None else np.float32
+    out = np.empty((len(chosen), *pixels.shape[1:]), kind)
+    # the same rounding as torch's sub_ and div_ by these numbers
+    scales = [np.asarray(n, np.float32) * np.float32(255) for n in normalise or ()]
+    flip = None if windows.flip is None else windows.flip.astype(np.uint8)
+    arrays = (windows.top, windows.left, flip, *(scales or (None, None)))
+    required().gather(
+        pixels.ctypes.data,
+        chosen.ctypes.data,
+        len(chosen),
+        *pixels.shape[1:],
+        windows.pad,
+        *(None if array is None else array.ctypes.data for array in arrays),
+        out.ctypes.data,
+    )
+    return out

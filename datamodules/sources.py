@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.beton import Beton
 from datamodules.catalog import dataset, fetchable, missing, resolve
 from datamodules.config import DataConfig, data_root
 from datamodules.info import DatasetInfo
+from datamodules.reading import reads_beton
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,25 @@ class FileImages:
     labels: NDArray[np.int64]
 
 
-Images = ArrayImages | FileImages
+@dataclass(frozen=True, eq=False)
+class BetonImages:
+    """Some samples of a `.beton`, one after another, decoded when they are asked for.
+
+    Attributes:
+        beton: the file.
+        samples: which of its samples.
+    """
+
+    beton: Beton
+    samples: range
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Classes, (N,) int64."""
+        return self.beton.labels[self.samples.start : self.samples.stop]
+
+
+Images = ArrayImages | FileImages | BetonImages
 
 
 @dataclass(frozen=True)
@@ -66,7 +86,11 @@ def load_source(config: DataConfig) -> Source:
     """
     config, info = resolve(config), dataset(config)
     ensure_present(config)
-    source: Source = _function(info.load)(info, config)
+    if reads_beton(config, info):
+        load: Callable[..., Source] = _function("datamodules.beton_images:beton_images")
+    else:
+        load = _function(info.load)
+    source = load(info, config)
     _check_sizes(info, config, source)
     return source
 

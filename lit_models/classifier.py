@@ -134,9 +134,9 @@ class LitClassifier(pl.LightningModule):
             update_scores(_collection(self.ema_scores, split), averaged, targets)
 
     def _laid_out(self, images: torch.Tensor) -> torch.Tensor:
-        if not self.training_config.channels_last:
-            return images
-        return images.contiguous(memory_format=torch.channels_last)
+        last = self.training_config.channels_last
+        layout = torch.channels_last if last else torch.contiguous_format
+        return images.contiguous(memory_format=layout)  # loaders hand out either
 
     def _log_scores(self, split: str) -> None:
         for group in (self.scores, self.ema_scores):

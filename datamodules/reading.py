@@ -1,0 +1,122 @@
+"""Which of the readers a config gets, and from which file (no torch).
+
+Images of up to 64 pixels that fit are held in memory: gathering a batch there costs less than any
+file format. Otherwise a `.beton` is read by FFCV where both are there, and image files by Pillow.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Literal
+
+from datamodules.config import DataConfig, data_root
+from datamodules.info import DatasetInfo
+from datamodules.manifest import Manifest
+
+Loader = Literal["memory", "ffcv", "torch"]
+
+# What fits in memory: sides in pixels, bytes of all images.
+_SMALL_SIDE = 64
+_SMALL_BYTES = 2 * 2**30
+
+
+def beton_path(config: DataConfig) -> Path:
+    """The file that this config would read: `data.beton`, else NAME.beton or FOLDER.beton."""
+    name = config.beton or f"{(config.folder or config.name).rstrip('/')}.beton"
+    return data_root(config) / Path(name).expanduser()
+
+
+def choose_loader(config: DataConfig, info: DatasetInfo) -> Loader:
+    """The loader that the config names or that `auto` stands for.
+
+    Raises:
+        ValueError: `memory` for images that are not small, or a file that is no whole beton of
+            this data set.
+    """
+    found = _manifest(config, info) if config.loader != "torch" else None
+    small = info.in_memory or (found is not None and is_small(found))
+    if config.loader == "memory" and not small:
+        raise ValueError(
+            f"data.loader=memory is for images of up to {_SMALL_SIDE} pixels in a raw .beton or a "
+            f"built-in set, which {config.name} is not: set data.loader to ffcv or torch."
+        )
+    if config.loader != "auto":
+        return config.loader
+    if small:
+        return "memory"
+    return "ffcv" if found is not None and ffcv_installed() else "torch"
+
+
+def reads_beton(resolved: DataConfig, info: DatasetInfo) -> bool:
+    """Whether the images come out of a `.beton` and not out of the data set's own files."""
+    return resolved.loader == "ffcv" or (resolved.loader == "memory" and not info.in_memory)
+
+
+def content(resolved: DataConfig, info: DatasetInfo) -> str | None:
+    """SHA-256 of what is in the beton that is read; None if none is, or it is not there yet."""
+    manifest = _manifest(resolved, info) if reads_beton(resolved, info) else None
+    return manifest.content if manifest is not None else None
+
+
+def count_classes(resolved: DataConfig, info: DatasetInfo) -> int | None:
+    """Classes of the beton that is read; None if it is not there yet."""
+    manifest = _manifest(resolved, info)
+    return len(manifest.class_names) if manifest is not None else None
+
+
+def missing_beton(config: DataConfig) -> str | None:
+    """What to do about a beton that is not there; None if it is."""
+    path = beton_path(config)
+    if path.exists():
+        return None
+    source = config.folder or config.name
+    return (
+        f"The file {path} is missing: write it with `ablate data write {source} --out {path}`, or "
+        "set data.loader=torch."
+    )
+
+
+def is_small(manifest: Manifest) -> bool:
+    """Whether all of its images are raw, of one small size, and fit in memory together."""
+    side = manifest.max_side
+    raw = manifest.options.encode == "raw" and manifest.min_side == side <= _SMALL_SIDE
+    return raw and manifest.samples * 3 * side * side <= _SMALL_BYTES
+
+
+def ffcv_installed() -> bool:
+    """Whether FFCV can be imported, without importing it."""
+    return importlib.util.find_spec("ffcv") is not None
+
+
+def describe(resolved: DataConfig, info: DatasetInfo) -> str:
+    """One sentence on what reads the images of a resolved config, and why not something faster."""
+    if resolved.loader == "memory":
+        return "Images are held in memory: they are small."
+    if resolved.loader == "ffcv":
+        how = (
+            "the compiled decoder"
+            if importlib.util.find_spec("datamodules._decode")
+            else "its own operations (the compiled decoder was not built)"
+        )
+        return f"Images are read by FFCV with {how} from {beton_path(resolved)}."
+    if not ffcv_installed():
+        return "Images are read by torch and Pillow: FFCV is not installed."
+    if missing_beton(resolved) is None:
+        return "Images are read by torch and Pillow, as data.loader says."
+    return f"Images are read by torch and Pillow: there is no {beton_path(resolved)}."
+
+
+def _manifest(config: DataConfig, info: DatasetInfo) -> Manifest | None:
+    from datamodules.beton import read_manifest
+
+    path = beton_path(config)
+    if not path.exists():
+        return None
+    manifest = read_manifest(path)
+    if manifest.name != info.name:
+        raise ValueError(
+            f"{path} holds the data set {manifest.name} and not {info.name}: name another file "
+            "with data.beton, or set data.loader=torch."
+        )
+    return manifest
