@@ -114,7 +114,7 @@ def _problem(beton: Beton, index: int, data: bytes) -> str | None:
     if beton.modes[index] != JPEG:
         return None
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG", "MPO"]) as image:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             image.load()
             if image.mode not in ("RGB", "L"):
                 return f"is a JPEG of mode {image.mode}, which FFCV cannot decode"
