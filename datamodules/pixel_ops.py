@@ -67,7 +67,8 @@ def color(images: Tensor, factor: Tensor) -> Tensor:
     """Blend with the grey image: 0 is grey, 1 the image, more is more colourful."""
     if images.shape[1] == 1:
         return images.clone()
-    return _blend(_grey(images), images, factor)
+    values = images.float()
+    return _blend(_grey(values), values, factor)
 
 
 def desaturate(images: Tensor, amount: Tensor) -> Tensor:
@@ -77,9 +78,10 @@ def desaturate(images: Tensor, amount: Tensor) -> Tensor:
 
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
     """Blend with the mean grey of the image: 0 is flat, 1 the image, more has more contrast."""
+    values = images.float()
     pixels = images.shape[2] * images.shape[3]
-    total = _grey(images).sum(dim=(1, 2, 3), keepdim=True)
-    return _blend((2 * total + pixels) // (2 * pixels), images, factor)
+    total = _grey(values).int().sum(dim=(1, 2, 3), keepdim=True)
+    return _blend(((2 * total + pixels) // (2 * pixels)).float(), values, factor)
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
@@ -98,7 +100,7 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
     smooth = images.float()
     # Weights (1, 1, 1, 1, 5, 1, 1, 1, 1) / 13, to the nearest; the border stays as it is.
     smooth[:, :, 1:-1, 1:-1] = (box.float() + 6.5).mul_(1 / 13).floor_()
-    return _blend(smooth, images, factor)
+    return _blend(smooth, images.float(), factor)
 
 
 def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
@@ -116,7 +118,7 @@ def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
     for _ in range(2):
         for _ in range(3):
             values = _box_blur(values, *weights)
-        values = values.transpose(2, 3)
+        values = values.transpose(2, 3).contiguous()
     return values.to(torch.uint8)
 
 
@@ -131,16 +133,17 @@ def _box_blur(values: Tensor, centre: Tensor, near: Tensor, far: Tensor) -> Tens
     return (total >> 24) & 255
 
 
-def _blend(low: Tensor, images: Tensor, factor: Tensor) -> Tensor:
-    low = low.float()
-    return _pixels(images.float().sub_(low).mul_(_each(factor)).add_(low))
+def _blend(low: Tensor, values: Tensor, factor: Tensor) -> Tensor:
+    return _pixels(values.sub_(low).mul_(_each(factor)).add_(low))
 
 
-def _grey(images: Tensor) -> Tensor:
-    if images.shape[1] == 1:
-        return images.int()
-    red, green, blue = (images[:, channel : channel + 1].int() for channel in range(3))
-    return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
+def _grey(values: Tensor) -> Tensor:
+    """PIL's integer arithmetic; all of these numbers are below 2^24, which float32 has exactly."""
+    if values.shape[1] == 1:
+        return values
+    red, green, blue = (values[:, channel : channel + 1] for channel in range(3))
+    grey = (red * 19595).add_(green * 38470).add_(blue * 7471)
+    return grey.add_(0x8000).mul_(2.0**-16).floor_()
 
 
 def _pixels(values: Tensor) -> Tensor:

@@ -3,18 +3,19 @@
 All take planar images (N, C, H, W) uint8 and one argument a sample, (N,) float32, and return new
 images of the same size. Conventions are PIL's: an output pixel's centre is mapped into the input;
 outside of it lies the fill colour; taps beyond the edge repeat the edge; results are rounded down.
-Single values differ from PIL's by one, since its coordinates and sums are of doubles.
+Some values differ from PIL's by one, whose coordinates and sums are of doubles.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 # Sums of products that PIL has exactly would otherwise be rounded down to the value below.
-_ROUNDING = 2e-4
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Resampling:
     def rotate(self, images: Tensor, degrees: Tensor) -> Tensor:
         """Rotate counterclockwise about the centre."""
         height, width = images.shape[2:]
-        angle = torch.deg2rad(degrees).view(-1, 1, 1)
+        angle = torch.deg2rad(_each(degrees))
         cos, sin = torch.cos(angle), torch.sin(angle)
         y = torch.arange(height, device=images.device).view(-1, 1) + (0.5 - height / 2)
         x = torch.arange(width, device=images.device) + (0.5 - width / 2)
@@ -62,38 +63,35 @@ class Resampling:
         first, weights = self._taps(shift + 0.5)
         place = torch.arange(size + len(weights) - 1, device=images.device)
         place = place.view((-1, 1) if dim == 2 else (1, -1))
-        index = (first + place).clamp_(0, size - 1).long()
-        across = images.shape[5 - dim]
-        shape = (len(index), 1, *((-1, across) if dim == 2 else (across, -1)))
-        index = index.expand(shape).expand(-1, images.shape[1], -1, -1)
+        shape = [*images.shape]
+        shape[dim] = place.numel()
+        index = (first.long() + place).clamp_(0, size - 1).expand(shape)
         values = images.gather(dim, index).float()
         total = values.narrow(dim, 0, size) * weights[0]
         for tap, weight in enumerate(weights[1:], start=1):
-            total.add_(values.narrow(dim, tap, size) * weight)
+            total.addcmul_(values.narrow(dim, tap, size), weight)
         position = place.narrow(dim - 2, 0, size) + 0.5
         return self._rounded(total, _inside(position + shift, size))
 
     def _sample(self, images: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """The values at (x, y), (N, H, W) each, in pixels from the upper left corner."""
+        """The values at (x, y), (N, 1, H, W) each, in pixels from the upper left corner."""
         count, channels, height, width = images.shape
-        inside = (_inside(x, width) * _inside(y, height)).unsqueeze(1)
         left, across = self._taps(x)
         top, down = self._taps(y)
         border = len(across)
-        padded = torch.nn.functional.pad(images.float(), (border,) * 4, mode="replicate")
+        flat = _bordered(images, border).view(count, channels, -1)
         stride = width + 2 * border
-        left = left.clamp_(-border, width).add_(border)
-        corner = top.clamp_(-border, height).add_(border).mul_(stride).add_(left)
-        index = corner.view(count, 1, -1).long().expand(-1, channels, -1)
-        total = padded.new_zeros(images.shape)
-        flat = padded.view(count, channels, -1)
+        corner = top.clamp_(-border, height).add_(border).long().mul_(stride)
+        corner.add_(left.clamp_(-border, width).add_(border).long())
+        index = corner.view(count, 1, -1).expand(-1, channels, -1)
+        total = torch.zeros(images.shape, device=images.device)
         for row, weight in enumerate(down):
             line = torch.zeros_like(total)
             for tap, share in enumerate(across):
                 values = flat[:, :, row * stride + tap :].gather(2, index)
-                line.add_(values.view(images.shape).mul_(share.unsqueeze(1)))
-            total.add_(line.mul_(weight.unsqueeze(1)))
-        return self._rounded(total, inside)
+                line.addcmul_(values.view(images.shape).float(), share)
+            total.addcmul_(line, weight)
+        return self._rounded(total, _inside(x, width).mul_(_inside(y, height)))
 
     def _taps(self, position: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The first pixel that the value at `position` takes part of, and the share of each."""
@@ -108,9 +106,23 @@ class Resampling:
         return first - 1, [2 * d2 - d3 - d, 1 - 2 * d2 + d3, d + d2 - d3, d3 - d2]
 
     def _rounded(self, total: Tensor, inside: Tensor) -> Tensor:
-        fill = torch.tensor(self.fill, dtype=torch.float32).view(-1, 1, 1).to(total.device)
+        fill = _fill_on(self.fill, total.device)
         values = torch.lerp(fill, total.add_(_ROUNDING).clamp_(0, 255), inside)
         return values.to(torch.int16).to(torch.uint8)
+
+
+@lru_cache(maxsize=4)
+def _fill_on(fill: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.tensor(fill, dtype=torch.float32).view(-1, 1, 1).to(device)
+
+
+def _bordered(images: Tensor, border: int) -> Tensor:
+    """The images with their edges repeated on each side."""
+    for dim in (2, 3):
+        size = images.shape[dim]
+        place = torch.arange(-border, size + border, device=images.device).clamp_(0, size - 1)
+        images = images.index_select(dim, place)
+    return images
 
 
 def _each(argument: Tensor) -> Tensor:
