@@ -26,13 +26,13 @@ def command(options: argparse.Namespace) -> int:
 
 def write(options: argparse.Namespace) -> int:
     """Write a data set to a file, with an estimate before and a summary after."""
+    began = time.monotonic()
     from ablations.data_view import shown_progress, size_text
     from datamodules.beton_encoder import estimate_size, make_encoder
     from datamodules.beton_source import source_config
     from datamodules.beton_writer import write_beton
     from datamodules.part_file import check_target
 
-    began = time.monotonic()
     check_target(options.out, force=options.force)
     asked = EncodeOptions(
         encode=options.encode or "jpeg",

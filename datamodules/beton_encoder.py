@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.beton_file import FIRST_PAGE, place
 from datamodules.beton_source import BetonSource
 from datamodules.draws import uniforms
 from datamodules.encode import Encoded, Transcode, Unreadable, encode_array, encode_file
@@ -19,6 +20,7 @@ from datamodules.sources import ArrayImages, FileImages
 _MIXED_STREAM = 2001
 _MEASURED = 20_000
 _TRIED = 64
+_LAID = 4096
 # Bytes of a sample beside its own: metadata, allocation and checksum.
 _OVERHEAD = 52
 
@@ -83,7 +85,14 @@ def estimate_size(encoder: Encoder, *, workers: int) -> int:
     with ThreadPoolExecutor(workers) as pool:
         tried = list(pool.map(encoder, _spread(count, _TRIED).tolist()))
     sizes = [len(sample.data) for sample in tried if isinstance(sample, Encoded)]
-    return round(float(np.mean(sizes)) + _OVERHEAD) * count if sizes else 0
+    if not sizes:
+        return 0
+    offset, page, laid = 0, FIRST_PAGE, min(count, _LAID)
+    for number in range(laid):  # what pages waste shows only when they are filled
+        size = sizes[number % len(sizes)]
+        offset, page = place(offset, size, page_size=page)
+        offset += size
+    return round((offset / laid + _OVERHEAD) * count)
 
 
 def _spread(count: int, most: int) -> NDArray[np.int64]:

@@ -43,17 +43,13 @@ class SampleWriter:
         file.seek(self.offset)
 
     def append(self, sample: Encoded, label: int) -> None:
-        """Write one sample within one page; a larger one doubles the pages.
-
-        Samples that are there stay valid, since a page of the new size is a pair of old ones.
-        """
+        """Write one sample within one page."""
         size = len(sample.data)
         assert 0 < size <= MAX_BYTES
-        while size > self.page_size:
-            self.page_size *= 2
-        if self.offset // self.page_size != (self.offset + size - 1) // self.page_size:
-            self.offset = -(-self.offset // self.page_size) * self.page_size
-            self.file.seek(self.offset)
+        offset, self.page_size = place(self.offset, size, page_size=self.page_size)
+        if offset != self.offset:
+            self.offset = offset
+            self.file.seek(offset)
         self.file.write(sample.data)
         image = (sample.mode, sample.width, sample.height, self.offset)
         self.rows[self.count] = (image, label)
@@ -88,6 +84,19 @@ class SampleWriter:
         self.file.write(rows.tobytes())
         self.file.seek(0)
         self.file.write(header.tobytes())
+
+
+def place(offset: int, size: int, *, page_size: int = FIRST_PAGE) -> tuple[int, int]:
+    """Where the next sample goes, from `offset` on, and the size of the pages then.
+
+    A sample that is larger than a page doubles the pages. Those that are there stay valid, since
+    a page of the new size is a pair of old ones.
+    """
+    while size > page_size:
+        page_size *= 2
+    if offset // page_size != (offset + size - 1) // page_size:
+        offset = -(-offset // page_size) * page_size
+    return offset, page_size
 
 
 def content_hash(
