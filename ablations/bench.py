@@ -44,6 +44,15 @@ class GridCost:
 
 
 def command(options: argparse.Namespace) -> int:
+    """Measure what was asked."""
+    if options.what == "loader":
+        from ablations.loader_bench.command import command as measure_loaders
+
+        return measure_loaders(options)
+    return grid(options)
+
+
+def grid(options: argparse.Namespace) -> int:
     """Train a small grid in a temporary folder and print its cost."""
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as folder:
         cost = measure_grid(Path(folder), workers=options.workers)

@@ -88,8 +88,18 @@ def make_parser() -> argparse.ArgumentParser:
     show = _add(verbs, "show", "one run: spec, difference to the step before, metrics", json=True)
     show.add_argument("run", metavar="RUN", help="a run id, the start of one, or STUDY/POINT/SEED")
     bench = _add(verbs, "bench", "measure the project itself", json=True)
-    bench.add_argument("what", choices=["grid"], help="grid: the fixed cost of a run in a grid")
-    bench.add_argument("--workers", type=_workers, metavar="N", help="runs at a time")
+    bench.add_argument(
+        "what",
+        choices=["grid", "loader"],
+        help="grid: the fixed cost of a run in a grid; loader: every way to load images, in turns",
+    )
+    bench.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="loader: betons; default: photographs"
+    )
+    bench.add_argument("--workers", type=_workers, metavar="N", help="grid: runs at a time")
+    bench.add_argument("--rounds", type=int, default=5, metavar="N", help="loader: default 5")
+    bench.add_argument("--images", type=int, default=512, metavar="N", help="loader: default 512")
+    bench.add_argument("--out", type=Path, metavar="FILE.json", help="loader: keep the numbers")
     add_data(verbs)
     # No help text: only the launcher types it.
     hidden = verbs.add_parser("exec-run")

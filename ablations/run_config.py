@@ -64,8 +64,8 @@ def read_run_config(run: RunFolder) -> RunConfig:
 def _check_content(data: DataConfig, planned: str | None, path: Path) -> None:
     if planned is not None and content(data) not in (None, planned):
         raise ValueError(
-            f"{path}: the .beton that this run was planned with has other content now; `ablate run` "
-            "plans it anew"
+            f"{path}: the .beton that this run was planned with has other content now; `ablate "
+            "run` plans it anew"
         )
 
 

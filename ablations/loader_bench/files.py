@@ -1,0 +1,120 @@
+"""The files of the bench: the standard ones, and what a contestant needs beside a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datamodules.beton import Beton, read_beton
+from datamodules.beton_format import JPEG
+from datamodules.manifest import EncodeOptions
+
+SMALL_SIDE = 32
+# What the table in the README is made of: name -> how its images are stored.
+STANDARD = {
+    "original": EncodeOptions(encode="original"),
+    "jpg 500": EncodeOptions(encode="jpeg", max_side=500),
+    "jpg 400": EncodeOptions(encode="jpeg", max_side=400),
+    "jpg 256": EncodeOptions(encode="jpeg", max_side=256),
+    "raw 500": EncodeOptions(encode="raw", max_side=500),
+}
+SMALL_NAME = f"raw {SMALL_SIDE}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A file that is measured.
+
+    Attributes:
+        name: for the table.
+        beton: the file.
+        stored: what its bytes are, in words.
+        jpegs: its samples as JPEG files; None if they are raw.
+        restart: the same pixels with restart markers; None if they are raw.
+        small: all images are of one small size and raw.
+    """
+
+    name: str
+    beton: Beton
+    stored: str
+    jpegs: Path | None
+    restart: Beton | None
+    small: bool
+
+
+def subject(path: Path, name: str, folder: Path) -> Subject:
+    """Unpack what a file's contestants need into a folder.
+
+    Raises:
+        ValueError: the file is no whole beton, or holds both JPEGs and raw pixels.
+    """
+    beton = read_beton(path, manifest=False)
+    jpeg = beton.modes == JPEG
+    if jpeg.any() != jpeg.all():
+        raise ValueError(f"{path} holds JPEGs and raw pixels: the bench needs one kind.")
+    kilobytes = beton.sizes.mean() / 1000
+    kind = "JPEG" if jpeg.all() else "raw"
+    stored = f"{len(beton)} images, {kind}, {kilobytes:.1f} kB each"
+    if not jpeg.all():
+        sides = {*np.unique(beton.widths).tolist(), *np.unique(beton.heights).tolist()}
+        small = len(sides) == 1 and max(sides) <= 64
+        return Subject(name, beton, stored, None, None, small)
+    jpegs = _unpack(beton, folder / "tree")
+    restart = _write(
+        folder / "tree", folder / "restart.beton", EncodeOptions(encode="original", restart=True)
+    )
+    return Subject(name, beton, stored, jpegs, restart, small=False)
+
+
+def standard_files(folder: Path, images: int) -> Iterable[tuple[str, Path]]:
+    """Name and path of each standard file, written as it is asked for."""
+    from ablations.loader_bench.photographs import cut_photographs
+
+    tree = cut_photographs(folder / "photographs", images)
+    for number, (name, options) in enumerate(STANDARD.items()):
+        path = folder / f"{number}.beton"
+        _write(tree, path, options)
+        yield name, path
+        path.unlink()
+    small = _shrunk(tree, folder / "small")
+    path = folder / "small.beton"
+    _write(small, path, EncodeOptions(encode="raw"))
+    yield SMALL_NAME, path
+
+
+def _unpack(beton: Beton, tree: Path) -> Path:
+    """Samples as files of a tree that can be written again: one is its val."""
+    train, val = tree / "train" / "all", tree / "val" / "all"
+    train.mkdir(parents=True)
+    val.mkdir(parents=True)
+    mapped = np.memmap(beton.path, np.uint8, mode="r")
+    for sample, (offset, size) in enumerate(
+        zip(beton.offsets.tolist(), beton.sizes.tolist(), strict=True)
+    ):
+        (train / f"{sample:07}.jpg").write_bytes(mapped[offset : offset + size].tobytes())
+    (val / "0.jpg").write_bytes((train / f"{0:07}.jpg").read_bytes())
+    return train
+
+
+def _shrunk(tree: Path, target: Path) -> Path:
+    from PIL import Image
+
+    for path in tree.rglob("*.jpg"):
+        to = (target / path.relative_to(tree)).with_suffix(".png")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as image:
+            image.resize((SMALL_SIDE, SMALL_SIDE)).save(to)
+    return target
+
+
+def _write(tree: Path, path: Path, options: EncodeOptions) -> Beton:
+    from datamodules.beton_encoder import make_encoder
+    from datamodules.beton_source import open_source, source_config
+    from datamodules.beton_writer import write_beton
+
+    source = open_source(source_config(str(tree)), on_error="fail")
+    write_beton(make_encoder(source, options), path, workers=2, say=lambda text: None)
+    return read_beton(path, manifest=False)
