@@ -25,18 +25,19 @@ def finish(
     """RandAugment or colour jitter, then normalisation, then random erasing.
 
     Args:
-        images: (N, C, H, W) of any device and memory format, never written to: uint8, or float32
-            that is normalised already and takes no RandAugment or colour jitter.
+        images: (N, C, H, W) of any device and memory format. uint8 is never written to; float32
+            is normalised already, takes no RandAugment or colour jitter, and is taken over:
+            erased in place and given back.
         augmentation: None in evaluation: only normalise.
         info: the data set, for its mean and std.
         draw: stream -> (N,) uniform numbers, one a sample.
 
     Returns:
-        (N, C, H, W) float32, new, of the images' device and memory format.
+        (N, C, H, W) float32, of the images' device and memory format.
     """
     if augmentation is not None:
         images = _coloured(images, augmentation, info, draw=draw)
-    finished = normalised(images, info) if images.dtype == torch.uint8 else images.clone()
+    finished = normalised(images, info) if images.dtype == torch.uint8 else images
     if augmentation is not None and augmentation.random_erasing:
         erase(finished, augmentation, draw=draw)
     return finished

@@ -20,7 +20,8 @@ def auto_contrast(images: Tensor, _: Tensor) -> Tensor:
     low, high = (f(images, dim=(2, 3)).unsqueeze(2) for f in (torch.amin, torch.amax))
     # PIL's tables are of doubles; without them a value can be one less.
     kind = torch.float32 if images.device.type == "mps" else torch.float64
-    scale = 255 / (high.to(kind) - low.to(kind)).clamp_(min=1)
+    span = (high.to(kind) - low.to(kind)).clamp_(min=1)
+    scale = torch.full_like(span, 255) / span  # 255 / span would multiply by the reciprocal
     values = _levels(images)
     table = (values * scale + -low.to(kind) * scale).to(torch.int32).clamp_(0, 255)
     return _looked_up(torch.where(high > low, table, values), images)

@@ -159,4 +159,5 @@ def _magnitudes(operation: Any, *, layer: int, draw: Draw) -> Floats:
     elif operation.magnitude_std > 0:
         angle = 2 * np.pi * draw(Stream.RAND_MAGNITUDE_ANGLE + layer)
         values += operation.magnitude_std * np.sqrt(-2 * np.log1p(-uniform)) * np.cos(angle)
-    return np.clip(values, 0, operation.magnitude_max or 10.0)
+    clipped: Floats = np.clip(values, 0, operation.magnitude_max or 10.0)
+    return clipped
