@@ -18,8 +18,7 @@ Operation = Callable[[Tensor, Tensor], Tensor]
 def auto_contrast(images: Tensor, _: Tensor) -> Tensor:
     """Stretch each channel to 0..255."""
     low, high = (f(images, dim=(2, 3)).unsqueeze(2) for f in (torch.amin, torch.amax))
-    # PIL's tables are of doubles; without them a value can be one less.
-    kind = torch.float32 if images.device.type == "mps" else torch.float64
+    kind = precise(images.device)  # PIL's tables are of doubles; otherwise a value can be one less
     span = (high.to(kind) - low.to(kind)).clamp_(min=1)
     scale = torch.full_like(span, 255) / span  # 255 / span would multiply by the reciprocal
     values = _levels(images)
@@ -48,7 +47,8 @@ def invert(images: Tensor, _: Tensor) -> Tensor:
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
     """Keep the upper `bits` (0 to 8) of each value; 0 gives black, which newer PIL refuses."""
-    mask = 256 - torch.pow(2, 8 - bits.clamp(0, 8))
+    dropped = 8 - bits.to(torch.int32).clamp_(0, 8)
+    mask = torch.bitwise_left_shift(torch.full_like(dropped, 255), dropped) & 255
     return images & _each(mask.to(torch.uint8))
 
 
@@ -121,6 +121,11 @@ def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
             values = _box_blur(values, *weights)
         values = values.transpose(2, 3).contiguous()
     return values.to(torch.uint8)
+
+
+def precise(device: torch.device) -> torch.dtype:
+    """Double precision where the device has it."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _box_blur(values: Tensor, centre: Tensor, near: Tensor, far: Tensor) -> Tensor:

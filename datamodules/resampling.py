@@ -14,6 +14,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from datamodules.pixel_ops import precise
+
 # Sums of products that PIL has exactly would otherwise be rounded down to the value below.
 _ROUNDING = 1e-3
 
@@ -51,8 +53,9 @@ class Resampling:
     def rotate(self, images: Tensor, degrees: Tensor) -> Tensor:
         """Rotate counterclockwise about the centre."""
         height, width = images.shape[2:]
-        angle = torch.deg2rad(_each(degrees))
-        cos, sin = torch.cos(angle), torch.sin(angle)
+        # Rounded from doubles, where there are any, so that all devices and shapes give the same.
+        angle = torch.deg2rad(_each(degrees).to(precise(images.device)))
+        cos, sin = torch.cos(angle).float(), torch.sin(angle).float()
         y = torch.arange(height, device=images.device).view(-1, 1) + (0.5 - height / 2)
         x = torch.arange(width, device=images.device) + (0.5 - width / 2)
         return self._sample(images, cos * x - sin * y + width / 2, sin * x + cos * y + height / 2)
@@ -69,7 +72,8 @@ class Resampling:
         values = images.gather(dim, index).float()
         total = values.narrow(dim, 0, size) * weights[0]
         for tap, weight in enumerate(weights[1:], start=1):
-            total.addcmul_(values.narrow(dim, tap, size), weight)
+            # addcmul_ would be faster, and round once or twice depending on device and shape.
+            total.add_(values.narrow(dim, tap, size) * weight)
         position = place.narrow(dim - 2, 0, size) + 0.5
         return self._rounded(total, _inside(position + shift, size))
 
@@ -89,8 +93,8 @@ class Resampling:
             line = torch.zeros_like(total)
             for tap, share in enumerate(across):
                 values = flat[:, :, row * stride + tap :].gather(2, index)
-                line.addcmul_(values.view(images.shape).float(), share)
-            total.addcmul_(line, weight)
+                line.add_(values.view(images.shape).float().mul_(share))
+            total.add_(line.mul_(weight))
         return self._rounded(total, _inside(x, width).mul_(_inside(y, height)))
 
     def _taps(self, position: Tensor) -> tuple[Tensor, list[Tensor]]:
