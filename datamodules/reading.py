@@ -108,11 +108,11 @@ def describe(resolved: DataConfig, info: DatasetInfo) -> str:
 
 
 def _manifest(config: DataConfig, info: DatasetInfo) -> Manifest | None:
-    from datamodules.beton import read_manifest
-
     path = beton_path(config)
     if not path.exists():
         return None
+    from datamodules.beton import read_manifest  # NumPy, which commands without data do not load
+
     manifest = read_manifest(path)
     if manifest.name != info.name:
         raise ValueError(
