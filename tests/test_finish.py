@@ -14,6 +14,7 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import functional
 
+from datamodules import erasing, steps
 from datamodules.catalog import DATASETS
 from datamodules.config import Augmentation
 from datamodules.draws import Draw, batch_draws
@@ -100,6 +101,18 @@ def test_a_sample_is_finished_alike_in_any_batch(
     assert torch.equal(finished(order), together[torch.from_numpy(order)])
     if name != "none":
         assert not torch.equal(finished(np.arange(8), epoch=4), together)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_the_way_of_other_devices_gives_the_same(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = images_of(3, 32)
+    expected = finish(images, AUGMENTATIONS[name], RGB, draw=draw(32))
+    # All samples of an operation at once, rectangles by masks: it runs on a CPU as well.
+    monkeypatch.setattr(steps, "_run_on_cpu", steps._run_at_once)
+    monkeypatch.setattr(erasing, "erase_slices", erasing.erase_masked)
+    assert torch.equal(finish(images, AUGMENTATIONS[name], RGB, draw=draw(32)), expected)
 
 
 def test_rand_augment_takes_the_place_of_the_jitter_and_comes_before_erasing() -> None:
