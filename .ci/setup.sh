@@ -72,6 +72,7 @@ missing_for_ffcv() {
     command -v pkg-config >/dev/null || missing+=(pkg-config)
     pkg-config --exists opencv4 2>/dev/null || missing+=(libopencv-dev)
     pkg-config --exists libturbojpeg 2>/dev/null || missing+=(libturbojpeg0-dev)
+    pkg-config --exists libjpeg 2>/dev/null || missing+=(libjpeg-dev)
     "$1" -c 'import os, sysconfig
 raise SystemExit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
         missing+=("$(python_name "$1")-dev")
@@ -116,9 +117,10 @@ make_venv() {
 # without the optional packages. uv takes a third of pip's time but does not read pip's settings
 # (an index of one's own, a certificate), so pip has the last word.
 install() {
-    # compiled here once: where PYTHONDONTWRITEBYTECODE is set, every start would compile torch anew
+    # compiled here once: where PYTHONDONTWRITEBYTECODE is set, every start would compile torch anew;
+    # the project again even if it is there: its decoder needs packages that may just have come
     "$VENV/bin/python" -m uv pip install --quiet --compile-bytecode --python "$VENV/bin/python" \
-        --constraint requirements.lock --editable ".[$1]" ||
+        --reinstall-package architecture-ablations --constraint requirements.lock --editable ".[$1]" ||
         { say "uv could not install it, trying pip" && pip_install --editable ".[$1]"; }
 }
 
@@ -156,11 +158,12 @@ install_all() {
         say "installing the versions of requirements.lock (some minutes, 6 GB)"
     fi
     rm -f "$DONE" "$FFCV"
-    pip_install uv
-    install dev,slurm
+    # before the project: its decoder is compiled against them
     missing=$(missing_for_ffcv "$VENV/bin/python")
     # shellcheck disable=SC2086  # one word a package
     [ -z "$missing" ] || apt_install $missing || true
+    pip_install uv
+    install dev,slurm
     [ -d /usr/share/datasets/fashion-mnist ] || apt_install dataset-fashion-mnist 2>/dev/null ||
         say "no system package dataset-fashion-mnist here (optional): it can be downloaded"
     install_ffcv

@@ -51,6 +51,8 @@ class ImageLoader:
         sampler: which are in which batch; `sampler.set_epoch` chooses the epoch.
     """
 
+    batch_sampler = None  # Lightning asks for it where there is a sampler
+
     def __init__(
         self, reader: Reader, sampler: Batches, *, finish: Callable[[RawBatch], LabelledBatch]
     ) -> None:

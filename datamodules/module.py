@@ -27,7 +27,8 @@ class ImageDataModule(LightningDataModule):
 
     Batches are ((N, C, H, W) float32 normalised, (N,) int64) on the training device. The order of
     epoch e is a function of (seed, e), and the augmentation of a sample one of (seed, e, its
-    index): neither depends on reader, workers, devices or what ran before. Use it with `Trainer(use_distributed_sampler=False)`.
+    index): neither depends on reader, workers, devices or what ran before. Use it with
+    `Trainer(use_distributed_sampler=False)`.
 
     Args:
         config: which data.

@@ -129,7 +129,7 @@ def test_the_python_that_is_asked_for_is_taken(machine: Machine) -> None:
 def test_without_root_and_sudo_it_names_the_packages_and_goes_on(machine: Machine) -> None:
     result = machine.setup()
     assert result.returncode == 0, result.stderr
-    wanted = "apt-get install g++ pkg-config libopencv-dev libturbojpeg0-dev"
+    wanted = "apt-get install g++ pkg-config libopencv-dev libturbojpeg0-dev libjpeg-dev"
     assert f"going on without FFCV (optional). To have it, ask for: {wanted}" in result.stderr
     calls = machine.calls()
     assert any("--editable .[dev,slurm]" in call for call in calls)
