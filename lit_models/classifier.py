@@ -1,7 +1,6 @@
 """`LitClassifier`: any spec, trained by any recipe, as a LightningModule."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -18,8 +17,7 @@ from lit_models.optimisation import create_optimizer, create_schedule, current_l
 from lit_models.scores import MeanLoss, create_scores, update_scores
 from lit_models.seeding import seed_draws
 from lit_models.serialise import from_dict
-from lit_models.spec import ArchSpec
-from lit_models.training import TrainingConfig
+from lit_models.training import trained_spec, training_config
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), classes (N,)
 
@@ -47,7 +45,7 @@ class LitClassifier(pl.LightningModule):
         self.save_hyperparameters()
         self.seed = seed
         self.training_config = config = training_config(training)
-        self.spec = with_drop_path(from_dict(spec), config.drop_path_rate)
+        self.spec = trained_spec(from_dict(spec), config)
         self.backbone = build(self.spec, num_classes=num_classes, in_chans=in_chans, seed=seed)
         if config.channels_last:
             self.backbone.to(memory_format=torch.channels_last)
@@ -128,10 +126,18 @@ class LitClassifier(pl.LightningModule):
 
     def _count(self, batch: Batch, split: str) -> None:
         images, targets = batch
-        update_scores(_collection(self.scores, split), self(images), targets)
+        update_scores(_collection(self.scores, split), self._tested(self.backbone, images), targets)
         if self.ema is not None:
-            averaged = self.ema(self._laid_out(images))
+            averaged = self._tested(self.ema, images)
             update_scores(_collection(self.ema_scores, split), averaged, targets)
+
+    def _tested(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+        """Logits in evaluation; with the recipe's `flip_test`, their mean over both directions."""
+        logits: torch.Tensor = network(self._laid_out(images))
+        if not self.training_config.flip_test:
+            return logits
+        mirrored: torch.Tensor = network(self._laid_out(images.flip(-1)))
+        return (logits.float() + mirrored.float()) / 2  # in float32, whatever the precision
 
     def _laid_out(self, images: torch.Tensor) -> torch.Tensor:
         last = self.training_config.channels_last
@@ -142,20 +148,6 @@ class LitClassifier(pl.LightningModule):
         for group in (self.scores, self.ema_scores):
             if split in group:
                 self.log_dict(_collection(group, split))
-
-
-def training_config(values: Mapping[str, Any]) -> TrainingConfig:
-    """Plain values as a `TrainingConfig`; raises ValueError naming unknown fields."""
-    known = {field.name for field in fields(TrainingConfig)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise ValueError(f"training: unknown fields {unknown}; known: {sorted(known)}")
-    return TrainingConfig(**values)
-
-
-def with_drop_path(spec: ArchSpec, rate: float | None) -> ArchSpec:
-    """The spec with the recipe's rate of stochastic depth; None keeps its own."""
-    return spec if rate is None else replace(spec, drop_path_rate=rate)
 
 
 def _collection(group: nn.ModuleDict, split: str) -> MetricCollection:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
+from timm.layers import BlurPool2d
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -17,7 +18,7 @@ class Complexity:
 
     `gmacs` counts convolution, linear and matrix-product multiply-adds / 1e9 (no norms, no
     activations). `activations` counts the output values of convolutions and linear layers, as in
-    "Designing Network Design Spaces" (arXiv 2003.13678).
+    "Designing Network Design Spaces" (arXiv 2003.13678). A blur is a convolution in both.
     """
 
     params: int
@@ -56,7 +57,7 @@ def measure(model: nn.Module, image: torch.Tensor) -> Complexity:
     def record(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
         sizes.append(output.numel())
 
-    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear | BlurPool2d)]
     hooks = [layer.register_forward_hook(record) for layer in layers]
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:

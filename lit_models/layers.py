@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import torch
-from timm.layers import GroupNorm1, LayerNorm2d, create_act_layer
+from timm.layers import BlurPool2d, GroupNorm1, LayerNorm2d, create_act_layer
 from torch import nn
 
-from lit_models.spec import ArchSpec, NormKind
+from lit_models.spec import BLURRED_CHANNELS, ArchSpec, NormKind
 
 # Epsilons: PyTorch's 1e-5 for batch norm, ConvNeXt's 1e-6 for layer norm (arXiv 2201.03545,
 # released code).
@@ -31,10 +31,20 @@ def make_activation(spec: ArchSpec) -> nn.Module:
     return layer
 
 
+def make_blur(channels: int) -> nn.Module:
+    """A fixed depthwise 3x3 binomial filter of stride 1 on `(N, channels, H, W)`, zeros around it.
+
+    Its buffer is not in the state dict: it is a constant and no result of training, so a network
+    with blurs and the same network without have the same keys.
+    """
+    return BlurPool2d(channels, filt_size=3, stride=1, pad_mode="constant")
+
+
 class ConvNormAct(nn.Sequential):
     """A convolution `conv` with optional `norm` and `act`, in the spec's order.
 
-    Maps `(N, C, H, W)` to `(N, width, H / stride, W / stride)`, rounding up.
+    With the spec's `blur_pool`, a stride and enough channels, `blur` comes first. Maps
+    `(N, C, H, W)` to `(N, width, H / stride, W / stride)`, rounding up.
     """
 
     def __init__(
@@ -50,6 +60,8 @@ class ConvNormAct(nn.Sequential):
         activation: bool = False,
     ) -> None:
         super().__init__()
+        if spec.blur_pool and stride > 1 and channels >= BLURRED_CHANNELS:
+            self.blur = make_blur(channels)
         norm_next = norm and (spec.norm_first or not activation)
         self.conv = nn.Conv2d(
             channels,

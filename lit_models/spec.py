@@ -14,7 +14,7 @@ row, so "fewer norms" is an edit of one set:
     ConvMixer           two branches: (spatial,) residual, then (pointwise_out,) not residual
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
@@ -24,13 +24,14 @@ NormKind = Literal["batch", "layer", "group"]
 ActivationKind = Literal["relu", "gelu", "silu"]
 
 ROLES: tuple[Role, ...] = ("pointwise_in", "spatial", "pointwise_out")
+BLURRED_CHANNELS = 16  # `blur_pool` leaves convolutions with fewer input channels alone
 
 
 class IllegalSpec(ValueError):
     """A combination of choices that is not a network; the message says why and what it needs."""
 
 
-def _require(condition: bool, message: str) -> None:  # noqa: FBT001 reads like assert  # noqa: FBT001 reads like assert
+def _require(condition: bool, message: str) -> None:  # noqa: FBT001 reads like assert
     if not condition:
         raise IllegalSpec(message)
 
@@ -180,6 +181,10 @@ class ArchSpec:
     # norms" leaves it and "BN -> LN" changes its kind; it goes with the projections themselves.
     shortcut_norm: bool = True
     downsample: Downsample = field(default_factory=Downsample)
+    # Every convolution with a stride and 16 input channels or more, projection shortcuts included,
+    # sees its input blurred by a fixed 3x3 binomial filter (Zhang 2019, arXiv 1904.11486, placed as
+    # in FFCV's ImageNet training). Image channels and the max pooling are not blurred.
+    blur_pool: bool = False
     # Open: a norm before the classifier. ResNet has none, and only the last step's text adds one.
     head: Head = field(default_factory=Head)
     # Open: stochastic depth before the last step. One value for the whole trajectory (Table 5), so
@@ -192,6 +197,7 @@ class ArchSpec:
         _check_stages(self)
         _check_widths(self)
         _check_downsample(self)
+        _check_blur_pool(self)
 
     def block_at(self, stage: int, index: int) -> Block:
         """The block at a position; `stage` and `index` count from 0."""
@@ -271,3 +277,46 @@ def _check_downsample(spec: ArchSpec) -> None:
             stride == 1 or first.spatial is not None,
             "downsampling in the first block strides its spatial mixer: the first branch needs one",
         )
+
+
+def _check_blur_pool(spec: ArchSpec) -> None:
+    _require(
+        not spec.blur_pool or max(strided_inputs(spec), default=0) >= BLURRED_CHANNELS,
+        f"blur pool needs a convolution with a stride and {BLURRED_CHANNELS} input channels or "
+        "more, and this network has none",
+    )
+
+
+def strided_inputs(spec: ArchSpec) -> tuple[int, ...]:
+    """Input channels of every convolution with a stride, in order; 0 where the image comes in."""
+    width = spec.widths[0]
+    found = [*_strided(spec.stem.layers, 0, width=width)]
+    channels = spec.stem.layers[-1].width or width
+    for stage, stride in enumerate(spec.strides):
+        width = spec.block_width(stage)
+        if stride > 1 and spec.downsample.place == "separate":
+            found += _strided(spec.downsample.layers, channels, width=width)
+        elif stride > 1:
+            found += _strided_in_block(spec, stage, channels)
+        channels = width
+    return tuple(found)
+
+
+def _strided(layers: Sequence[ConvLayer], channels: int, *, width: int) -> Iterator[int]:
+    for layer in layers:
+        if layer.stride > 1:
+            yield channels
+        channels = layer.width or width
+
+
+def _strided_in_block(spec: ArchSpec, stage: int, channels: int) -> Iterator[int]:
+    """The spatial mixer of the stage's first branch, then the projection shortcut."""
+    branch = spec.block_at(stage, 0).branches[0]
+    before = branch.layers[: branch.layers.index("spatial")]
+    arriving = {
+        "pointwise_in": spec.hidden_width(stage, branch),
+        "pointwise_out": spec.block_width(stage),
+    }
+    yield arriving[before[-1]] if before else channels
+    if branch.residual:
+        yield channels

@@ -2,7 +2,8 @@
 
 Each factory returns a `Step`. A step refuses, with the reason, a spec that has nothing for it to
 edit, and a step that would change nothing is an error: a toggle without effect is a wrong number in
-a table. Source of the steps: "A ConvNet for the 2020s", arXiv 2201.03545, Section 2 and Table 10.
+a table. Source of the steps: "A ConvNet for the 2020s", arXiv 2201.03545, Section 2 and Table 10,
+unless a step names another.
 """
 
 from collections.abc import Callable, Iterable
@@ -256,3 +257,18 @@ def separate_downsampling() -> Step:
         "norm and 2x2 stride-2 convolution between stages; norms after the stem and the pooling"
     )
     return Step("separate_downsampling", "sep. d.s. conv", summary, edit)
+
+
+def blur_pool() -> Step:
+    """A fixed 3x3 binomial blur before every convolution with a stride.
+
+    Source: "Making Convolutional Networks Shift-Invariant Again", arXiv 1904.11486, placed as in
+    FFCV's ImageNet training: before the strided convolution, in projection shortcuts too, but not
+    where fewer than 16 channels come in (the image), nor at the max pooling.
+    """
+
+    def edit(spec: ArchSpec) -> ArchSpec:
+        return replace(spec, blur_pool=True)
+
+    summary = "a fixed 3x3 binomial blur comes before every convolution with a stride"
+    return Step("blur_pool", "blur pool", summary, edit)

@@ -53,8 +53,10 @@ KEY_MAPS: tuple[KeyMap, ...] = (RESNET_KEYS, CONVNEXT_KEYS)
 def to_timm(model: Backbone) -> dict[str, Tensor]:
     """The model's weights under timm's keys and shapes.
 
-    Raises ValueError when no key map names every weight: timm has no such network.
+    Raises ValueError when timm has no such network: no key map names every weight, or it has blur
+    pool.
     """
+    _refuse_blur_pool(model)
     ours = model.state_dict()
     for key_map in KEY_MAPS:
         named = _rename(ours, key_map)
@@ -70,8 +72,9 @@ def from_timm(model: Backbone, state_dict: Mapping[str, Tensor]) -> None:
     """Fill every parameter and buffer of `model` from a timm state dict.
 
     Raises ValueError, and leaves the model as it was, when keys are missing, left over or
-    misshapen.
+    misshapen, or when timm has no such network.
     """
+    _refuse_blur_pool(model)
     ours = model.state_dict()
     named = next((n for n in (_rename(ours, m) for m in KEY_MAPS) if n is not None), None)
     if named is None:
@@ -87,6 +90,15 @@ def from_timm(model: Backbone, state_dict: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         model.load_state_dict(
             {key: value.reshape(ours[key].shape) for key, value in filled.items()}
+        )
+
+
+def _refuse_blur_pool(model: Backbone) -> None:
+    # the names and shapes would fit, since blurs have no weights; the logits would be others
+    if model.spec.blur_pool:
+        raise ValueError(
+            "timm has no network of this spec: blur_pool blurs the input of a strided convolution, "
+            "and timm's resnetblur50 the output of one whose stride it took away"
         )
 
 
