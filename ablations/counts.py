@@ -20,7 +20,7 @@ from lit_models.serialise import to_dict
 from lit_models.spec import ArchSpec
 
 SHIPPED = Path(__file__).with_name("counts.json")
-_CODE = ("backbone", "blocks", "builder", "complexity", "layers")
+_CODE = ("backbone", "blocks", "builder", "complexity", "layers", "spec")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from ablations.config import Study
 from ablations.identity import SCHEMA_VERSION, digest, identity, run_id
 from ablations.points import Point, points_of
 from ablations.store import INDEX, RunFolder, State, read_json, run_path, study_path
-from lit_models.spec import ArchSpec
+from lit_models.spec import ArchSpec, IllegalSpec
 from lit_models.steps import apply_steps
+from lit_models.training import trained_spec
 from lit_models.trajectories import TRAJECTORIES
 
 PlannedState = State | Literal["stale"]
@@ -61,7 +62,8 @@ def make_plan(study: Study) -> Plan:
     """Every run of a study.
 
     Points of generated designs that are no networks are listed with the reason; in explicit lists
-    they are a ValueError.
+    they are a ValueError, and so is a recipe that does not fit a point. Specs are those of the
+    networks that are trained: with what the recipe says about networks.
     """
     trajectory = TRAJECTORIES[study.trajectory]
     rows: list[PlannedRun] = []
@@ -73,6 +75,7 @@ def make_plan(study: Study) -> Plan:
         except ValueError as error:
             illegal.append(IllegalPoint(point.label, point.step, point.steps, str(error)))
         else:
+            spec = _trained(study, point, spec)
             rows += [_row(study, point, spec, seed) for seed in study.seeds]
     if illegal and study.points.kind == "explicit":
         reasons = "; ".join(f"{point.step}: {point.reason}" for point in illegal)
@@ -117,6 +120,20 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
         "rows": [{key: getattr(row, key) for key in keys} for row in plan.rows],
         "illegal": [vars(point) for point in plan.illegal],
     }
+
+
+def _trained(study: Study, point: Point, spec: ArchSpec) -> ArchSpec:
+    """The point's network with what the recipe says about networks."""
+    where = f"study {study.name}: the recipe does not fit point {point.label}"
+    if study.recipe.blur_pool and spec.blur_pool:
+        raise ValueError(
+            f"{where}: recipe.blur_pool changes nothing, since the network has blur pool already; "
+            "leave it out of the recipe or of the point's steps"
+        )
+    try:
+        return trained_spec(spec, study.recipe)
+    except IllegalSpec as reason:
+        raise ValueError(f"{where}: {reason}") from None
 
 
 def _row(study: Study, point: Point, spec: ArchSpec, seed: int) -> PlannedRun:

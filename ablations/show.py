@@ -122,8 +122,11 @@ def _change(spec: ArchSpec, config: Mapping[str, Any], root: Path) -> dict[str, 
     if not steps or trajectory is None or not set(steps) <= set(trajectory.by_name):
         return None
     from lit_models.steps import apply_steps
+    from lit_models.training import trained_spec, training_config
 
     before = apply_steps(trajectory.start, [trajectory.by_name[name] for name in steps[:-1]])
+    recipe = {key: value for key, value in config["recipe"].items() if key != "augment"}
+    before = trained_spec(before, training_config(recipe))
     old, new = _cost(before, config, root), _cost(spec, config, root)
     known = old["params"] is not None
     added, removed = _modules(before, spec, in_chans=DATASETS[config["data"]["name"]].in_chans)

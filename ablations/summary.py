@@ -29,7 +29,7 @@ def summarise(session: Session, tested: Mapping[str, float]) -> dict[str, Any]:
     """Test metrics, the last epoch's other metrics, speed, memory and complexity."""
     rows = session.recorder.rows
     last = {name: value for name, value in rows[-1].items() if "/" in name}
-    data, spec = session.data, session.config.spec
+    data, spec = session.data, session.module.spec
     setting = Setting(data.image_size, data.num_classes, data.in_chans)
     # the launcher has counted it before the run started, and remembered it there
     cost = count_specs([spec], setting, runs_root=root_of(session.run.path))[spec]
