@@ -13,6 +13,7 @@ from datamodules.catalog import dataset, resolve
 from datamodules.config import Augmentation, DataConfig
 from datamodules.cropping import Cropping
 from datamodules.loader import Batches, ImageLoader
+from datamodules.rand_augment import read_policy
 from datamodules.readers import Setting, finished, make_reader
 from datamodules.samplers import EvalBatches, TrainBatches, rank_and_world
 from datamodules.sources import Source, load_source
@@ -109,6 +110,8 @@ class ImageDataModule(LightningDataModule):
         """Read the data and refuse what cannot be trained on; safe to repeat."""
         del stage
         self._train_batches()
+        if self.augmentation.rand_augment:
+            read_policy(self.augmentation.rand_augment, width=self.image_size)
 
     def train_dataloader(self) -> ImageLoader:
         """The training batches of this device; `.sampler.set_epoch(epoch)` chooses the epoch."""
