@@ -58,6 +58,7 @@ class BatchLoader(Loader):  # type: ignore[misc]  # FFCV has no types
                 num_workers=threads,
                 pipelines={beton.image_field: [decoder, ToTensor()], beton.label_field: None},
                 batches_ahead=AHEAD,
+                seed=0,  # unused; without one, FFCV draws from NumPy's global generator
             )
         self.decoder, self.check = decoder, check
 
