@@ -1,6 +1,5 @@
 """Pixels are a function of (seed, epoch, index): not of workers, processes, probes or history."""
 
-import hashlib
 import os
 import random
 import subprocess
@@ -12,17 +11,26 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.config import Augmentation, DataConfig
-from datamodules.datasets import BatchedDataset, PerImageDataset
-from datamodules.module import ImageDataModule, Loader, build_data_module
-from datamodules.samplers import Batch, TrainBatches
-from tests.image_trees import write_tree
-
-BATCHED = Augmentation(crop="pad", pad=2, hflip=0.5, random_erasing=0.25)
-PER_IMAGE = Augmentation(
-    crop="random_resized", hflip=0.5, rand_augment="rand-m9-mstd0.5-inc1", random_erasing=0.25
+from datamodules.config import Augmentation
+from datamodules.ffcv_reader import FfcvReader
+from datamodules.memory_reader import MemoryReader
+from datamodules.module import build_data_module
+from datamodules.torch_reader import TorchReader
+from tests.loaders import (
+    BATCHED,
+    CASES,
+    DIGITS,
+    RESIZED,
+    Case,
+    build,
+    by_index,
+    choose,
+    digest,
+    epochs,
+    make_case,
+    val_of,
+    write_both,
 )
-DIGITS = DataConfig(name="digits", train_limit=200, test_limit=40)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,60 +41,23 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> DataConfig:
-    folder = write_tree(tmp_path_factory.mktemp("data") / "tree", images=20)
-    return DataConfig(name="image_folder", folder=str(folder), image_size=32)
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_both(tmp_path_factory.mktemp("data"))
 
 
-@pytest.fixture(params=["digits", "digits one by one", "files"])
-def case(request: pytest.FixtureRequest, tree: DataConfig) -> tuple[DataConfig, Augmentation]:
-    return {
-        "digits": (DIGITS, BATCHED),
-        "digits one by one": (DIGITS, PER_IMAGE),
-        "files": (tree, PER_IMAGE),
-    }[request.param]
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest, tree: Path) -> Case:
+    return make_case(request.param, tree)
 
 
-def build(
-    case: tuple[DataConfig, Augmentation], *, seed: int = 1, workers: int | None = 0
-) -> ImageDataModule:
-    return build_data_module(
-        case[0],
-        case[1],
-        batch_size_per_step=16,
-        batch_size_per_device=8,
-        seed=seed,
-        num_workers=workers,
-    )
-
-
-def digest(loader: Loader) -> str:
-    result = hashlib.sha256()
-    for images, labels in loader:
-        assert images.dtype == torch.float32
-        assert labels.dtype == torch.int64
-        assert len(images) == len(labels)
-        result.update(images.numpy().tobytes() + labels.numpy().tobytes())
-    return result.hexdigest()
-
-
-def epochs(loader: Loader, *numbers: int) -> list[str]:
-    assert isinstance(loader.sampler, TrainBatches)
-    digests = []
-    for number in numbers:
-        loader.sampler.set_epoch(number)
-        digests.append(digest(loader))
-    return digests
-
-
-def test_pixels_do_not_depend_on_workers(case: tuple[DataConfig, Augmentation]) -> None:
+def test_pixels_do_not_depend_on_workers(case: Case) -> None:
     alone = epochs(build(case).train_dataloader(), 0, 1)
     assert alone[0] != alone[1]
     for workers in (1, 2):
         assert epochs(build(case, workers=workers).train_dataloader(), 0, 1) == alone
 
 
-def test_pixels_do_not_depend_on_history(case: tuple[DataConfig, Augmentation]) -> None:
+def test_pixels_do_not_depend_on_history(case: Case) -> None:
     """Resuming at epoch 2, after probes and half an epoch, continues as if never stopped."""
     straight = epochs(build(case).train_dataloader(), 0, 1, 2)
     resumed = build(case).train_dataloader()
@@ -97,69 +68,57 @@ def test_pixels_do_not_depend_on_history(case: tuple[DataConfig, Augmentation]) 
     assert epochs(resumed, 2) == straight[2:]
 
 
-def test_another_seed_or_epoch_gives_another_order_and_other_augmentation(
-    case: tuple[DataConfig, Augmentation],
-) -> None:
+def test_another_seed_or_epoch_gives_another_order_and_other_augmentation(case: Case) -> None:
     loaders = [build(case, seed=seed).train_dataloader() for seed in (1, 2)]
-    orders = [next(iter(loader.sampler)).indices.tolist() for loader in loaders]
-    assert orders[0] != orders[1]
-    # The same images, so that only what is done to them can differ.
-    indices = np.array(orders[0])
-    batches = [loader.dataset[Batch(epoch, indices)] for loader in loaders for epoch in (0, 1)]
+    keys = [(loader, epoch) for loader in loaders for epoch in (0, 1)]
+    assert len({tuple(choose(*key)) for key in keys}) == 4
+    seen = [by_index(*key) for key in keys]
     for first in range(4):
-        assert torch.equal(batches[first][1], batches[0][1])
         for second in range(first):
-            same = (batches[first][0] == batches[second][0]).flatten(1).all(dim=1)
-            assert same.sum() <= 2
+            common = seen[first].keys() & seen[second].keys()
+            same = sum(torch.equal(seen[first][i], seen[second][i]) for i in common)
+            assert same <= len(common) / 8, (first, second)
 
 
-def test_a_fresh_process_gives_the_same_pixels(tree: DataConfig) -> None:
+def test_a_fresh_process_gives_the_same_pixels(tree: Path) -> None:
     code = (
-        "from tests.test_data_loading import *;"
-        f"print([epochs(build(case).train_dataloader(), 3) for case in"
-        f" ((DIGITS, BATCHED), (DIGITS, PER_IMAGE), ({tree!r}, PER_IMAGE))])"
+        "import sys; from pathlib import Path; from tests.loaders import *;"
+        "print([epochs(build(make_case(name, Path(sys.argv[1]))).train_dataloader(), 3)"
+        " for name in CASES])"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "5"}
     printed = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, str(tree)],
         check=True,
         capture_output=True,
         text=True,
         env=environment,
         cwd=Path(__file__).parent.parent,
     ).stdout
-    cases = ((DIGITS, BATCHED), (DIGITS, PER_IMAGE), (tree, PER_IMAGE))
+    cases = [make_case(name, tree) for name in CASES]
     assert printed.strip() == str([epochs(build(c).train_dataloader(), 3) for c in cases])
 
 
-def test_no_global_generator_moves(case: tuple[DataConfig, Augmentation]) -> None:
+def test_no_global_generator_moves(case: Case) -> None:
     module = build(case)
-    val = module.val_dataloader()
-    assert not isinstance(val, list)
     state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    for loader in (module.train_dataloader(), val, module.test_dataloader()):
+    for loader in (module.train_dataloader(), val_of(module), module.test_dataloader()):
         digest(loader)
     assert random.getstate() == state[0]
     np.testing.assert_equal(np.random.get_state(), state[1])
     assert torch.equal(torch.get_rng_state(), state[2])
 
 
-def test_evaluation_sees_every_image_once_in_order_and_without_augmentation(
-    case: tuple[DataConfig, Augmentation],
-) -> None:
+def test_evaluation_sees_every_image_once_in_order_and_without_augmentation(case: Case) -> None:
     module, plain = build(case), build((case[0], Augmentation()))
-    val, plain_val = module.val_dataloader(), plain.val_dataloader()
-    assert not isinstance(val, list)
-    assert not isinstance(plain_val, list)
-    assert digest(val) == digest(plain_val)
+    assert digest(val_of(module)) == digest(val_of(plain))
     assert digest(module.test_dataloader()) == digest(plain.test_dataloader())
     part = module.splits.test
     labels = torch.cat([labels for _, labels in module.test_dataloader()])
     np.testing.assert_array_equal(labels.numpy(), part.images.labels[part.indices])
 
 
-def test_training_images_are_the_labelled_ones(case: tuple[DataConfig, Augmentation]) -> None:
-    """Without augmentation a training batch is what evaluation gives for the same indices."""
+def test_training_images_are_the_labelled_ones(case: Case) -> None:
     module = build((case[0], Augmentation()))
     loader = module.train_dataloader()
     batch = next(iter(loader.sampler))
@@ -169,32 +128,36 @@ def test_training_images_are_the_labelled_ones(case: tuple[DataConfig, Augmentat
     assert images.shape == (8, module.in_chans, module.image_size, module.image_size)
 
 
-def test_images_in_memory_are_batched_unless_pil_is_needed(tree: DataConfig) -> None:
-    assert isinstance(build((DIGITS, BATCHED)).train_dataloader().dataset, BatchedDataset)
-    module = build((DIGITS, PER_IMAGE))
-    assert isinstance(module.train_dataloader().dataset, PerImageDataset)
-    assert isinstance(module.test_dataloader().dataset, BatchedDataset)
-    assert isinstance(build((tree, BATCHED)).train_dataloader().dataset, PerImageDataset)
+def test_images_in_memory_are_gathered_unless_they_are_resized(tree: Path) -> None:
+    assert isinstance(build((DIGITS, BATCHED)).train_dataloader().reader, MemoryReader)
+    module = build((DIGITS, RESIZED))
+    assert isinstance(module.train_dataloader().reader, TorchReader)
+    assert isinstance(module.test_dataloader().reader, MemoryReader)
+    assert isinstance(build(make_case("torch", tree)).train_dataloader().reader, TorchReader)
+    assert isinstance(build(make_case("ffcv", tree)).train_dataloader().reader, FfcvReader)
 
 
 def test_both_ways_of_reading_memory_give_the_same_pixels() -> None:
-    """A colour jitter that changes nothing visible forces PIL; pixels stay what they are."""
-    batched = build((DIGITS, Augmentation()))
+    """A crop that takes the whole image is read by Pillow; pixels stay what they are."""
+    gathered = build((DIGITS, Augmentation()))
     one_by_one = build((DIGITS, Augmentation(crop="random_resized", scale=(1, 1), ratio=(1, 1))))
     for first, second in zip(
-        batched.train_dataloader(), one_by_one.train_dataloader(), strict=True
+        gathered.train_dataloader(), one_by_one.train_dataloader(), strict=True
     ):
         torch.testing.assert_close(first[0], second[0], rtol=1e-5, atol=1e-5)
         assert torch.equal(first[1], second[1])
 
 
-def test_workers_by_default(tree: DataConfig) -> None:
+def test_workers_by_default(tree: Path) -> None:
     cores = len(os.sched_getaffinity(0))
-    assert build((DIGITS, BATCHED), workers=None).train_dataloader().num_workers == 0
-    files = build((tree, BATCHED), workers=None).train_dataloader()
-    assert files.num_workers == min(cores, 16)
-    assert files.persistent_workers
-    assert files.pin_memory == torch.cuda.is_available()
+    files = build(make_case("torch", tree), workers=None).train_dataloader().reader
+    assert isinstance(files, TorchReader)
+    assert files.loader.num_workers == min(cores, 16)
+    assert files.loader.persistent_workers
+    assert files.loader.pin_memory == torch.cuda.is_available()
+    beton = build(make_case("ffcv", tree), workers=None).train_dataloader().reader
+    assert isinstance(beton, FfcvReader)
+    assert beton.threads == min(cores, 16)
 
 
 def test_what_a_run_needs_to_know() -> None:
@@ -205,7 +168,30 @@ def test_what_a_run_needs_to_know() -> None:
     assert module.steps_per_epoch == 12
     assert [module.accumulate(devices) for devices in (1, 2)] == [2, 1]
     assert len(module.train_dataloader()) == 24
-    assert module.loader == "torch"
+    assert module.config.loader == "memory"
+
+
+def test_evaluation_may_be_larger_than_training(case: Case) -> None:
+    config, augmentation = case
+    larger = build((type(config)(**{**vars(config), "eval_size": 40}), augmentation))
+    size = larger.image_size
+    assert next(iter(larger.train_dataloader()))[0].shape[-2:] == (size, size)
+    for loader in (val_of(larger), larger.test_dataloader()):
+        assert next(iter(loader))[0].shape[-2:] == (40, 40)
+
+
+def test_training_images_grow_with_the_epochs(case: Case) -> None:
+    growing = Augmentation(hflip=0.5, first_size=16, growth=(1, 5), size_step=8)
+    module = build((case[0], growing))
+    loader, sides = module.train_dataloader(), []
+    for epoch in range(6):
+        choose(loader, epoch)
+        sides.append(next(iter(loader))[0].shape[-1])
+    full = module.image_size
+    assert sides[:2] == [16, 16]
+    assert sides[5] == full
+    assert sorted(sides) == sides
+    assert next(iter(val_of(module)))[0].shape[-1] == full
 
 
 def test_too_few_images_are_refused_before_training() -> None:

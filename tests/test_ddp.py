@@ -24,6 +24,7 @@ from datamodules import build_data_module
 from lit_models import LitClassifier
 from lit_models.metrics import IMAGES_SEEN, TEST_LOSS, TEST_TOP1, TRAIN_LOSS, VAL_LOSS, VAL_TOP1
 from lit_models.spec import Init
+from tests.loaders import val_of
 from tests.run_folders import NO_BATCH_NORM, RECIPES, RESNET, in_worker, make_run
 
 TWO = Hardware(accelerator="cpu", devices=2, threads=1, num_workers=0)
@@ -110,7 +111,7 @@ def test_the_evaluated_network_is_the_saved_one(tmp_path: Path) -> None:
     loaders = build_data_module(config.data, config.recipe.augment, batch_size_per_step=36)
     summary = run.summary()
     assert summary is not None
-    for split, loader in (("val", loaders.val_dataloader()), ("test", loaders.test_dataloader())):
+    for split, loader in (("val", val_of(loaders)), ("test", loaders.test_dataloader())):
         ((images, classes),) = loader
         for network, name in ((module.backbone, split), (module.ema.module, f"{split}_ema")):
             with torch.no_grad():
