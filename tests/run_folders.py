@@ -60,6 +60,29 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
     }
 )
 
+# What a beton is read with: every random draw of the recipe.
+AUGMENTED = replace(
+    _BASE,
+    augment=Augmentation(
+        crop="random_resized",
+        hflip=0.5,
+        rand_augment="rand-m9-mstd0.5-inc1",
+        random_erasing=0.5,
+        first_size=8,
+        growth=(0, 2),
+        size_step=4,
+    ),
+)
+
+
+def beton_data(folder: Path) -> Mapping[str, Any]:
+    """`data` of a run that reads photographs by FFCV; FOLDER/tree and its beton are written."""
+    from tests.loaders import write_both
+
+    tree = write_both(folder)
+    size = {"image_size": 16, "train_limit": 40, "val_fraction": 0.1, "test_limit": 30}
+    return {"name": "image_folder", "folder": str(tree), "loader": "ffcv", **size}
+
 
 def make_run(
     folder: Path,

@@ -9,10 +9,20 @@ from typing import Any
 import pytest
 import torch
 
-from ablations.config import Recipe
+from ablations.config import Hardware, Recipe
 from ablations.train import train_run
 from lit_models import ArchSpec, LitClassifier, build
-from tests.run_folders import CONVNEXT, NANO, NO_BATCH_NORM, RECIPES, RESNET, make_run, tiny
+from tests.run_folders import (
+    AUGMENTED,
+    CONVNEXT,
+    NANO,
+    NO_BATCH_NORM,
+    RECIPES,
+    RESNET,
+    beton_data,
+    make_run,
+    tiny,
+)
 
 MIXED = replace(
     RECIPES["mixup_cutmix"],
@@ -53,11 +63,11 @@ class Watch:
         monkeypatch.setattr(LitClassifier, "training_step", spied_step)
 
 
-def watch(folder: Path, spec: ArchSpec, recipe: Recipe, *, seed: int = 0) -> Watch:
-    """Train one run and give back what it saw."""
+def watch(folder: Path, spec: ArchSpec, recipe: Recipe, **values: Any) -> Watch:
+    """Train one run and give back what it saw; `values` are `make_run`'s."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         seen = Watch(monkeypatch)
-        train_run(make_run(folder, recipe, spec=spec, seed=seed))
+        train_run(make_run(folder, recipe, spec=spec, **values))
     return seen
 
 
@@ -80,6 +90,18 @@ def test_another_network_sees_the_same_batches_after_mixing(
     assert equal(other.inputs, start.inputs)
     assert equal(other.targets, start.targets)
     assert other.draws == start.draws
+
+
+def test_networks_are_paired_when_ffcv_reads(tmp_path: Path) -> None:
+    data = beton_data(tmp_path)
+    hardware = Hardware(accelerator="cpu", threads=1, num_workers=2)
+    first = watch(tmp_path / "first", RESNET, AUGMENTED, data=data)
+    other = watch(tmp_path / "other", CONVNEXT, AUGMENTED, data=data, hardware=hardware)
+    assert [images.shape[-1] for images in first.inputs] == [8, 8, 8, 12, 12, 12, 16, 16, 16]
+    assert equal(other.inputs, first.inputs)
+    assert equal(other.targets, first.targets)
+    assert other.draws == first.draws
+    assert not torch.equal(first.inputs[0], first.inputs[1])
 
 
 def test_another_seed_sees_others(start: Watch, tmp_path: Path) -> None:

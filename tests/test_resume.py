@@ -16,10 +16,12 @@ from ablations.checkpoint import read_checkpoint
 from ablations.recorder import CHECKPOINT
 from ablations.store import RunFolder
 from tests.run_folders import (
+    AUGMENTED,
     CONVNEXT,
     NO_BATCH_NORM,
     RECIPES,
     RESNET,
+    beton_data,
     in_worker,
     make_run,
     results,
@@ -126,6 +128,18 @@ def test_killed_anywhere_and_resumed_is_bit_identical(recipe: str, tmp_path: Pat
     number = draw.randrange(500, 80_000)
     folder = make_run(tmp_path / "killed", RECIPES[recipe], spec=spec)
     assert same(kill_and_resume(folder, train_until_call, number), results(tmp_path / "whole"))
+
+
+def test_killed_while_ffcv_reads_and_resumed_is_bit_identical(tmp_path: Path) -> None:
+    data = beton_data(tmp_path)
+    finish(make_run(tmp_path / "whole", AUGMENTED, data=data))
+    folder = make_run(tmp_path / "killed", AUGMENTED, data=data)
+    resumed = kill_and_resume(folder, train_until_call, 20_000)
+    assert same(resumed, results(tmp_path / "whole"))
+    sessions = (RunFolder(folder).provenance() or {})["sessions"]
+    assert [f"from {tmp_path}/tree.beton" in session["reading"] for session in sessions] == [
+        True
+    ] * 2
 
 
 @pytest.fixture(scope="module")
