@@ -61,24 +61,45 @@ class BatchLoader(Loader):  # type: ignore[misc]  # FFCV has no types
                 seed=0,  # unused; without one, FFCV draws from NumPy's global generator
             )
         self.decoder, self.check = decoder, check
+        self._running: _Epoch | None = None
+        self._memory: tuple[int, Any] | None = None
+        self._fresh_memory = self.graph.allocate_memory
+        self.graph.allocate_memory = self._allocate
 
     def epoch(self, batches: Sequence[Integers]) -> Generator[torch.Tensor, None, None]:
         """The images of each batch, in order; valid until the next one is taken.
 
         Lazy: no thread starts before the first batch is taken, and it has ended when this
-        generator is exhausted or closed.
+        generator is exhausted or closed. A new epoch ends the one before.
 
         Raises:
             ValueError: from `check`.
+            RuntimeError: another epoch of this loader has begun.
         """
         if not batches:
             return
+        if self._running is not None:
+            self._running.finish()
         with kept_threads(), self._compiler():
-            thread = _Epoch(self, _Pieces(batches, self.batch_size))
+            thread = self._running = _Epoch(self, _Pieces(batches, self.batch_size))
         try:
             yield from (images for (images,) in thread)
         finally:
             thread.finish()
+            if self._running is thread:
+                self._running = None
+
+    def _allocate(self, *sizes: int) -> Any:
+        """Memory for an epoch's batches: that of the last epoch, if images had the same size.
+
+        New memory costs a page fault every few kilobytes, which shows where decoding is cheap.
+        """
+        side = self.decoder.side
+        if self._memory is None or self._memory[0] != side:
+            self._memory = side, self._fresh_memory(*sizes)
+        else:
+            self.graph.collect_requirements()  # what an epoch begins with, without the memory
+        return self._memory[1]
 
     @contextmanager
     def _compiler(self) -> Iterator[None]:
@@ -166,6 +187,8 @@ class _Epoch(EpochIterator):  # type: ignore[misc]  # FFCV has no types
             return
 
     def __next__(self) -> Any:
+        if self.terminate_event.is_set():
+            raise RuntimeError("another epoch of this loader has begun, which ended this one")
         try:
             return super().__next__()
         except StopIteration:
