@@ -22,7 +22,7 @@ OPTIONS = {
     "report": [*COMMON, "--json", "study"],
     "board": [*COMMON, "--port", "study"],
     "show": [*COMMON, "--json", "run"],
-    "bench": [*COMMON, "--json", "--workers", "what"],
+    "bench": [*COMMON, "--images", "--json", "--out", "--rounds", "--workers", "files", "what"],
     "data": ["--help", "-h", "action"],
     "exec-run": ["--debug", "--help", "-h", "folder"],
 }
