@@ -29,12 +29,14 @@ def command(options: argparse.Namespace) -> int:
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as name:
         folder = Path(name)
-        named = [(str(path), path) for path in options.files]
-        files: Iterable[tuple[str, Path]] = named or standard_files(folder, options.images)
-        for number, (title, path) in enumerate(files):
+        named = [(str(path), path, True) for path in options.files]
+        files: Iterable[tuple[str, Path, bool]] = named or standard_files(folder, options.images)
+        for number, (title, path, everyone) in enumerate(files):
             own = folder / f"of-{number}"
             own.mkdir()
-            results.append(_measured(subject(path, title, own), own, rounds=options.rounds))
+            found = subject(path, title, own)
+            contestants = _contestants(found, everyone=everyone)
+            results.append(_measured(found, contestants, own, rounds=options.rounds))
             if not options.json:
                 _print(results[-1])
     if options.out is not None:
@@ -44,9 +46,9 @@ def command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(subject: Subject, folder: Path, *, rounds: int) -> dict[str, Any]:
-    contestants = _contestants(subject)
-
+def _measured(
+    subject: Subject, contestants: Mapping[str, Contestant], folder: Path, *, rounds: int
+) -> dict[str, Any]:
     def job(name: str) -> Job:
         beton = subject.restart if name == RESTART else subject.beton
         assert beton is not None
@@ -70,12 +72,14 @@ def _measured(subject: Subject, folder: Path, *, rounds: int) -> dict[str, Any]:
     return {"file": subject.name, "stored": subject.stored, "rounds": rounds, "loaders": rows}
 
 
-def _contestants(subject: Subject) -> Mapping[str, Contestant]:
+def _contestants(subject: Subject, *, everyone: bool) -> Mapping[str, Contestant]:
     kind = "raw" if subject.jpegs is None else "jpeg"
     chosen = {
         name: contestant
         for name, contestant in (SMALL if subject.small else CONTESTANTS).items()
-        if contestant.reads in ("both", kind) and _installed(contestant.package)
+        if contestant.reads in ("both", kind)
+        and (everyone or not contestant.files_only)
+        and _installed(contestant.package)
     }
     if subject.restart is not None:
         chosen[RESTART] = replace(CONTESTANTS[OURS], title="ours, same pixels with restart markers")

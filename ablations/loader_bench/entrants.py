@@ -20,6 +20,7 @@ class Contestant:
         reads: jpeg, raw or both: the samples that it can read.
         package: that has to be installed; None: it is part of this project.
         workers: processes or threads; None: as many as there are cores.
+        files_only: it reads image files and no beton.
     """
 
     function: str
@@ -27,6 +28,7 @@ class Contestant:
     reads: str
     package: str | None = None
     workers: int | None = None
+    files_only: bool = False
 
 
 _LARGE = "ablations.loader_bench.contestants"
@@ -34,10 +36,16 @@ _SMALL = "ablations.loader_bench.small"
 
 CONTESTANTS: Mapping[str, Contestant] = MappingProxyType(
     {
-        "pillow": Contestant(f"{_LARGE}:pillow", "torchvision, Pillow DataLoader", "jpeg"),
-        "tensors": Contestant(f"{_LARGE}:tensors", "torchvision v2, DataLoader", "jpeg"),
-        "timm": Contestant(f"{_LARGE}:timm", "timm create_loader", "jpeg"),
-        "dali": Contestant(f"{_LARGE}:dali", "DALI, CPU pipeline", "jpeg", "nvidia.dali"),
+        "pillow": Contestant(
+            f"{_LARGE}:pillow", "torchvision, Pillow DataLoader", "jpeg", files_only=True
+        ),
+        "tensors": Contestant(
+            f"{_LARGE}:tensors", "torchvision v2, DataLoader", "jpeg", files_only=True
+        ),
+        "timm": Contestant(f"{_LARGE}:timm", "timm create_loader", "jpeg", files_only=True),
+        "dali": Contestant(
+            f"{_LARGE}:dali", "DALI, CPU pipeline", "jpeg", "nvidia.dali", files_only=True
+        ),
         "ffcv": Contestant(f"{_LARGE}:ffcv", "FFCV as it ships", "both", "ffcv"),
         OURS: Contestant(f"{_LARGE}:ours", "ours", "both", "ffcv"),
         "ours, uint8": Contestant(f"{_LARGE}:ours_uint8", "ours, uint8 batches", "both", "ffcv"),

@@ -69,20 +69,23 @@ def subject(path: Path, name: str, folder: Path) -> Subject:
     return Subject(name, beton, stored, jpegs, restart, small=False)
 
 
-def standard_files(folder: Path, images: int) -> Iterable[tuple[str, Path]]:
-    """Name and path of each standard file, written as it is asked for."""
+def standard_files(folder: Path, images: int) -> Iterable[tuple[str, Path, bool]]:
+    """Name and path of each standard file, written as it is asked for; whether it is the original.
+
+    Loaders that read no beton are measured on the original bytes only, which is what they get.
+    """
     from ablations.loader_bench.photographs import cut_photographs
 
     tree = cut_photographs(folder / "photographs", images)
     for number, (name, options) in enumerate(STANDARD.items()):
         path = folder / f"{number}.beton"
         _write(tree, path, options)
-        yield name, path
+        yield name, path, options.encode == "original"
         path.unlink()
     small = _shrunk(tree, folder / "small")
     path = folder / "small.beton"
     _write(small, path, EncodeOptions(encode="raw"))
-    yield SMALL_NAME, path
+    yield SMALL_NAME, path, True
 
 
 def _unpack(beton: Beton, tree: Path) -> Path:
