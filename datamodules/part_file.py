@@ -43,15 +43,19 @@ def part_name(out: Path) -> Path:
 
 
 def check_target(out: Path, *, force: bool) -> None:
-    """Refuse a name that cannot become a new file.
+    """Refuse a name that cannot become a new file; make its folder.
 
     Raises:
-        ValueError: it does not end in .beton, has no folder, or is there and not `force`.
+        ValueError: it does not end in .beton, its folder cannot be made, or it is there and not
+            `force`.
     """
     if out.suffix != ".beton":
         raise ValueError(f"{out} has to end in .beton.")
-    if not out.parent.is_dir():
-        raise ValueError(f"{out} cannot be written: {out.parent} is no folder. Make it first.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = f"{out.parent} cannot be made ({error.strerror})"
+        raise ValueError(f"{out} cannot be written: {why}.") from error
     if out.exists() and not (force and out.is_file()):
         raise ValueError(f"{out} is there already: take another name, or replace it with --force.")
 

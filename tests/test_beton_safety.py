@@ -192,7 +192,7 @@ def test_a_file_that_is_there_stays_until_a_new_one_is_whole(tree: Path, out: Pa
     ("name", "sentence"),
     [
         ("x.bin", r"has to end in \.beton"),
-        ("absent/x.beton", "is no folder"),
+        ("file/x.beton", "file cannot be made"),
         ("folder.beton", "is there already"),
     ],
 )
@@ -200,6 +200,7 @@ def test_a_name_that_cannot_be_written_is_refused(
     tree: Path, out: Path, name: str, sentence: str
 ) -> None:
     (out.parent / "folder.beton").mkdir()
+    (out.parent / "file").touch()
     with pytest.raises(ValueError, match=sentence):
         write_from(tree, out.parent / name, force=True)
 
