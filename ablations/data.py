@@ -9,13 +9,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from datamodules.beton import has_manifest, read_beton
-from datamodules.beton_format import JPEG
+from datamodules.beton.file import has_manifest, read_beton
+from datamodules.beton.format import JPEG
+from datamodules.beton.manifest import EncodeOptions, Manifest, shown
 from datamodules.config import DataConfig
-from datamodules.manifest import EncodeOptions, Manifest, shown
 
 if TYPE_CHECKING:
-    from datamodules.beton_source import BetonSource
+    from datamodules.beton.source import BetonSource
 
 
 def command(options: argparse.Namespace) -> int:
@@ -28,10 +28,10 @@ def write(options: argparse.Namespace) -> int:
     """Write a data set to a file, with an estimate before and a summary after."""
     began = time.monotonic()
     from ablations.data_view import shown_progress, size_text
-    from datamodules.beton_encoder import estimate_size, make_encoder
-    from datamodules.beton_source import source_config
-    from datamodules.beton_writer import write_beton
-    from datamodules.part_file import check_target
+    from datamodules.beton.encoder import estimate_size, make_encoder
+    from datamodules.beton.part_file import check_target
+    from datamodules.beton.source import source_config
+    from datamodules.beton.writer import write_beton
 
     check_target(options.out, force=options.force)
     asked = EncodeOptions(
@@ -66,7 +66,7 @@ def write(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     """Print every problem of a file; the exit code is 1 if there is one."""
     from ablations.data_view import shown_progress
-    from datamodules.beton_check import Check, check_beton
+    from datamodules.beton.check import Check, check_beton
 
     try:
         with shown_progress() as progress:
@@ -127,7 +127,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def _open(config: DataConfig, on_error: Literal["fail", "skip"]) -> "BetonSource":
-    from datamodules.beton_source import open_source
+    from datamodules.beton.source import open_source
 
     try:
         return open_source(config, on_error=on_error)

@@ -8,7 +8,7 @@ from typing import Any
 from rich import progress
 from rich.console import Console
 
-from datamodules.beton_writer import Progress
+from datamodules.beton.writer import Progress
 
 _EVERY = 10.0  # seconds between two plain lines
 

@@ -1,8 +1,8 @@
 """The data sets that a study can name (no torch).
 
 A new data set is one `DatasetInfo` in `DATASETS`: its facts, where it lies, and the name of the
-function that reads it. `datamodules.arrays.torchvision_arrays` and `datamodules.tree.image_tree`
-already read most of what exists.
+function that reads it. `torchvision_arrays` and `image_tree` in `datamodules.sets` read most of
+what exists already.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ __all__ = [
 _PLACE = ("root", "download", "beton")
 _TORCHVISION: dict[str, Any] = {
     "in_memory": True,
-    "load": "datamodules.arrays:torchvision_arrays",
-    "fetch": "datamodules.arrays:fetch_torchvision",
+    "load": "datamodules.sets.arrays:torchvision_arrays",
+    "fetch": "datamodules.sets.arrays:fetch_torchvision",
 }
 _TREE: dict[str, Any] = {
     "in_chans": 3,
@@ -60,7 +60,7 @@ _ALL = (
         licence="CC BY 4.0",
         in_memory=True,
         stored_size=8,
-        load="datamodules.arrays:digits",
+        load="datamodules.sets.arrays:digits",
     ),
     DatasetInfo(
         name="fashion_mnist",
@@ -75,12 +75,12 @@ _ALL = (
         source="arXiv 1708.07747",
         licence="MIT",
         in_memory=True,
-        load="datamodules.arrays:fashion_mnist",
+        load="datamodules.sets.arrays:fashion_mnist",
         places=(
             "FashionMNIST/raw/train-images-idx3-ubyte",
             "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz",
         ),
-        fetch="datamodules.arrays:fetch_torchvision",
+        fetch="datamodules.sets.arrays:fetch_torchvision",
         obtain="install Debian's dataset-fashion-mnist, or put the four idx files into "
         "{root}/FashionMNIST/raw",
         torchvision="FashionMNIST",
@@ -131,9 +131,9 @@ _ALL = (
         sizes=(512, 128),
         source="china.jpg (danielbuechele) and flower.jpg (vultilion) of scikit-learn",
         licence="CC BY 2.0",
-        load="datamodules.tree:image_tree",
+        load="datamodules.sets.tree:image_tree",
         places=("photographs",),
-        fetch="datamodules.photographs:cut_photographs",
+        fetch="datamodules.sets.photographs:cut_photographs",
         obtain="let a run make it in {root}/photographs",
     ),
     DatasetInfo(
@@ -144,9 +144,9 @@ _ALL = (
         sizes=(9469, 3925),
         source="https://github.com/fastai/imagenette",
         licence="Apache 2.0; the photographs keep their owners' terms",
-        load="datamodules.tree:image_tree",
+        load="datamodules.sets.tree:image_tree",
         places=("imagenette2-320",),
-        fetch="datamodules.tree:fetch_imagenette",
+        fetch="datamodules.sets.tree:fetch_imagenette",
         obtain="unpack https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz into {root}",
         torchvision="Imagenette",
         **_TREE,
@@ -159,7 +159,7 @@ _ALL = (
         sizes=(1281167, 50000),
         source="https://image-net.org",
         licence="non-commercial research, by registration",
-        load="datamodules.tree:imagenet",
+        load="datamodules.sets.tree:imagenet",
         places=("imagenet",),
         obtain="put train/CLASS and val/CLASS folders, or the three archives of image-net.org, "
         "into {root}/imagenet",
@@ -174,7 +174,7 @@ _ALL = (
         sizes=None,
         source="data.folder",
         licence="the owner's",
-        load="datamodules.tree:image_tree",
+        load="datamodules.sets.tree:image_tree",
         places=("{folder}",),
         obtain="set data.folder to the folder that holds train/ and val/ or test/",
         **_TREE,

@@ -31,7 +31,7 @@ class DatasetInfo:
     in_memory: bool = False
     # side of the images as their owners store them; None: image_size, or images of any size
     stored_size: int | None = None
-    # "module:function" called with (info, config), gives a datamodules.sources.Source
+    # "module:function" called with (info, config), gives a datamodules.sets.sources.Source
     load: str
     # the data set is there if one of these is, below the root or absolute; none: it is built in
     places: tuple[str, ...] = ()

@@ -8,16 +8,16 @@ from functools import cached_property, partial
 import torch
 from lightning.pytorch import LightningDataModule
 
+from datamodules.augment.cropping import Cropping
+from datamodules.augment.rand_augment import read_policy
 from datamodules.batching import accumulation, per_device_batch
 from datamodules.catalog import dataset, resolve
 from datamodules.config import Augmentation, DataConfig
-from datamodules.cropping import Cropping
-from datamodules.loader import Batches, ImageLoader
-from datamodules.rand_augment import read_policy
-from datamodules.readers import Setting, finished, make_reader
+from datamodules.readers.choice import Setting, finished, make_reader
+from datamodules.readers.loader import Batches, ImageLoader
 from datamodules.samplers import EvalBatches, TrainBatches, rank_and_world
-from datamodules.sources import Source, load_source
-from datamodules.splits import Part, Splits, make_splits
+from datamodules.sets.sources import Source, load_source
+from datamodules.sets.splits import Part, Splits, make_splits
 
 # More of them on one device only wait for each other and hold memory.
 _MOST_WORKERS = 16
@@ -41,7 +41,7 @@ class ImageDataModule(LightningDataModule):
             it. Images in memory need none.
 
     Raises:
-        ValueError: from everything that reads data, see `datamodules.sources.load_source`.
+        ValueError: from everything that reads data, see `datamodules.sets.sources.load_source`.
     """
 
     def __init__(

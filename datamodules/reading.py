@@ -10,9 +10,9 @@ import importlib.util
 from pathlib import Path
 from typing import Literal
 
+from datamodules.beton.manifest import Manifest
 from datamodules.config import DataConfig, data_root
 from datamodules.info import DatasetInfo
-from datamodules.manifest import Manifest
 
 Loader = Literal["memory", "ffcv", "torch"]
 
@@ -96,7 +96,7 @@ def describe(resolved: DataConfig, info: DatasetInfo) -> str:
     if resolved.loader == "ffcv":
         how = (
             "the compiled decoder"
-            if importlib.util.find_spec("datamodules._decode")
+            if importlib.util.find_spec("datamodules.readers._decode")
             else "its own operations (the compiled decoder was not built)"
         )
         return f"Images are read by FFCV with {how} from {beton_path(resolved)}."
@@ -111,7 +111,9 @@ def _manifest(config: DataConfig, info: DatasetInfo) -> Manifest | None:
     path = beton_path(config)
     if not path.exists():
         return None
-    from datamodules.beton import read_manifest  # NumPy, which commands without data do not load
+    from datamodules.beton.file import (
+        read_manifest,  # NumPy, which commands without data do not load
+    )
 
     manifest = read_manifest(path)
     if manifest.name != info.name:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from datamodules.beton import Beton
-from datamodules.beton_encoder import make_encoder
-from datamodules.beton_format import JPEG
-from datamodules.beton_source import open_source, source_config
-from datamodules.beton_writer import Written, write_beton
-from datamodules.manifest import EncodeOptions
+from datamodules.beton.encoder import make_encoder
+from datamodules.beton.file import Beton
+from datamodules.beton.format import JPEG
+from datamodules.beton.manifest import EncodeOptions
+from datamodules.beton.source import open_source, source_config
+from datamodules.beton.writer import Written, write_beton
 
 
 def write_from(source: Path | str, out: Path, **values: Any) -> Written:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from datamodules import native
-from datamodules.geometry import CROP, Crops
+from datamodules.augment.geometry import CROP, Crops
+from datamodules.readers import native
 
 Pixels = NDArray[Any]
 JPG, RAW = 0, 1

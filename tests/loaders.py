@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from datamodules.config import Augmentation, DataConfig
-from datamodules.loader import ImageLoader
 from datamodules.module import ImageDataModule, build_data_module
+from datamodules.readers.loader import ImageLoader
 from datamodules.samplers import TrainBatches
 from tests.beton_files import write_from
 from tests.image_trees import write_tree

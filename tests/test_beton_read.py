@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.beton import read_beton, read_manifest
-from datamodules.beton_format import FIELD, HEADER
-from datamodules.manifest import EncodeOptions, Skipped, from_json, to_json
+from datamodules.beton.file import read_beton, read_manifest
+from datamodules.beton.format import FIELD, HEADER
+from datamodules.beton.manifest import EncodeOptions, Skipped, from_json, to_json
 from tests.beton_files import write_from
 from tests.image_trees import write_tree
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from datamodules import beton_encoder, beton_writer
-from datamodules.beton import read_beton
-from datamodules.encode import encode_file
-from datamodules.part_file import new_file, part_name
+from datamodules.beton import encoder as beton_encoder
+from datamodules.beton import writer as beton_writer
+from datamodules.beton.encode import encode_file
+from datamodules.beton.file import read_beton
+from datamodules.beton.part_file import new_file, part_name
 from tests.beton_files import write_from
 from tests.image_trees import broken_inside, write_jpeg, write_tree
 
@@ -38,7 +39,7 @@ sys.exit(main(["data", "write", sys.argv[1], "--out", sys.argv[2], "--encode", "
 """
 SLOW = """
 import sys, time
-from datamodules import beton_encoder
+from datamodules.beton import encoder as beton_encoder
 from ablations.cli import main
 def slow(*args, encode=beton_encoder.encode_file, **values):
     print("slow", file=sys.stderr, flush=True)

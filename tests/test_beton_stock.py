@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datamodules import beton_format
-from datamodules.beton import read_beton, read_manifest
-from datamodules.beton_file import SampleWriter
-from datamodules.decode import read_rgb
-from datamodules.encode import Encoded, Unreadable, encode_image
-from datamodules.manifest import BetonPart, EncodeOptions, Manifest
+from datamodules.beton import format as beton_format
+from datamodules.beton.encode import Encoded, Unreadable, encode_image
+from datamodules.beton.file import read_beton, read_manifest
+from datamodules.beton.manifest import BetonPart, EncodeOptions, Manifest
+from datamodules.beton.samples import SampleWriter
+from datamodules.sets.decode import read_rgb
 from tests.beton_files import sample_images, write_from
 from tests.image_trees import photograph, write_tree
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datamodules import native
-from datamodules.arrays import digits
-from datamodules.beton import read_beton
-from datamodules.beton_format import JPEG, RAW
-from datamodules.beton_source import source_config
+from datamodules.beton.encode import restart_interval
+from datamodules.beton.file import read_beton
+from datamodules.beton.format import JPEG, RAW
+from datamodules.beton.manifest import EncodeOptions, Skipped
+from datamodules.beton.source import source_config
 from datamodules.catalog import DATASETS, resolve
-from datamodules.decode import read_rgb
-from datamodules.encode import restart_interval
-from datamodules.manifest import EncodeOptions, Skipped
-from datamodules.sources import ArrayImages
+from datamodules.readers import native
+from datamodules.sets.arrays import digits
+from datamodules.sets.decode import read_rgb
+from datamodules.sets.sources import ArrayImages
 from tests.beton_files import pixels, sample_bytes, sample_images, write_from
 from tests.image_trees import broken_inside, photograph, truncate, write_jpeg, write_tree
 

@@ -11,11 +11,11 @@ from scipy.stats import ks_2samp
 from timm.data.random_erasing import RandomErasing
 from torch import Tensor
 
-from datamodules import erasing
+from datamodules.augment import erasing
+from datamodules.augment.erasing import erase
+from datamodules.augment.windows import Pixels, draw_windows, seen
 from datamodules.config import Augmentation
 from datamodules.draws import Draw, Stream, batch_draws, uniforms
-from datamodules.erasing import erase
-from datamodules.windows import Pixels, draw_windows, seen
 from tests.image_trees import seeded
 
 COUNT = 4000

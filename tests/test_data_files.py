@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datamodules import scan
-from datamodules.decode import problem, read_rgb, to_rgb
-from datamodules.sources import load_source
+from datamodules.sets import scan
+from datamodules.sets.decode import problem, read_rgb, to_rgb
+from datamodules.sets.sources import load_source
 from tests.image_trees import (
     broken_inside,
     photograph,

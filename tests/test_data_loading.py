@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from datamodules.config import Augmentation
-from datamodules.ffcv_reader import FfcvReader
-from datamodules.memory_reader import MemoryReader
 from datamodules.module import build_data_module
-from datamodules.torch_reader import TorchReader
+from datamodules.readers.ffcv_reader import FfcvReader
+from datamodules.readers.memory import MemoryReader
+from datamodules.readers.pillow import TorchReader
 from tests.loaders import (
     BATCHED,
     CASES,

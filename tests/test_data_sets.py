@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torchvision
 
-from datamodules import arrays, catalog, sources
-from datamodules.arrays import resized
+from datamodules import catalog
 from datamodules.catalog import DATASETS, missing
 from datamodules.config import Augmentation, DataConfig
 from datamodules.module import build_data_module
-from datamodules.sources import ArrayImages, load_source
+from datamodules.sets import arrays, sources
+from datamodules.sets.arrays import resized
+from datamodules.sets.sources import ArrayImages, load_source
 from tests.image_trees import write_tree
 
 FASHION = DataConfig(name="fashion_mnist", root="/nowhere", download=False)

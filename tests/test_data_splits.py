@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from datamodules.catalog import resolve
 from datamodules.config import Augmentation, DataConfig
 from datamodules.module import build_data_module
-from datamodules.sources import ArrayImages, Source
-from datamodules.splits import hold_out, make_splits, stratified
+from datamodules.sets.sources import ArrayImages, Source
+from datamodules.sets.splits import hold_out, make_splits, stratified
 
 
 def images(count: int, classes: int = 4) -> ArrayImages:

@@ -9,7 +9,7 @@ import pytest
 
 from datamodules.config import Augmentation, DataConfig
 from datamodules.module import ImageDataModule, build_data_module
-from datamodules.sources import FileImages, Source, load_source
+from datamodules.sets.sources import FileImages, Source, load_source
 from tests.image_trees import broken_inside, tree_config, truncate, write_jpeg, write_tree
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from ablations.cli import main, make_parser
 from ablations.data_view import shown_progress, size_text
-from datamodules.beton import Beton, read_beton
+from datamodules.beton.file import Beton, read_beton
 from tests.image_trees import broken_inside, truncate, write_tree
 from tests.test_beton_stock import write_stock
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from datamodules import native
-from datamodules.beton import Beton, read_beton
-from datamodules.ffcv_import import import_ffcv, kept_threads
-from datamodules.geometry import Crops
-from datamodules.native import Layout
+from datamodules.augment.geometry import Crops
+from datamodules.beton.file import Beton, read_beton
+from datamodules.readers import native
+from datamodules.readers.ffcv_import import import_ffcv, kept_threads
+from datamodules.readers.native import Layout
 from tests.beton_files import sample_bytes, sample_images
 from tests.image_trees import photograph
 from tests.jpegs import JPG, RAW, boxes, decode_all, difference
@@ -113,7 +113,7 @@ def test_the_decoder_works_in_a_loader_that_numba_compiles(
     layout: dict[str, Any],
     request: pytest.FixtureRequest,
 ) -> None:
-    from datamodules.ffcv_decoder import CropDecoder
+    from datamodules.readers.ffcv_decoder import CropDecoder
 
     beton: Beton = request.getfixturevalue(which)
     decoder = CropDecoder(crops_of(beton), side=SIDE, layout=Layout(**layout), threads=2)
@@ -126,8 +126,8 @@ def test_the_decoder_works_in_a_loader_that_numba_compiles(
 def test_the_decoder_that_is_not_compiled_gives_the_same(
     which: str, request: pytest.FixtureRequest
 ) -> None:
-    from datamodules.ffcv_decoder import PlainCropDecoder
-    from datamodules.ffcv_loader import BatchLoader
+    from datamodules.readers.ffcv_decoder import PlainCropDecoder
+    from datamodules.readers.ffcv_loader import BatchLoader
 
     beton: Beton = request.getfixturevalue(which)
     decoder = PlainCropDecoder(crops_of(beton), side=SIDE, threads=2)
@@ -143,7 +143,7 @@ def test_the_decoder_that_is_not_compiled_gives_the_same(
 def test_a_damaged_sample_leaves_its_code_in_a_stock_loader(ours: Beton, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from datamodules.ffcv_decoder import CropDecoder
+    from datamodules.readers.ffcv_decoder import CropDecoder
 
     content = bytearray(ours.path.read_bytes())
     start, size = int(ours.offsets[9]), int(ours.sizes[9])
@@ -162,8 +162,8 @@ def test_ffcvs_own_operations_cut_the_same_boxes(stock: Beton) -> None:
     """INTER_AREA and a faster inverse DCT: one to three grey levels off, never another box."""
     from PIL import Image
 
-    from datamodules.ffcv_decoder import StockCropDecoder
-    from datamodules.ffcv_loader import BatchLoader
+    from datamodules.readers.ffcv_decoder import StockCropDecoder
+    from datamodules.readers.ffcv_loader import BatchLoader
 
     crops = crops_of(stock)
     decoder = StockCropDecoder(crops, side=SIDE)
@@ -183,7 +183,7 @@ def test_ffcvs_own_operations_cut_the_same_boxes(stock: Beton) -> None:
 def test_without_the_compiled_decoder_the_operation_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from datamodules.ffcv_decoder import CropDecoder
+    from datamodules.readers.ffcv_decoder import CropDecoder
 
     monkeypatch.setattr(native, "library", lambda: None)
     with pytest.raises(

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.beton import read_beton
+from datamodules.augment.cropping import Cropping
+from datamodules.beton.file import read_beton
 from datamodules.config import Augmentation
-from datamodules.cropping import Cropping
-from datamodules.ffcv_reader import FfcvReader
-from datamodules.loader import ImageLoader, RawBatch
+from datamodules.readers.ffcv_reader import FfcvReader
+from datamodules.readers.loader import ImageLoader, RawBatch
 from datamodules.samplers import Batch, EvalBatches
-from datamodules.sources import BetonImages
+from datamodules.sets.sources import BetonImages
 from tests.beton_files import write_from
 from tests.image_trees import write_tree
 from tests.loaders import (

@@ -17,8 +17,8 @@ from ablations.plan import make_plan
 from ablations.planning import plan_costs
 from ablations.show import describe, find_run
 from ablations.studies import load_experiments, read_source, resolve_study
+from datamodules.augment.cropping import growing_side
 from datamodules.config import DataConfig
-from datamodules.cropping import growing_side
 from lit_models import TRAJECTORIES, ArchSpec, LitClassifier, TrainingConfig, count, to_dict
 from lit_models.metrics import VAL_EMA_LOSS, VAL_LOSS
 from lit_models.optimisation import create_optimizer, create_schedule

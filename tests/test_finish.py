@@ -14,13 +14,13 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import functional
 
-from datamodules import erasing, steps
+from datamodules.augment import erasing, steps
+from datamodules.augment.finish import finish, normalised
+from datamodules.augment.jitter import color_jitter, jitter_steps
+from datamodules.augment.rand_augment import rand_augment
 from datamodules.catalog import DATASETS
 from datamodules.config import Augmentation
 from datamodules.draws import Draw, batch_draws
-from datamodules.finish import finish, normalised
-from datamodules.jitter import color_jitter, jitter_steps
-from datamodules.rand_augment import rand_augment
 from tests.image_trees import seeded
 from tests.photographs import array_of, batch_of, cuts
 

@@ -94,7 +94,7 @@ def test_a_file_of_jpegs_and_pixels_is_refused(tree: Path, tmp_path: Path) -> No
 
 
 def test_the_same_pixels_are_there_with_restart_markers(tree: Path, tmp_path: Path) -> None:
-    from datamodules import native
+    from datamodules.readers import native
 
     path = write_from(tree, tmp_path / "x.beton", encode="original").path
     found = subject(path, "x", tmp_path)

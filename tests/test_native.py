@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datamodules import native
-from datamodules.geometry import Crops, eval_crops
+from datamodules.augment.geometry import Crops, eval_crops
+from datamodules.readers import native
 from tests.jpegs import (
     RAW,
     SAMPLINGS,

@@ -10,14 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from datamodules import native
+from datamodules.augment.finish import normalised
+from datamodules.augment.geometry import Crops
+from datamodules.augment.windows import Windows, draw_windows, seen
 from datamodules.catalog import DATASETS
 from datamodules.config import Augmentation
 from datamodules.draws import batch_draws
-from datamodules.finish import normalised
-from datamodules.geometry import Crops
 from datamodules.info import DatasetInfo
-from datamodules.windows import Windows, draw_windows, seen
+from datamodules.readers import native
 from tests.jpegs import (
     JPG,
     RAW,
@@ -125,7 +125,7 @@ import sys
 import numpy as np
 from tests import jpegs
 from tests.test_native_files import PHOTOGRAPH, SIZE
-from datamodules import native
+from datamodules.readers import native
 
 draws = np.random.default_rng(int(sys.argv[1]))
 small = PHOTOGRAPH.crop((0, 0, 67, 45))

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from timm.data import auto_augment
 
-from datamodules.levels import LEVELS
-from datamodules.pixel_ops import posterize
-from datamodules.rand_augment import operations
-from datamodules.resampling import Resampling
+from datamodules.augment.levels import LEVELS
+from datamodules.augment.pixel_ops import posterize
+from datamodules.augment.rand_augment import operations
+from datamodules.augment.resampling import Resampling
 from tests.image_trees import photograph
 from tests.photographs import array_of, batch_of, cuts
 

@@ -11,11 +11,11 @@ from PIL import Image
 from scipy.stats import chi2_contingency, ks_2samp
 from timm.data import auto_augment
 
+from datamodules.augment.levels import LEVELS
+from datamodules.augment.rand_augment import policy_steps, rand_augment, read_policy
 from datamodules.catalog import DATASETS
 from datamodules.config import Augmentation
 from datamodules.draws import Draw, batch_draws
-from datamodules.levels import LEVELS
-from datamodules.rand_augment import policy_steps, rand_augment, read_policy
 from tests.image_trees import seeded
 from tests.photographs import array_of, batch_of, cuts
 

@@ -164,8 +164,8 @@ def full_decode(job: Job) -> Epochs:
     """No loader: only the full decode of every image by libjpeg-turbo, in one thread."""
     import numpy as np
 
-    from datamodules import native
-    from datamodules.decode import image_size
+    from datamodules.readers import native
+    from datamodules.sets.decode import image_size
 
     samples = [(Path(name).read_bytes(), *image_size(name)) for name in job.files()]
     order = np.random.default_rng(0).permutation(np.tile(np.arange(len(samples)), job.repeats))
@@ -184,16 +184,16 @@ def full_decode(job: Job) -> Epochs:
 def _ours(job: Job, *, floats: bool) -> Epochs:
     import numpy as np
 
-    from datamodules.beton import read_beton
+    from datamodules.augment.geometry import train_crops
+    from datamodules.beton.file import read_beton
     from datamodules.config import Augmentation
     from datamodules.draws import batch_draws
-    from datamodules.ffcv_import import import_ffcv
-    from datamodules.geometry import train_crops
-    from datamodules.native import Layout
+    from datamodules.readers.ffcv_import import import_ffcv
+    from datamodules.readers.native import Layout
 
     import_ffcv()
-    from datamodules.ffcv_decoder import PlainCropDecoder
-    from datamodules.ffcv_loader import BatchLoader
+    from datamodules.readers.ffcv_decoder import PlainCropDecoder
+    from datamodules.readers.ffcv_loader import BatchLoader
 
     beton = read_beton(job.path, manifest=False)
     samples = np.arange(len(beton))
@@ -252,7 +252,7 @@ def ffcv_loader(job: Job, pipeline: list[Any]) -> Epochs:
     import numpy as np
     from ffcv.loader import Loader, OrderOption
 
-    from datamodules.beton import read_beton
+    from datamodules.beton.file import read_beton
 
     beton = read_beton(job.path, manifest=False)
     loader = Loader(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.beton import Beton, read_beton
-from datamodules.beton_format import JPEG
-from datamodules.manifest import EncodeOptions
+from datamodules.beton.file import Beton, read_beton
+from datamodules.beton.format import JPEG
+from datamodules.beton.manifest import EncodeOptions
 
 SMALL_SIDE = 32
 # What the table in the README is made of: name -> how its images are stored.
@@ -114,9 +114,9 @@ def _shrunk(tree: Path, target: Path) -> Path:
 
 
 def _write(tree: Path, path: Path, options: EncodeOptions) -> Beton:
-    from datamodules.beton_encoder import make_encoder
-    from datamodules.beton_source import open_source, source_config
-    from datamodules.beton_writer import write_beton
+    from datamodules.beton.encoder import make_encoder
+    from datamodules.beton.source import open_source, source_config
+    from datamodules.beton.writer import write_beton
 
     source = open_source(source_config(str(tree)), on_error="fail")
     write_beton(make_encoder(source, options), path, workers=2, say=lambda text: None)

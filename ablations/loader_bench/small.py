@@ -39,13 +39,13 @@ def ours_small(job: Job) -> Epochs:
     """This project's reader of images in memory: float32 (N, C, H, W) batches."""
     import numpy as np
 
-    from datamodules.beton import read_beton
-    from datamodules.beton_images import raw_pixels
+    from datamodules.beton.file import read_beton
     from datamodules.config import Augmentation
     from datamodules.info import DatasetInfo
-    from datamodules.memory_reader import MemoryReader
+    from datamodules.readers.memory import MemoryReader
     from datamodules.samplers import TrainBatches
-    from datamodules.sources import ArrayImages, BetonImages
+    from datamodules.sets.beton_images import raw_pixels
+    from datamodules.sets.sources import ArrayImages, BetonImages
 
     beton = read_beton(job.path, manifest=False)
     images = BetonImages(beton, range(len(beton)))
@@ -86,9 +86,9 @@ def pillow_small(job: Job) -> Epochs:
     from torchvision import transforms
 
     from ablations.loader_bench.contestants import data_loader
-    from datamodules.beton import read_beton
-    from datamodules.beton_images import raw_pixels
-    from datamodules.sources import BetonImages
+    from datamodules.beton.file import read_beton
+    from datamodules.sets.beton_images import raw_pixels
+    from datamodules.sets.sources import BetonImages
 
     beton = read_beton(job.path, manifest=False)
     pixels = raw_pixels(BetonImages(beton, range(len(beton)))).transpose(0, 2, 3, 1)

@@ -1,0 +1,1 @@
+"""Crop boxes, and everything that happens to a batch after them."""

@@ -1,0 +1,1 @@
+"""From indices to batches: in memory, by Pillow, or by FFCV."""

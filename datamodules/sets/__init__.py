@@ -1,0 +1,1 @@
+"""Reading data sets: arrays, image trees and betons; the split policy."""

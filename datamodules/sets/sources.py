@@ -1,0 +1,151 @@
+"""What reading a data set gives, and the one way to read it."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.beton.file import Beton
+from datamodules.catalog import dataset, fetchable, missing, resolve
+from datamodules.config import DataConfig, data_root
+from datamodules.info import DatasetInfo
+from datamodules.reading import reads_beton
+
+
+@dataclass(frozen=True)
+class ArrayImages:
+    """Images in memory.
+
+    Attributes:
+        pixels: (N, C, H, W) uint8.
+        labels: (N,) int64.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FileImages:
+    """Images as files, decoded when they are asked for.
+
+    Attributes:
+        paths: (N,) file system paths as bytes; an array, since worker processes that count
+            references in a million strings would copy all of them.
+        labels: (N,) int64.
+    """
+
+    paths: NDArray[np.bytes_]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class BetonImages:
+    """Some samples of a `.beton`, one after another, decoded when they are asked for.
+
+    Attributes:
+        beton: the file.
+        samples: which of its samples.
+    """
+
+    beton: Beton
+    samples: range
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Classes, (N,) int64."""
+        return self.beton.labels[self.samples.start : self.samples.stop]
+
+
+Images = ArrayImages | FileImages | BetonImages
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as its owners split it; `val` only if they have one beside `test`."""
+
+    train: Images
+    test: Images
+    class_names: tuple[str, ...]
+    val: Images | None = None
+
+
+def load_source(config: DataConfig) -> Source:
+    """Read the data set, after fetching it where that is needed and allowed.
+
+    Raises:
+        ValueError: it is not there, it is incomplete, or files of it cannot be read.
+    """
+    config, info = resolve(config), dataset(config)
+    ensure_present(config)
+    if reads_beton(config, info):
+        load: Callable[..., Source] = _function("datamodules.sets.beton_images:beton_images")
+    else:
+        load = _function(info.load)
+    source = load(info, config)
+    _check_sizes(info, config, source)
+    return source
+
+
+def ensure_present(config: DataConfig) -> None:
+    """Fetch the data set if it is missing; of several processes only one does."""
+    why = missing(config)
+    if why is None:
+        return
+    info = dataset(config)
+    if info.fetch is None or not fetchable(config):
+        raise ValueError(why)
+    with locked(data_root(config)):
+        if missing(config) is not None:
+            _fetch(info, config)
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Hold the lock of the data folder: what is inside happens in one process at a time."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        file = (root / ".lock").open("w")
+    except OSError as error:
+        raise ValueError(f"The data folder {root} cannot be written: {error}.") from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(info: DatasetInfo, config: DataConfig) -> None:
+    assert info.fetch is not None
+    root = data_root(config)
+    try:
+        _function(info.fetch)(info, root)
+    except (OSError, RuntimeError) as error:  # what urllib and torchvision raise
+        by_hand = info.obtain.format(root=root, folder=config.folder)
+        raise ValueError(
+            f"Could not download {info.name} ({error}). By hand: {by_hand}."
+        ) from error
+
+
+def _function(name: str) -> Callable[..., Any]:
+    module, _, attribute = name.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return function
+
+
+def _check_sizes(info: DatasetInfo, config: DataConfig, source: Source) -> None:
+    found = (len(source.train.labels), len(source.test.labels))
+    # Files left out on request change the count; then it says nothing.
+    if info.sizes is None or found == info.sizes or config.bad_images == "skip":
+        return
+    raise ValueError(
+        f"{info.name} under {data_root(config)} has {found[0]} training and {found[1]} test images "
+        f"but should have {info.sizes[0]} and {info.sizes[1]}: the copy is incomplete. Delete it "
+        "and get it again."
+    )
