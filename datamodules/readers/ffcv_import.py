@@ -13,6 +13,19 @@ def installed() -> bool:
     return importlib.util.find_spec("ffcv") is not None
 
 
+def check_installed() -> None:
+    """Say before any training what the first batch would say.
+
+    Raises:
+        ValueError: FFCV is not installed, with what to do.
+    """
+    if not installed():
+        raise ValueError(
+            "data.loader=ffcv needs FFCV, which is not installed: `make setup` builds it where its "
+            "system packages are (see the README), or set data.loader=torch."
+        )
+
+
 def import_ffcv() -> None:
     """Import FFCV, once.
 
@@ -21,11 +34,7 @@ def import_ffcv() -> None:
     """
     if "ffcv" in sys.modules:
         return
-    if not installed():
-        raise ValueError(
-            "data.loader=ffcv needs FFCV, which is not installed: `make setup` builds it where its "
-            "system packages are (see the README), or set data.loader=torch."
-        )
+    check_installed()
     try:
         with kept_threads(), _plain_dictionary():
             import ffcv  # noqa: F401

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from datamodules.beton.file import Beton, read_beton
 from datamodules.config import DataConfig
 from datamodules.info import DatasetInfo
+from datamodules.readers.ffcv_import import check_installed
 from datamodules.reading import beton_path
 from datamodules.sets.arrays import resized
 from datamodules.sets.sources import ArrayImages, BetonImages, Images, Source
@@ -17,8 +18,10 @@ def beton_images(info: DatasetInfo, config: DataConfig) -> Source:
     """The parts of the file that the config names, in memory if its loader is `memory`.
 
     Raises:
-        ValueError: it is no whole beton, or it lacks `train` or `test`.
+        ValueError: it is no whole beton, it lacks `train` or `test`, or FFCV is not installed.
     """
+    if config.loader == "ffcv":
+        check_installed()
     path = beton_path(config)
     beton = read_beton(path)
     assert beton.manifest is not None
