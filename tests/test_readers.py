@@ -41,8 +41,8 @@ def write_photographs(
         for image in range(IMAGES):
             width, height = size or draws.integers(40, 120, 2).tolist()
             photograph = cuts(3 * number + image % 3 + 1, (width, height))[-1].convert(mode)
-            values = {"quality": 90, "subsampling": image % 3} if kind == "jpg" else {}
-            photograph.save(tree / name / f"{image}.{kind}", **values)
+            # Pillow's three subsamplings in turn; PNG has no such thing and ignores it.
+            photograph.save(tree / name / f"{image}.{kind}", quality=90, subsampling=image % 3)
     write_from(tree, tree.with_suffix(".beton"), encode="original" if kind == "jpg" else "raw")
     return tree
 
@@ -162,7 +162,7 @@ def test_memory_gives_exactly_what_torch_gives() -> None:
         both = [
             parts(
                 build_data_module(
-                    replace(config, loader=name),  # type: ignore[arg-type]
+                    replace(config, loader=name),
                     augmentation,
                     batch_size_per_step=10,
                     num_workers=0,
