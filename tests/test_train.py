@@ -61,6 +61,7 @@ def test_provenance_names_code_versions_and_hardware(done: Path) -> None:
     assert provenance is not None
     (session,) = provenance["sessions"]
     assert provenance["seed"] == 0
+    assert session["reading"] == "Images are held in memory: they are small."
     assert session["versions"]["torch"] == torch.__version__.split("+", maxsplit=1)[0]
     assert session["hardware"]["device"] == "cpu"
     assert session["git"] is None or len(session["git"]["commit"]) == 40
