@@ -21,6 +21,8 @@ from datamodules.sets.splits import Part, Splits, make_splits
 
 # More of them on one device only wait for each other and hold memory.
 _MOST_WORKERS = 16
+# Slurm sets it where a job says how many cores a task gets.
+_SLURM_CORES = "SLURM_CPUS_PER_TASK"
 
 
 class ImageDataModule(LightningDataModule):
@@ -163,8 +165,10 @@ class ImageDataModule(LightningDataModule):
     def _workers(self) -> int:
         if self.num_workers is not None:
             return self.num_workers
-        devices = self.trainer.num_devices if self.trainer is not None else 1
-        cores = len(os.sched_getaffinity(0)) // devices
+        cores = len(os.sched_getaffinity(0))
+        # Slurm's tasks have cores of their own; ranks that Lightning started share theirs.
+        if self.trainer is not None and _SLURM_CORES not in os.environ:
+            cores //= self.trainer.num_devices
         return max(1, min(cores, _MOST_WORKERS))
 
     def _device(self) -> torch.device:

@@ -35,11 +35,12 @@ def choose_loader(config: DataConfig, info: DatasetInfo) -> Loader:
             this data set.
     """
     found = _manifest(config, info) if config.loader != "torch" else None
-    small = info.in_memory or (found is not None and is_small(found))
+    small = info.in_memory or (found is not None and fits(found, config, info))
     if config.loader == "memory" and not small:
         raise ValueError(
-            f"data.loader=memory is for images of up to {_SMALL_SIDE} pixels in a raw .beton or a "
-            f"built-in set, which {config.name} is not: set data.loader to ffcv or torch."
+            f"data.loader=memory is for built-in sets, and for a raw .beton of images of up to "
+            f"{_SMALL_SIDE} pixels that are never resized (data.image_size is their side and "
+            f"data.crop_ratio 1), which {config.name} is not: set data.loader to ffcv or torch."
         )
     if config.loader != "auto":
         return config.loader
@@ -77,11 +78,13 @@ def missing_beton(config: DataConfig) -> str | None:
     )
 
 
-def is_small(manifest: Manifest) -> bool:
-    """Whether all of its images are raw, of one small size, and fit in memory together."""
+def fits(manifest: Manifest, config: DataConfig, info: DatasetInfo) -> bool:
+    """Whether its images are raw and small, fit in memory together, and are used as they are."""
     side = manifest.max_side
     raw = manifest.options.encode == "raw" and manifest.min_side == side <= _SMALL_SIDE
-    return raw and manifest.samples * 3 * side * side <= _SMALL_BYTES
+    size = config.image_size or info.image_size
+    whole = size == (config.eval_size or size) == side and config.crop_ratio == 1
+    return raw and whole and manifest.samples * 3 * side * side <= _SMALL_BYTES
 
 
 def ffcv_installed() -> bool:

@@ -98,7 +98,7 @@ def test_without_the_compiled_decoder_the_sentence_says_so(
 
 def test_large_images_are_not_held_in_memory(tree: Path) -> None:
     for chosen in (config(tree, loader="memory"), config(tree / "no", loader="memory")):
-        with pytest.raises(ValueError, match=r"data.loader=memory is for images of up to 64 pix"):
+        with pytest.raises(ValueError, match=r"images of up to 64 pixels that are never resized"):
             resolve(chosen)
 
 

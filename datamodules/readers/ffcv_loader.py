@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ffcv.loader.loader as ffcv_loader_module
+import numba
 import numpy as np
 import torch
 from ffcv.loader import Loader
@@ -161,6 +162,8 @@ class _Epoch(EpochIterator):  # type: ignore[misc]  # FFCV has no types
     def run(self) -> None:
         """Decode batch after batch; what goes wrong is raised where the batches are taken."""
         slots = self.loader.batches_ahead + 2
+        if self.loader.compiles:  # numba counts its threads for each thread that calls it
+            numba.set_num_threads(self.loader.num_workers)
         try:
             for number, indices in enumerate(self.iter_ixes):
                 slot = number % slots
