@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -158,6 +159,25 @@ def test_workers_by_default(tree: Path) -> None:
     beton = build(make_case("ffcv", tree), workers=None).train_dataloader().reader
     assert isinstance(beton, FfcvReader)
     assert beton.threads == min(cores, 16)
+
+
+@pytest.mark.parametrize(
+    ("variable", "devices", "expected"), [(None, 2, 4), (None, 8, 1), ("4", 2, 8)]
+)
+def test_ranks_share_the_cores_unless_slurm_gave_each_its_own(
+    variable: str | None,
+    devices: int,
+    expected: int,
+    tree: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("SLURM_CPUS_PER_TASK", variable)
+    module = build(make_case("ffcv", tree), workers=None)
+    monkeypatch.setattr(module, "trainer", SimpleNamespace(num_devices=devices))
+    assert module._workers() == expected
 
 
 def test_what_a_run_needs_to_know() -> None:

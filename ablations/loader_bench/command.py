@@ -110,12 +110,13 @@ def _row(name: str, contestant: Contestant, reading: Reading, ours: Reading) -> 
 
 
 def _print(result: Mapping[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from ablations.tables import make_console
 
     table = Table(title=f"{result['file']}: {result['stored']}", title_justify="left")
     for heading in ("loader", "CPU ms/image", "x ours", "images/s", "first batch s", "memory MB"):
-        table.add_column(heading, justify="left" if heading == "loader" else "right")
+        table.add_column(heading, justify="left" if heading == "loader" else "right", no_wrap=True)
     for row in result["loaders"]:
         table.add_row(
             row["title"],
@@ -125,4 +126,4 @@ def _print(result: Mapping[str, Any]) -> None:
             f"{row['first_batch_s']:.1f}",
             f"{row['memory_mb']:,.0f}",
         )
-    Console().print(table)
+    make_console().print(table)
