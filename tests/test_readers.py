@@ -15,6 +15,7 @@ from datamodules.readers import native
 from datamodules.readers.loader import ImageLoader, RawBatch
 from datamodules.readers.memory import MemoryReader
 from datamodules.readers.pillow import TorchReader
+from datamodules.samplers import TrainBatches
 from tests.beton_files import write_from
 from tests.loaders import choose, val_of
 from tests.photographs import cuts
@@ -229,6 +230,23 @@ def test_a_reader_without_the_compiled_decoder_is_nearly_the_same(
         assert furthest(left, right) <= 10
         assert np.abs(left - right).mean() <= 4
         assert np.abs(left[..., ::-1] - right).mean() > 20
+
+
+def test_each_epoch_has_its_own_crops_without_the_compiled_decoder(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numba compiles once: the crops of the first epoch must not be compiled in."""
+    augmentation = Augmentation(crop="random_resized", hflip=0.5, scale=(0.3, 1.0))
+    wanted = parts(module(tree, "torch", augmentation))["train"]
+    monkeypatch.setattr(native, "library", lambda: None)
+    stock = parts(module(tree, "ffcv", augmentation))["train"]
+    for epoch in (0, 1, 2, 1):
+        for loader in (wanted, stock):
+            assert isinstance(loader.sampler, TrainBatches)
+            loader.sampler.set_epoch(epoch)
+        left, right = levels(raw(wanted)), levels(raw(stock))
+        assert furthest(left, right) <= 10
+        assert np.abs(left - right).mean() <= 4
 
 
 def test_memory_without_the_compiled_decoder_gives_the_same(

@@ -19,6 +19,8 @@ from ffcv.libffcv import imdecode, resize_crop
 from ffcv.pipeline.allocation_query import AllocationQuery
 from ffcv.pipeline.compiler import Compiler
 from ffcv.pipeline.state import State
+from ffcv.utils import cast_int_to_byte_ptr
+from numba import carray  # type: ignore[attr-defined]
 from numpy.typing import NDArray
 
 from datamodules.augment.geometry import Crops
@@ -27,6 +29,7 @@ from datamodules.readers.native import Layout
 
 Stage = tuple[State, tuple[AllocationQuery, ...]]
 NO_LAYOUT = Layout()
+_BOX = ("top", "left", "bottom", "right", "flip")
 
 
 class CropDecoder(SimpleRGBImageDecoder):  # type: ignore[misc]  # FFCV has no types
@@ -124,9 +127,15 @@ class StockCropDecoder(SimpleRGBImageDecoder):  # type: ignore[misc]  # FFCV has
         super().__init__()
         self.crops, self.side = crops, side
         self.codes: NDArray[np.uint8] = np.zeros(len(crops), np.uint8)
+        self._boxes = np.zeros((len(crops), len(_BOX)), np.int64)
 
     def declare_state_and_memory(self, previous_state: State) -> Stage:
-        """The output's shape, and memory for it and for the largest whole image of each slot."""
+        """The output's shape, and memory for it and for the largest whole image of each slot.
+
+        FFCV asks at the start of every epoch: the crops are taken over here.
+        """
+        for column, name in enumerate(_BOX):
+            self._boxes[:, column] = np.round(self.crops[name])
         shape, dtype = (self.side, self.side, 3), np.dtype(np.uint8)
         largest = np.uint64(3) * self.metadata["height"].max() * self.metadata["width"].max()
         state = replace(previous_state, jit_mode=True, shape=shape, dtype=dtype)
@@ -134,15 +143,17 @@ class StockCropDecoder(SimpleRGBImageDecoder):  # type: ignore[misc]  # FFCV has
 
     def generate_code(self) -> Callable[..., Any]:
         """What numba compiles, over FFCV's threads."""
-        read, crops, jpg = self.memory_read, self.crops, IMAGE_MODES["jpg"]
+        read, jpg = self.memory_read, IMAGE_MODES["jpg"]
         spread, decode_jpeg = Compiler.get_iterator(), Compiler.compile(imdecode)
         resize = Compiler.compile(resize_crop)
-        boxes = np.stack([crops[name] for name in ("top", "left", "bottom", "right")], 1)
-        corners = np.round(boxes).astype(np.int64)
-        flips = crops["flip"].astype(np.uint8)
+        # By address: numba would keep the array's values of the day it compiles.
+        address, shape = np.uintp(self._boxes.ctypes.data), self._boxes.shape
+        size = self._boxes.nbytes
 
         def decode(batch_indices: Any, memory: Any, metadata: Any, storage_state: Any) -> Any:
             destination, whole = memory
+            bytes_of_boxes = carray(cast_int_to_byte_ptr(address), (size,))
+            boxes = bytes_of_boxes.view(np.int64).reshape(shape)
             for i in spread(len(batch_indices)):
                 index = batch_indices[i]
                 field = metadata[index]
@@ -155,9 +166,9 @@ class StockCropDecoder(SimpleRGBImageDecoder):  # type: ignore[misc]  # FFCV has
                         data, pixels, height, width, height, width, 0, 0, 1, 1, False, False
                     )
                 pixels = pixels.reshape(height, width, 3)
-                top, left, bottom, right = corners[index]
+                top, left, bottom, right, flip = boxes[index]
                 resize(pixels, top, bottom, left, right, destination[i])
-                if flips[index]:
+                if flip:
                     destination[i] = destination[i][:, ::-1].copy()
             return destination[: len(batch_indices)]
 
