@@ -1,1 +1,1 @@
-"""FFCV's file format with a manifest inside: reader, writer, check. No torch, no FFCV."""
+"""FFCV's file format with a manifest inside: reader, writer, check. None of it needs FFCV."""
