@@ -16,6 +16,8 @@ from datamodules.info import DatasetInfo
 
 Loader = Literal["memory", "ffcv", "torch"]
 
+# The extension module that is built where it can be; see datamodules.readers.native.
+COMPILED_DECODER = "datamodules.readers._decode"
 # What fits in memory: sides in pixels, bytes of all images.
 _SMALL_SIDE = 64
 _SMALL_BYTES = 2 * 2**30
@@ -99,7 +101,7 @@ def describe(resolved: DataConfig, info: DatasetInfo) -> str:
     if resolved.loader == "ffcv":
         how = (
             "the compiled decoder"
-            if importlib.util.find_spec("datamodules.readers._decode")
+            if importlib.util.find_spec(COMPILED_DECODER)
             else "its own operations (the compiled decoder was not built)"
         )
         return f"Images are read by FFCV with {how} from {beton_path(resolved)}."

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
-def installed() -> bool:
-    """Whether FFCV can be imported, without importing it."""
-    return importlib.util.find_spec("ffcv") is not None
+from datamodules import reading
 
 
 def check_installed() -> None:
@@ -19,7 +15,7 @@ def check_installed() -> None:
     Raises:
         ValueError: FFCV is not installed, with what to do.
     """
-    if not installed():
+    if not reading.ffcv_installed():
         raise ValueError(
             "data.loader=ffcv needs FFCV, which is not installed: `make setup` builds it where its "
             "system packages are (see the README), or set data.loader=torch."

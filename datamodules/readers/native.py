@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from datamodules.augment.geometry import Crops
 from datamodules.augment.windows import Windows
 from datamodules.draws import Integers
+from datamodules.reading import COMPILED_DECODER
 
-EXTENSION = "datamodules.readers._decode"
 # What decode.c answers for an image; 0 is fine.
 PROBLEMS = {
     1: "its JPEG data is damaged or cut short",
@@ -74,7 +74,7 @@ class Layout:
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled decoder, or None where it was not built."""
-    spec = importlib.util.find_spec(EXTENSION)
+    spec = importlib.util.find_spec(COMPILED_DECODER)
     if spec is None or spec.origin is None:
         return None
     try:
