@@ -68,8 +68,7 @@ class FfcvReader:
         try:
             for batch, pixels in zip(epoch, decoded, strict=True):
                 images = pixels.permute(0, 3, 1, 2)[:, : self.in_chans]
-                if self.cropping.train and self.cropping.augmentation.crop == "pad":
-                    images = torch.from_numpy(self.cropping.shifted(images.numpy(), batch))
+                images = torch.from_numpy(self.cropping.shifted(images.numpy(), batch))
                 labels = torch.from_numpy(self.images.labels[batch.indices])
                 yield RawBatch(images, labels, batch.epoch, batch.indices)
         finally:
