@@ -11,6 +11,7 @@ from datamodules.catalog import identity as data_identity
 from datamodules.config import DataConfig
 from lit_models.serialise import to_dict
 from lit_models.spec import ArchSpec
+from lit_models.weight_files import checksum, weight_files
 
 # Raise it when the same configuration starts to mean something else: all results become stale.
 SCHEMA_VERSION = 2
@@ -19,21 +20,28 @@ SCHEMA_VERSION = 2
 def identity(spec: ArchSpec, *, data: DataConfig, recipe: Recipe, seed: int) -> dict[str, Any]:
     """The fully resolved configuration of a run as plain data.
 
-    No study, step label, hardware or path is in it, so that equal configurations are one run.
+    No study, step label or hardware is in it, so that equal configurations are one run. Files of
+    weights that the recipe names are in it by their content; where they lie is no part of the hash.
+    Raises ValueError when such a file is not there.
     """
+    files = weight_files(recipe)
+    weights = {key: checksum(path) for key, path in files.items()}
     return {
         "schema": SCHEMA_VERSION,
         "spec": to_dict(spec),
         "data": data_identity(data),
         "content": content(data),  # of a .beton that is read
-        "recipe": asdict(recipe),
+        "recipe": asdict(recipe) | {key: str(path) for key, path in files.items()},
+        **({"weights": weights} if weights else {}),
         "seed": seed,
     }
 
 
 def run_id(identity: dict[str, Any]) -> str:
     """A readable, unique name, which is also the run's folder: `digits-seed0-0123456789ab`."""
-    return f"{identity['data']['name']}-seed{identity['seed']}-{digest(identity)[:12]}"
+    recipe = {**identity["recipe"], **identity.get("weights", {})}
+    decides = digest({**identity, "recipe": recipe})
+    return f"{identity['data']['name']}-seed{identity['seed']}-{decides[:12]}"
 
 
 def digest(plain: Any) -> str:

@@ -15,6 +15,7 @@ from datamodules.config import DataConfig
 from lit_models.serialise import from_dict
 from lit_models.spec import ArchSpec
 from lit_models.training import TrainingConfig
+from lit_models.weight_files import checksum, weight_files
 
 
 @dataclass
@@ -58,6 +59,7 @@ def read_run_config(run: RunFolder) -> RunConfig:
         raise ValueError(f"{path}: {error}") from None
     data = replace(settings.data, root=values.get("root"), beton=values.get("beton"))
     _check_content(data, values.get("content"), path)
+    _check_weights(settings.recipe, values.get("weights", {}), path)
     return RunConfig(spec, data, settings.recipe, settings.hardware, settings.seed)
 
 
@@ -67,6 +69,19 @@ def _check_content(data: DataConfig, planned: str | None, path: Path) -> None:
             f"{path}: the .beton that this run was planned with has other content now; `ablate "
             "run` plans it anew"
         )
+
+
+def _check_weights(recipe: Recipe, planned: Mapping[str, str], path: Path) -> None:
+    try:
+        files = weight_files(recipe)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    for key, file in files.items():
+        if key in planned and checksum(file) != planned[key]:
+            raise ValueError(
+                f"{path}: {file}, which recipe.{key} names, has other content than when this run "
+                "was planned; `ablate run` plans it anew"
+            )
 
 
 def _typed(values: Mapping[str, Any], path: Path) -> _Settings:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from lit_models.spec import ArchSpec
+from lit_models.weight_files import is_timm
+
+Distillation = Literal["hard", "soft"]
 
 
 @dataclass
@@ -48,6 +51,57 @@ class TrainingConfig:
     channels_last: bool = False
     compile: bool = False  # torch.compile
     deterministic: bool = False  # PyTorch's deterministic algorithms (slower on CUDA)
+    # knowledge distillation: timm/NAME (timm's pretrained weights), a checkpoint's path, or a run's
+    # folder; None: off
+    teacher: str | None = None
+    teacher_ema: bool = False  # a checkpoint's averaged weights instead of its raw ones
+    distillation: Distillation = "hard"  # what the teacher gives: its class, or its probabilities
+    distillation_alpha: float = 0.5  # share of the teacher in the loss, in (0, 1]
+    distillation_temperature: float = 1.0  # soft: divides both logits
+
+    def __post_init__(self) -> None:
+        _check_distillation(self)
+
+
+def _check_distillation(config: TrainingConfig) -> None:
+    """Refuse what no run could use, or what would change nothing; messages begin with the key."""
+    _check_teacher_is_used(config)
+    kinds, alpha = get_args(Distillation), config.distillation_alpha
+    if config.distillation not in kinds:
+        raise ValueError(
+            f"recipe.distillation is {config.distillation!r}, expected one of {', '.join(kinds)}"
+        )
+    if not 0 < alpha <= 1:
+        raise ValueError(
+            f"recipe.distillation_alpha is {alpha}, but the teacher's share of the loss is above 0 "
+            "and at most 1; without recipe.teacher there is none"
+        )
+    if not 0 < config.distillation_temperature < float("inf"):
+        raise ValueError(
+            f"recipe.distillation_temperature is {config.distillation_temperature}, but it divides "
+            "logits: choose a number above 0"
+        )
+
+
+def _check_teacher_is_used(config: TrainingConfig) -> None:
+    names = ("teacher_ema", "distillation", "distillation_alpha", "distillation_temperature")
+    defaults = {f.name: f.default for f in fields(TrainingConfig)}
+    changed = [name for name in names if getattr(config, name) != defaults[name]]
+    if config.teacher is None and changed:
+        raise ValueError(
+            f"recipe.{changed[0]} is {getattr(config, changed[0])!r}, but it has no meaning "
+            "without a teacher: set recipe.teacher, or leave it out"
+        )
+    if config.distillation == "hard" and config.distillation_temperature != 1:
+        raise ValueError(
+            f"recipe.distillation_temperature is {config.distillation_temperature}, but it has no "
+            "meaning for recipe.distillation=hard, which takes the teacher's class: leave it out"
+        )
+    if config.teacher_ema and is_timm(config.teacher):
+        raise ValueError(
+            f"recipe.teacher_ema has no meaning for recipe.teacher={config.teacher}: timm has one "
+            "set of weights; leave it out"
+        )
 
 
 def training_config(values: Mapping[str, Any]) -> TrainingConfig:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ablations.plan import make_plan
 from datamodules.config import Augmentation, DataConfig
 from lit_models import SPECS
 from lit_models.training import TrainingConfig
+from lit_models.weight_files import WEIGHT_KEYS
 
 SPEC = SPECS["convnext_tiny"]
 DATA = DataConfig(name="cifar10")
@@ -37,12 +39,40 @@ def test_it_is_plain_data_and_key_order_does_not_matter() -> None:
     assert digest(shuffled) == digest(plain)
 
 
-@pytest.mark.parametrize("field", [f.name for f in fields(TrainingConfig)])
+@pytest.mark.parametrize(
+    "field", [f.name for f in fields(TrainingConfig) if f.name not in WEIGHT_KEYS]
+)
 def test_every_training_field_is_in_it(field: str) -> None:
     changed = replace(RECIPE)
     setattr(changed, field, "other")
 
     assert run_id(identify(recipe=changed)) != run_id(identify())
+
+
+def test_a_file_of_weights_is_in_it_by_its_content(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.ckpt", "b.ckpt", "c.ckpt")]
+    for file, content in zip(files, ("one", "one", "two"), strict=True):
+        file.write_text(content)
+    a, b, c = (run_id(identify(recipe=replace(RECIPE, teacher=str(f)))) for f in files)
+
+    assert a == b != c
+    assert a != run_id(identify())
+    files[0].write_text("three")
+    assert run_id(identify(recipe=replace(RECIPE, teacher=str(files[0])))) not in (a, c)
+
+
+def test_weights_of_timm_are_in_it_by_name() -> None:
+    a, b = (identify(recipe=replace(RECIPE, teacher=f"timm/{n}")) for n in ("resnet18", "resnet50"))
+
+    assert run_id(a) != run_id(b)
+    assert "weights" not in a
+
+
+def test_a_file_of_weights_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"recipe\.teacher is .*absent.* no such file"):
+        identify(recipe=replace(RECIPE, teacher=str(tmp_path / "absent")))
+    with pytest.raises(ValueError, match=r"recipe\.teacher .*without checkpoints/last\.ckpt"):
+        identify(recipe=replace(RECIPE, teacher=str(tmp_path)))
 
 
 @pytest.mark.parametrize(
