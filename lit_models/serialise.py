@@ -5,23 +5,30 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
+from lit_models.reference import Network, TimmModel
 from lit_models.spec import ArchSpec
 
-
-def to_dict(spec: ArchSpec) -> dict[str, Any]:
-    """A spec as nested dicts, lists, numbers and strings; sets become sorted lists."""
-    return cast("dict[str, Any]", _plain(spec))
+TIMM = "timm"  # the key that holds the name of a timm network; a spec of ours has none
 
 
-def from_dict(data: Mapping[str, Any]) -> ArchSpec:
-    """The spec that `to_dict` wrote.
+def to_dict(network: Network) -> dict[str, Any]:
+    """A network as nested dicts, lists, numbers and strings; sets become sorted lists."""
+    plain = cast("dict[str, Any]", _plain(network))
+    return {TIMM: plain.pop("name"), **plain} if isinstance(network, TimmModel) else plain
+
+
+def from_dict(data: Mapping[str, Any]) -> Network:
+    """The network that `to_dict` wrote.
 
     Raises ValueError on an unknown or missing field (naming it) and on an illegal combination.
     """
+    if isinstance(data, Mapping) and TIMM in data:
+        values = {"name" if key == TIMM else key: value for key, value in data.items()}
+        return cast("TimmModel", _typed(TimmModel, values, "spec"))
     return cast("ArchSpec", _typed(ArchSpec, data, "spec"))
 
 
-def difference(before: ArchSpec, after: ArchSpec) -> tuple[tuple[str, Any, Any], ...]:
+def difference(before: Network, after: Network) -> tuple[tuple[str, Any, Any], ...]:
     """Every field that differs, as (path, value before, value after), in field order."""
     old, new = dict(_leaves(to_dict(before))), dict(_leaves(to_dict(after)))
     paths = [*old, *(path for path in new if path not in old)]

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, overload
 
-from lit_models.spec import ArchSpec
+from lit_models.reference import Network
+from lit_models.spec import ArchSpec, IllegalSpec
 from lit_models.weight_files import is_timm
 
 Distillation = Literal["hard", "soft"]
@@ -113,15 +114,23 @@ def training_config(values: Mapping[str, Any]) -> TrainingConfig:
     return TrainingConfig(**values)
 
 
-def trained_spec(spec: ArchSpec, training: TrainingConfig) -> ArchSpec:
+@overload
+def trained_spec(spec: ArchSpec, training: TrainingConfig) -> ArchSpec: ...
+@overload
+def trained_spec(spec: Network, training: TrainingConfig) -> Network: ...
+def trained_spec(spec: Network, training: TrainingConfig) -> Network:
     """The network that is trained: the spec with what the recipe says about networks.
 
     Applied to its own result it changes nothing. Raises IllegalSpec when that is no network, or
-    has nothing to blur.
+    has nothing to blur, or is timm's and would be blurred.
     """
-    rate = training.drop_path_rate
-    return replace(
-        spec,
-        drop_path_rate=spec.drop_path_rate if rate is None else rate,
-        blur_pool=spec.blur_pool or training.blur_pool,
-    )
+    rate = spec.drop_path_rate if training.drop_path_rate is None else training.drop_path_rate
+    if isinstance(spec, ArchSpec):
+        blur_pool = spec.blur_pool or training.blur_pool
+        return replace(spec, drop_path_rate=rate, blur_pool=blur_pool)
+    if training.blur_pool:
+        raise IllegalSpec(
+            f"blur_pool is an edit of our own specs, and timm/{spec.name} is built as timm has it; "
+            "leave recipe.blur_pool out, or put the network into a study of its own"
+        )
+    return replace(spec, drop_path_rate=rate)
