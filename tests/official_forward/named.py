@@ -52,8 +52,9 @@ def _single(size: _Size, mixer: Mixer, *, depth: int) -> Spach:
 
 def _multi(size: _Size, mixer: Mixer, depths: tuple[int, ...]) -> Spach:
     dim = size.attn_dim if mixer == "attn" else size.dim
-    arch = (("pass",) * depths[0], *((mixer,) * depth for depth in depths[1:]))
-    return Spach(dim, dim // 32, size.ratio, arch)
+    first: tuple[Mixer, ...] = ("pass",) * depths[0]
+    later: tuple[tuple[Mixer, ...], ...] = tuple((mixer,) * depth for depth in depths[1:])
+    return Spach(dim, dim // 32, size.ratio, (first, *later))
 
 
 def _spach() -> dict[str, Config]:
@@ -84,16 +85,11 @@ def _spach() -> dict[str, Config]:
     xs = Spach(96, 3, 2, (("pass",) * 3, ("pass",) * 4, *late))
     s = Spach(128, 4, 3, (("pass",) * 3, ("pass", "pass", "attn", "attn"), *late))
     found["spach_ms_xs_patch4_224_hybrid"], found["spach_ms_s_patch4_224_hybrid"] = xs, s
-    variants = {
-        "shared": {"shared": True},
-        "conv4": {"conv_stem": True},
-        "nocpe": {"cpe": False},
-        "noscale": {"scaled": False},
-    }
-    for flag, fields in variants.items():
-        for name, config in list(found.items()):
-            if "__" not in name:
-                found[f"{name}__{flag}"] = replace(config, **fields)
+    for name, config in list(found.items()):
+        found[f"{name}__shared"] = replace(config, shared=True)
+        found[f"{name}__conv4"] = replace(config, conv_stem=True)
+        found[f"{name}__nocpe"] = replace(config, cpe=False)
+        found[f"{name}__noscale"] = replace(config, scaled=False)
     return dict(found)
 
 

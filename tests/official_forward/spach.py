@@ -57,7 +57,8 @@ class Spach:
 
     def tokens(self, stage: int) -> int:
         """Positions of the map of a stage."""
-        return (self.image_size // (self.patch * 2**stage)) ** 2
+        side = self.image_size // (self.patch * 2**stage)
+        return side * side
 
     def blocks(self) -> Iterator[tuple[str, int, int, Mixer]]:
         """Prefix, stage, width and mixer of every block, in order."""
