@@ -9,7 +9,8 @@ from timm.layers import SelectAdaptivePool2d
 from timm.models import checkpoint_seq
 from torch import nn
 
-from lit_models.blocks import build_block
+from lit_models.blocks import Place, Shared, build_block
+from lit_models.geometry import block_sides
 from lit_models.layers import ConvNormAct, make_norm
 from lit_models.spec import ArchSpec, ConvLayer
 
@@ -30,6 +31,9 @@ def conv_stack(
             depthwise=layer.depthwise,
             norm=layer.norm,
             activation=layer.activation,
+            norm_kind=layer.norm_kind,
+            activation_kind=layer.activation_kind,
+            bias=layer.bias,
         )
         row.append(conv)
         channels = target
@@ -40,24 +44,34 @@ class Stage(nn.Module):
     """Downsampling, then blocks: to `(N, block width, H / stride, W / stride)`."""
 
     def __init__(
-        self, spec: ArchSpec, channels: int, *, stage: int, drop_paths: Sequence[float]
+        self,
+        spec: ArchSpec,
+        *,
+        stage: int,
+        drop_paths: Sequence[float],
+        positions: Sequence[int | None],
     ) -> None:
         super().__init__()
-        stride, width = spec.strides[stage], spec.block_width(stage)
+        width = spec.block_width(stage)
         self.grad_checkpointing = False
         self.downsample: nn.Module = nn.Identity()
-        if stride > 1 and spec.downsample.place == "separate":
-            self.downsample = conv_stack(spec, spec.downsample.layers, channels, width=width)
+        if spec.strides[stage] > 1 and spec.downsample.place == "separate":
+            arriving = spec.arriving_width(stage)
+            self.downsample = conv_stack(spec, spec.downsample.layers, arriving, width=width)
             if spec.downsample.norm_before:
-                self.downsample.insert(0, make_norm(spec, channels))
-            stride, channels = 1, width
+                self.downsample.insert(0, make_norm(spec, arriving))
+        shared: Shared = {}
         blocks = []
         for index, drop_path in enumerate(drop_paths):
-            block = spec.block_at(stage, index)
-            blocks.append(
-                build_block(spec, block, channels, stage=stage, stride=stride, drop_path=drop_path)
+            place = Place(
+                stage=stage,
+                channels=width if index else spec.entry_width(stage),
+                stride=spec.block_stride(stage, index),
+                drop_path=drop_path,
+                positions=positions[index],
+                shared=shared,
             )
-            stride, channels = 1, width
+            blocks.append(build_block(spec, spec.block_at(stage, index), place))
         self.blocks = nn.Sequential(*blocks)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -101,21 +115,15 @@ class Backbone(nn.Module):
         self.stem = conv_stack(spec, spec.stem.layers, in_chans, width=spec.widths[0])
         if spec.stem.max_pool:
             self.stem.append(nn.MaxPool2d(kernel_size=3, stride=2, padding=1))
-        rates = drop_path_rates(spec)
-        channels = spec.stem.layers[-1].width or spec.widths[0]
-        reduction = spec.stem.stride
-        self.feature_info: list[dict[str, Any]] = []
+        rates, positions = drop_path_rates(spec), map_positions(spec)
         stages = []
         for stage, depth in enumerate(spec.depths):
-            first = sum(spec.depths[:stage])
-            paths = rates[first : first + depth]
-            stages.append(Stage(spec, channels, stage=stage, drop_paths=paths))
-            channels, reduction = spec.block_width(stage), reduction * spec.strides[stage]
-            info = {"num_chs": channels, "reduction": reduction, "module": f"stages.{stage}"}
-            self.feature_info.append(info)
+            own = slice(sum(spec.depths[:stage]), sum(spec.depths[:stage]) + depth)
+            stages.append(Stage(spec, stage=stage, drop_paths=rates[own], positions=positions[own]))
         self.stages = nn.Sequential(*stages)
-        self.num_features = self.head_hidden_size = channels
-        self.head = Head(spec, channels, num_classes=num_classes)
+        self.feature_info = feature_info(spec)
+        self.num_features = self.head_hidden_size = spec.block_width(len(spec.depths) - 1)
+        self.head = Head(spec, self.num_features, num_classes=num_classes)
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
         """`(N, in_chans, H, W)` to the last feature map `(N, num_features, H', W')`."""
@@ -162,6 +170,29 @@ class Backbone(nn.Module):
     def no_weight_decay(self) -> set[str]:
         """Names without weight decay, beyond the 1-d parameters that timm leaves out: none."""
         return set()
+
+
+def feature_info(spec: ArchSpec) -> list[dict[str, Any]]:
+    """Channels, input pixels per position and module of each stage's output, as timm has it.
+
+    Where a stage downsamples in its last block, its output is that of the next resolution.
+    """
+    infos: list[dict[str, Any]] = []
+    reduction = spec.stem.stride
+    in_last = spec.downsample.place == "last_block"
+    strides = (*spec.strides[1:], 1) if in_last else spec.strides
+    for stage, stride in enumerate(strides):
+        reduction *= stride
+        channels = spec.block_width(stage)
+        infos.append({"num_chs": channels, "reduction": reduction, "module": f"stages.{stage}"})
+    return infos
+
+
+def map_positions(spec: ArchSpec) -> tuple[int | None, ...]:
+    """H x W of the map at each block, for token MLPs; None where the network takes any size."""
+    if spec.image_size is None:
+        return (None,) * sum(spec.depths)
+    return tuple(side**2 for _, _, side in block_sides(spec, spec.image_size))
 
 
 def drop_path_rates(spec: ArchSpec) -> tuple[float, ...]:

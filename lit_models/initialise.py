@@ -24,6 +24,8 @@ def initialise(model: nn.Module, init: Init, *, seed: int | None = None) -> None
             _fill(module, init, generator=_generator(base, name))
         if init.zero_last_norm:
             _zero_last_norms(model)
+        if init.zero_classifier:
+            _zero_classifier(model)
 
 
 def _generator(seed: int, name: str) -> torch.Generator:
@@ -36,33 +38,43 @@ def _fill(module: nn.Module, init: Init, *, generator: torch.Generator) -> None:
         module.gamma.fill_(module.initial)
     if not isinstance(module, nn.Conv2d | nn.Linear):
         return
+    one_by_one = isinstance(module, nn.Linear) or module.kernel_size == (1, 1)
+    weight = module.weight
     if init.scheme == "truncated_normal":
         # cut at +-2 in absolute units, as timm and the released ConvNeXt code do
-        nn.init.trunc_normal_(module.weight, std=init.std, a=-2.0, b=2.0, generator=generator)
-    elif isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(
-            module.weight, mode="fan_out", nonlinearity="relu", generator=generator
-        )
+        nn.init.trunc_normal_(weight, std=init.std, a=-2.0, b=2.0, generator=generator)
+    elif init.scheme == "xavier" and one_by_one:
+        nn.init.xavier_uniform_(weight, generator=generator)
+    elif init.scheme == "default" or isinstance(module, nn.Linear):
+        nn.init.kaiming_uniform_(weight, a=5**0.5, generator=generator)
     else:
-        nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
+        nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu", generator=generator)
     if module.bias is not None:
         _fill_bias(module, init, generator=generator)
 
 
 def _fill_bias(module: nn.Conv2d | nn.Linear, init: Init, *, generator: torch.Generator) -> None:
     assert module.bias is not None
-    if init.scheme == "fan_out" and isinstance(module, nn.Linear):
-        bound = module.in_features**-0.5  # PyTorch's default for a linear layer
+    linear = isinstance(module, nn.Linear)
+    if init.scheme == "default" or (init.scheme == "fan_out" and linear):
+        bound = module.weight[0].numel() ** -0.5  # PyTorch's default: 1 / sqrt(fan-in)
         nn.init.uniform_(module.bias, -bound, bound, generator=generator)
     else:
         nn.init.zeros_(module.bias)
 
 
+def _zero_classifier(model: nn.Module) -> None:
+    head = getattr(model, "head", None)
+    classifier = getattr(head, "fc", None)
+    if isinstance(classifier, nn.Linear):
+        nn.init.zeros_(classifier.weight)
+        nn.init.zeros_(classifier.bias)
+
+
 def _zero_last_norms(model: nn.Module) -> None:
     for module in model.modules():
-        if not (isinstance(module, Branch) and module.residual):
+        if not (isinstance(module, Branch) and module.residual and len(module.layers)):
             continue
-        last = module.layers[-1]
-        norm = getattr(last, "norm", None)
-        if norm is not None:
+        norm = getattr(module.layers[-1], "norm", None)
+        if norm is not None and norm.weight is not None:
             nn.init.zeros_(norm.weight)

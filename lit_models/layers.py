@@ -7,27 +7,28 @@ import torch
 from timm.layers import BlurPool2d, GroupNorm1, LayerNorm2d, create_act_layer
 from torch import nn
 
-from lit_models.spec import BLURRED_CHANNELS, ArchSpec, NormKind
+from lit_models.spec import BLURRED_CHANNELS, ActivationKind, ArchSpec, NormKind
 
-# Epsilons: PyTorch's 1e-5 for batch norm, ConvNeXt's 1e-6 for layer norm (arXiv 2201.03545,
-# released code).
+# Epsilons: PyTorch's 1e-5 for batch norm and group norm, 1e-6 for layer norm as in the released
+# code of ConvNeXt (arXiv 2201.03545) and SPACH (arXiv 2108.13002).
 _NORMS: Mapping[NormKind, Callable[[int], nn.Module]] = MappingProxyType(
     {
         "batch": lambda channels: nn.BatchNorm2d(channels, eps=1e-5),
         "layer": lambda channels: LayerNorm2d(channels, eps=1e-6),
         "group": lambda channels: GroupNorm1(channels, eps=1e-5),
+        "none": lambda _: nn.Identity(),
     }
 )
 
 
-def make_norm(spec: ArchSpec, channels: int) -> nn.Module:
-    """A norm of the spec's kind for maps `(N, channels, H, W)`."""
-    return _NORMS[spec.norm](channels)
+def make_norm(spec: ArchSpec, channels: int, *, kind: NormKind | None = None) -> nn.Module:
+    """A norm for maps `(N, channels, H, W)`: of this kind, else of the spec's."""
+    return _NORMS[kind or spec.norm](channels)
 
 
-def make_activation(spec: ArchSpec) -> nn.Module:
-    """An activation of the spec's kind."""
-    layer: nn.Module = create_act_layer(spec.activation)
+def make_activation(spec: ArchSpec, *, kind: ActivationKind | None = None) -> nn.Module:
+    """An activation of this kind, else of the spec's."""
+    layer: nn.Module = create_act_layer(kind or spec.activation)
     return layer
 
 
@@ -40,10 +41,47 @@ def make_blur(channels: int) -> nn.Module:
     return BlurPool2d(channels, filt_size=3, stride=1, pad_mode="constant")
 
 
+def padding_of(kernel_size: int, stride: int) -> int | str:
+    """A patch convolution tiles the map and needs none, others see zeros around the map.
+
+    PyTorch puts the odd row and column of `same` on the right and below (ConvMixer's even kernels).
+    """
+    if stride == kernel_size:
+        return 0
+    return "same" if stride == 1 and kernel_size % 2 == 0 else kernel_size // 2
+
+
+class ParallelConv(nn.Module):
+    """Convolutions of several kernel sizes on one input, each with its batch norm, summed.
+
+    The training form of a large kernel (RepLKNet, arXiv 2203.06717): `lit_models.merge` makes one
+    convolution of it. Maps `(N, channels, H, W)` to `(N, width, H / stride, W / stride)`.
+    """
+
+    def __init__(
+        self, channels: int, width: int, sizes: tuple[int, ...], *, stride: int, groups: int
+    ) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            nn.Conv2d(channels, width, size, stride, size // 2, groups=groups, bias=False)
+            for size in sizes
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width, eps=1e-5) for _ in sizes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(N, channels, H, W)` to `(N, width, H / stride, W / stride)`."""
+        parts = [norm(conv(x)) for conv, norm in zip(self.convs, self.norms, strict=True)]
+        out: torch.Tensor = parts[0]
+        for part in parts[1:]:
+            out = out + part
+        return out
+
+
 class ConvNormAct(nn.Sequential):
     """A convolution `conv` with optional `norm` and `act`, in the spec's order.
 
-    With the spec's `blur_pool`, a stride and enough channels, `blur` comes first. Maps
+    With the spec's `blur_pool`, a stride and enough channels, `blur` comes first. With
+    `parallel_kernels` the convolution is a `ParallelConv`, and a `mixer` takes its place. Maps
     `(N, C, H, W)` to `(N, width, H / stride, W / stride)`, rounding up.
     """
 
@@ -58,26 +96,42 @@ class ConvNormAct(nn.Sequential):
         depthwise: bool = False,
         norm: bool = False,
         activation: bool = False,
+        norm_kind: NormKind | None = None,
+        activation_kind: ActivationKind | None = None,
+        bias: bool | None = None,
+        parallel_kernels: tuple[int, ...] | None = None,
+        mixer: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if spec.blur_pool and stride > 1 and channels >= BLURRED_CHANNELS:
             self.blur = make_blur(channels)
         norm_next = norm and (spec.norm_first or not activation)
-        self.conv = nn.Conv2d(
-            channels,
-            width,
-            kernel_size,
-            stride,
-            # a patch convolution (stride = kernel size) tiles the map and needs no padding
-            padding=0 if stride == kernel_size else kernel_size // 2,
-            groups=channels if depthwise else 1,
-            bias=spec.bias == "always" or not (norm_next and spec.norm == "batch"),
-        )
-        follow = {"norm": norm, "act": activation}
-        order = ("norm", "act") if spec.norm_first else ("act", "norm")
-        for name in (name for name in order if follow[name]):
-            layer = make_norm(spec, width) if name == "norm" else make_activation(spec)
-            self.add_module(name, layer)
+        batch_norm_next = norm_next and (norm_kind or spec.norm) == "batch"
+        groups = channels if depthwise else 1
+        self.conv: nn.Module
+        if mixer is not None:
+            self.mixer = mixer
+        elif parallel_kernels is None:
+            self.conv = nn.Conv2d(
+                channels,
+                width,
+                kernel_size,
+                stride,
+                padding=padding_of(kernel_size, stride),
+                groups=groups,
+                bias=spec.bias == "always" or not batch_norm_next if bias is None else bias,
+            )
+        else:
+            sizes = (kernel_size, *parallel_kernels)
+            self.conv = ParallelConv(channels, width, sizes, stride=stride, groups=groups)
+        makers = {
+            "norm": (norm, lambda: make_norm(spec, width, kind=norm_kind)),
+            "act": (activation, lambda: make_activation(spec, kind=activation_kind)),
+        }
+        for name in ("norm", "act") if spec.norm_first else ("act", "norm"):
+            wanted, make = makers[name]
+            if wanted:
+                self.add_module(name, make())
 
 
 class LayerScale(nn.Module):

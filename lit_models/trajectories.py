@@ -12,8 +12,9 @@ from functools import cached_property
 from types import MappingProxyType
 
 from lit_models import steps
+from lit_models.families.convnext import LAYER_SCALE
+from lit_models.families.resnet import SMALL_RESNET_STEM, resnet
 from lit_models.spec import ArchSpec, Init
-from lit_models.specs import LAYER_SCALE, SMALL_RESNET_STEM, resnet
 from lit_models.steps import Step, apply_steps
 
 START = "start"  # the step name of the point before any step

@@ -14,9 +14,9 @@ from torch import nn
 import lit_models.timm_models as registered
 from lit_models import SPECS, TRAJECTORIES, ArchSpec, IllegalStep, build
 from lit_models.backbone import drop_path_rates
+from lit_models.families.convnext import CONVNEXT_BLOCK
 from lit_models.layers import LayerScale
 from lit_models.spec import Block, Branch, ConvLayer, Init, Spatial, Stem
-from lit_models.specs import CONVNEXT_BLOCK
 
 NANO = TRAJECTORIES["convnext_nano"]
 STEM = "stem.0.conv.weight"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from lit_models import SPECS, TRAJECTORIES, ArchSpec, IllegalSpec, difference, from_dict, to_dict
+from lit_models.families.resnet import BOTTLENECK
 from lit_models.spec import Block, Branch, ConvLayer, Downsample, Spatial, Stem
-from lit_models.specs import BOTTLENECK
 
 RESNET = SPECS["resnet50"]
 

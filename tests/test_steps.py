@@ -6,8 +6,8 @@ from itertools import combinations
 import pytest
 
 from lit_models import SPECS, TRAJECTORIES, IllegalStep, apply_steps, steps
+from lit_models.families.convnext import CONVNEXT_BLOCK
 from lit_models.spec import ArchSpec, Block, Branch
-from lit_models.specs import CONVNEXT_BLOCK
 from lit_models.trajectories import START
 
 NANO = TRAJECTORIES["convnext_nano"]

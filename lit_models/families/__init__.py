@@ -1,0 +1,1 @@
+"""The networks of the papers as constants of the design space, one module a family."""
