@@ -102,6 +102,9 @@ class Augmentation:
     random_erasing: float = 0.0
     # erase with normal noise for each pixel, or with zeros (the mean colour)
     erasing_mode: Literal["pixel", "const"] = "pixel"
+    # repeated augmentation: times an image comes in an epoch, each with draws of its own; as in
+    # DeiT an epoch is as long as without, so that it sees one image in so many
+    repeats: int = 1
 
     def __post_init__(self) -> None:
         check_choices(self, "recipe.augment")
@@ -111,6 +114,7 @@ class Augmentation:
         _check_range("recipe.augment.hflip", self.hflip, 0, 1)
         _check_range("recipe.augment.random_erasing", self.random_erasing, 0, 1)
         _check_range("recipe.augment.color_jitter", self.color_jitter, 0, 1)
+        _check_range("recipe.augment.repeats", self.repeats, 1, None)
         _check_interval("recipe.augment.scale", self.scale, 1)
         _check_interval("recipe.augment.ratio", self.ratio, None)
         _check_policy("recipe.augment.rand_augment", self.rand_augment)

@@ -30,7 +30,7 @@ class ImageDataModule(LightningDataModule):
 
     Batches are ((N, C, H, W) float32 normalised, (N,) int64) on the training device. The order of
     epoch e is a function of (seed, e), and the augmentation of a sample one of (seed, e, its
-    index): neither depends on reader, workers, devices or what ran before. Use it with
+    index, its copy): neither depends on reader, workers, devices or what ran before. Use it with
     `Trainer(use_distributed_sampler=False)`.
 
     Args:
@@ -137,6 +137,7 @@ class ImageDataModule(LightningDataModule):
             seed=self.seed,
             total=self.batch_size_per_step,
             per_device=self.batch_size_per_device,
+            repeats=self.augmentation.repeats,
         )
 
     def _eval_loader(self, part: Part) -> ImageLoader:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +11,37 @@ import torch.distributed
 from torch.utils.data import Sampler
 
 from datamodules.batching import accumulation, per_device_batch
-from datamodules.draws import Integers, Stream, shuffled
+from datamodules.draws import Draw, Integers, Stream, batch_draws, shuffled
+
+# Between the draws of an image's copies: more than any data set has images.
+_COPY = 1 << 40
 
 
 class Batch(NamedTuple):
-    """What a dataset needs to know to make a batch: the epoch, and `indices` (N,)."""
+    """What a reader needs to know to make a batch.
+
+    Attributes:
+        epoch: of the draws.
+        indices: (N,) of the images in their part.
+        copies: (N,) counted from 0, which of the epoch's copies of its image each is; None: there
+            is one of each.
+    """
 
     epoch: int
     indices: Integers
+    copies: Integers | None = None
+
+    def draw(self, seed: int) -> Draw:
+        """The draws of the batch: every copy of an image has its own."""
+        keys = self.indices if self.copies is None else self.indices + self.copies * _COPY
+        return batch_draws(seed=seed, epoch=self.epoch, indices=keys)
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Batches of one epoch as one."""
+    indices = np.concatenate([batch.indices for batch in batches])
+    copies = [batch.copies for batch in batches if batch.copies is not None]
+    return Batch(batches[0].epoch, indices, np.concatenate(copies) if copies else None)
 
 
 class TrainBatches(Sampler[Batch]):
@@ -29,12 +52,22 @@ class TrainBatches(Sampler[Batch]):
     number of devices. An epoch has n // total steps; another epoch leaves out other samples.
     Rank and number of devices are those of torch.distributed when iteration starts.
 
+    With `repeats` every image of the order stands in it that many times in a row, and the first n
+    places of that are the epoch: repeated augmentation (Hoffer et al. 2020) as DeiT has it, where
+    an epoch sees n / repeats images.
+
     Raises:
         ValueError: there are fewer images than one step takes.
     """
 
     def __init__(
-        self, indices: Integers, *, seed: int, total: int, per_device: int | None = None
+        self,
+        indices: Integers,
+        *,
+        seed: int,
+        total: int,
+        per_device: int | None = None,
+        repeats: int = 1,
     ) -> None:
         if len(indices) < total:
             raise ValueError(
@@ -42,7 +75,7 @@ class TrainBatches(Sampler[Batch]):
                 f"that an epoch has no step: set recipe.batch_size to at most {len(indices)}."
             )
         self.indices, self.seed = indices, seed
-        self.total, self.per_device = total, per_device
+        self.total, self.per_device, self.repeats = total, per_device, repeats
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -63,7 +96,9 @@ class TrainBatches(Sampler[Batch]):
         order = shuffled(Stream.ORDER, seed=self.seed, epoch=epoch, indices=self.indices)
         for first in range(0, self.steps * self.total, world * size):
             start = first + rank * size
-            yield Batch(epoch, order[start : start + size])
+            places = np.arange(start, start + size)
+            copies = places % self.repeats if self.repeats > 1 else None
+            yield Batch(epoch, order[places // self.repeats], copies)
 
 
 class EvalBatches(Sampler[Batch]):

@@ -77,6 +77,7 @@ def test_a_useless_data_config_is_refused(values: dict[str, object], message: st
     [
         ({"crop": "pda"}, r"recipe.augment.crop is 'pda'. Did you mean pad\?"),
         ({"interpolation": "bicubik"}, r"Did you mean bicubic\?"),
+        ({"repeats": 0}, "recipe.augment.repeats is 0, but it has to be at least 1"),
         ({"erasing_mode": "pixl"}, r"Did you mean pixel\?"),
         ({"hflip": 1.5}, "recipe.augment.hflip is 1.5"),
         ({"random_erasing": -0.1}, "recipe.augment.random_erasing is -0.1"),

@@ -1,6 +1,7 @@
 """What a Lightning Trainer gets from the data module, also when it resumes."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,10 +76,11 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_both(tmp_path_factory.mktemp("data"), images=12)
 
 
-@pytest.fixture(params=["memory", "torch on arrays", "ffcv"])
+@pytest.fixture(params=["memory", "torch on arrays", "ffcv", "ffcv, repeated"])
 def case(request: pytest.FixtureRequest, tree: Path) -> Case:
-    if request.param == "ffcv":
-        return make_case("ffcv", tree)
+    if "ffcv" in request.param:
+        config, augmentation = make_case("ffcv", tree)
+        return config, replace(augmentation, repeats=3 if "repeated" in request.param else 1)
     few = DataConfig(train_limit=50, val_fraction=0.0)
     return few, BATCHED if request.param == "memory" else RESIZED
 

@@ -189,11 +189,11 @@ def test_batches_before_the_damaged_sample_are_given_and_the_reader_works_on(
     found = reader(damaged(tmp_path, 5), range(60))
     batches = [Batch(0, np.arange(start, start + 4)) for start in (8, 0, 4, 12)]
     reading = read(found, batches)
-    assert [next(reading).indices[0] for _ in range(2)] == [8, 0]
+    assert [next(reading).batch.indices[0] for _ in range(2)] == [8, 0]
     with pytest.raises(ValueError, match="sample 5 "):
         next(reading)
     whole = list(read(found, [batches[0], batches[3]]))
-    assert [batch.indices[0] for batch in whole] == [8, 12]
+    assert [read.batch.indices[0] for read in whole] == [8, 12]
 
 
 def test_an_exception_in_the_thread_reaches_the_caller(
@@ -261,7 +261,7 @@ def test_sets_of_one_sample_partial_batches_and_batches_larger_than_the_set(tree
     evaluated = EvalBatches(np.arange(23), total=4)
     sizes, labels = [], []
     for batch in some.read(evaluated):
-        assert len(batch.images) == len(batch.labels) == len(batch.indices)
+        assert len(batch.images) == len(batch.labels) == len(batch.batch.indices)
         sizes.append(len(batch.images))
         labels += batch.labels.tolist()
     assert sizes == [4, 4, 4, 4, 4, 3]

@@ -113,8 +113,8 @@ def test_ffcv_gives_what_torch_gives(
         left, right = raw(torchs[name]), raw(ffcvs[name])
         for theirs, ours in zip(left, right, strict=True):
             assert torch.equal(theirs.labels, ours.labels)
-            np.testing.assert_array_equal(theirs.indices, ours.indices)
-            assert theirs.epoch == ours.epoch
+            np.testing.assert_array_equal(theirs.batch.indices, ours.batch.indices)
+            assert theirs.batch.epoch == ours.batch.epoch
             assert theirs.images.dtype == ours.images.dtype == torch.uint8
             assert theirs.images.shape == ours.images.shape
         assert furthest(levels(left), levels(right)) <= 0.3
@@ -235,8 +235,11 @@ def test_a_reader_without_the_compiled_decoder_is_nearly_the_same(
 def test_each_epoch_has_its_own_crops_without_the_compiled_decoder(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Numba compiles once: the crops of the first epoch must not be compiled in."""
-    augmentation = Augmentation(crop="random_resized", hflip=0.5, scale=(0.3, 1.0))
+    """Numba compiles once: the crops of the first epoch must not be compiled in.
+
+    Images are repeated, so that there is more than one crop of an image in an epoch.
+    """
+    augmentation = Augmentation(crop="random_resized", hflip=0.5, scale=(0.3, 1.0), repeats=2)
     wanted = parts(module(tree, "torch", augmentation))["train"]
     monkeypatch.setattr(native, "library", lambda: None)
     stock = parts(module(tree, "ffcv", augmentation))["train"]

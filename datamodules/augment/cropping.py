@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from datamodules.augment.geometry import Crops, eval_crops, train_crops
 from datamodules.augment.windows import draw_windows, seen
 from datamodules.config import Augmentation
-from datamodules.draws import Draw, Integers, batch_draws
+from datamodules.draws import Integers
 from datamodules.samplers import Batch
 
 
@@ -47,17 +47,14 @@ class Cropping:
             widths,
             side=side,
             crop_ratio=self.crop_ratio,
-            draw=self._draw(batch),
+            draw=batch.draw(self.seed),
         )
 
     def shifted(self, pixels: NDArray[np.uint8], batch: Batch) -> NDArray[np.uint8]:
         """Cropped pixels (N, C, H, W) after `crop: pad`; without it as they are."""
         if not self.train or self.augmentation.crop != "pad":
             return pixels
-        return seen(pixels, draw_windows(self.augmentation, draw=self._draw(batch)))
-
-    def _draw(self, batch: Batch) -> Draw:
-        return batch_draws(seed=self.seed, epoch=batch.epoch, indices=batch.indices)
+        return seen(pixels, draw_windows(self.augmentation, draw=batch.draw(self.seed)))
 
 
 def growing_side(augmentation: Augmentation, size: int, *, epoch: int) -> int:

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from datamodules.augment.cropping import Cropping
 from datamodules.augment.finish import finish
-from datamodules.draws import batch_draws
 from datamodules.info import DatasetInfo
 from datamodules.readers import native
 from datamodules.readers.ffcv_reader import FfcvReader
@@ -71,15 +70,15 @@ def make_reader(images: Images, batches: Batches, setting: Setting) -> Reader:
     )
 
 
-def finished(batch: RawBatch, *, setting: Setting, device: torch.device) -> LabelledBatch:
+def finished(raw: RawBatch, *, setting: Setting, device: torch.device) -> LabelledBatch:
     """Move a batch to the device that trains and do there what is left."""
     cropping = setting.cropping
-    images, labels = _moved([batch.images, batch.labels], device)
+    images, labels = _moved([raw.images, raw.labels], device)
     images = finish(
         images,
         cropping.augmentation if cropping.train else None,
         setting.info,
-        draw=batch_draws(seed=cropping.seed, epoch=batch.epoch, indices=batch.indices),
+        draw=raw.batch.draw(cropping.seed),
     )
     return images, labels
 

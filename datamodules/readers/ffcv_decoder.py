@@ -3,7 +3,9 @@
 Both are decoders for a stock `ffcv.Loader` on a stock `.beton`: `CropDecoder` is one call of the
 compiled decoder, `StockCropDecoder` is put together from FFCV's own functions, for where that is
 not built. Crops and flips come from a table with a row for each sample, so that pixels depend on
-no thread and no generator. Import FFCV through `ffcv_import` first: it is faster.
+no thread and no generator. A table may hold that several times, for several copies of a sample: the
+loader is then asked for rows, and row % samples is the sample. Import FFCV through `ffcv_import`
+first: it is faster.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ class CropDecoder(SimpleRGBImageDecoder):  # type: ignore[misc]  # FFCV has no t
     normalises.
 
     Attributes:
-        crops: (samples,) of `geometry.CROP`; write the rows of an epoch before it starts.
-        codes: (samples,) uint8, what went wrong with each sample, see `native.PROBLEMS`. Pixels of
+        crops: (rows,) of `geometry.CROP`; write the rows of an epoch before it starts.
+        codes: (rows,) uint8, what went wrong with each row, see `native.PROBLEMS`. Pixels of
             a failed sample are zeros. A stock Loader cannot raise: look here after each batch.
         side: of the output in pixels; a change counts from the next epoch on.
 
@@ -76,7 +78,7 @@ class CropDecoder(SimpleRGBImageDecoder):  # type: ignore[misc]  # FFCV has no t
         def decode(batch_indices: Any, memory: Any, metadata: Any, storage_state: Any) -> Any:
             destination, jobs = memory
             for i in range(len(batch_indices)):
-                field = metadata[batch_indices[i]]
+                field = metadata[batch_indices[i] % len(metadata)]
                 data = read(field["data_ptr"], storage_state)
                 jobs[i, 0] = data.ctypes.data
                 jobs[i, 1] = data.size
@@ -103,7 +105,7 @@ class PlainCropDecoder(CropDecoder):
         def decode(batch_indices: Any, memory: Any, metadata: Any, storage_state: Any) -> Any:
             destination, jobs = memory
             mapped, addresses, sizes = storage_state
-            rows = metadata[batch_indices]
+            rows = metadata[batch_indices % len(metadata)]
             pointers = rows["data_ptr"]
             jobs[:, 0] = pointers + np.uint64(mapped.ctypes.data)
             jobs[:, 1] = sizes[np.searchsorted(addresses, pointers)]
@@ -156,7 +158,7 @@ class StockCropDecoder(SimpleRGBImageDecoder):  # type: ignore[misc]  # FFCV has
             boxes = bytes_of_boxes.view(np.int64).reshape(shape)
             for i in spread(len(batch_indices)):
                 index = batch_indices[i]
-                field = metadata[index]
+                field = metadata[index % len(metadata)]
                 data = read(field["data_ptr"], storage_state)
                 height, width = np.uint32(field["height"]), np.uint32(field["width"])
                 pixels = data

@@ -17,7 +17,7 @@ from datamodules.augment.geometry import CROP
 from datamodules.draws import Integers
 from datamodules.readers import native
 from datamodules.readers.loader import Batches, RawBatch
-from datamodules.samplers import Batch
+from datamodules.samplers import Batch, joined
 from datamodules.sets.sources import BetonImages
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class FfcvReader:
     ) -> None:
         self.images, self.cropping, self.class_names = images, cropping, class_names
         self.in_chans, self.batch_size, self.threads = in_chans, batch_size, threads
-        self.crops = np.zeros(len(images.beton), CROP)
+        copies = cropping.augmentation.repeats if cropping.train else 1
+        self.crops = np.zeros(len(images.beton) * copies, CROP)
 
     def read(self, batches: Batches) -> Generator[RawBatch, None, None]:
         """See `Reader`.
@@ -62,27 +63,30 @@ class FfcvReader:
         if not epoch:
             return
         self._set_crops(epoch)
-        loader, first = self._loader, self.images.samples.start
+        loader = self._loader
         loader.decoder.side = self.cropping.side(epoch[0].epoch)
-        decoded = loader.epoch([batch.indices + first for batch in epoch])
+        decoded = loader.epoch([self._rows(batch) for batch in epoch])
         try:
             for batch, pixels in zip(epoch, decoded, strict=True):
                 images = pixels.permute(0, 3, 1, 2)[:, : self.in_chans]
                 images = torch.from_numpy(self.cropping.shifted(images.numpy(), batch))
                 labels = torch.from_numpy(self.images.labels[batch.indices])
-                yield RawBatch(images, labels, batch.epoch, batch.indices)
+                yield RawBatch(images, labels, batch)
         finally:
             decoded.close()
 
     def _set_crops(self, epoch: list[Batch]) -> None:
-        beton = self.images.beton
-        indices = np.concatenate([batch.indices for batch in epoch])
-        samples = indices + self.images.samples.start
+        beton, whole = self.images.beton, joined(epoch)
+        samples = whole.indices + self.images.samples.start
         if samples.min() < 0 or samples.max() >= len(beton):
             raise ValueError(f"{beton.path} has {len(beton)} samples, but others were asked for.")
         heights, widths = (a[samples].astype(np.int64) for a in (beton.heights, beton.widths))
-        whole = Batch(epoch[0].epoch, indices)
-        self.crops[samples] = self.cropping.crops(heights, widths, whole)
+        self.crops[self._rows(whole)] = self.cropping.crops(heights, widths, whole)
+
+    def _rows(self, batch: Batch) -> Integers:
+        """(N,) rows of the table of crops, which has one for each sample, copy after copy."""
+        samples = batch.indices + self.images.samples.start
+        return samples if batch.copies is None else samples + batch.copies * len(self.images.beton)
 
     @cached_property
     def _loader(self) -> BatchLoader:
@@ -105,14 +109,15 @@ class FfcvReader:
             check=self._check,
         )
 
-    def _check(self, codes: Integers, samples: Integers) -> None:
-        failed = np.flatnonzero(codes[samples])
+    def _check(self, codes: Integers, rows: Integers) -> None:
+        failed = np.flatnonzero(codes[rows])
         if not len(failed):
             return
-        beton, sample = self.images.beton, int(samples[failed[0]])
+        beton, row = self.images.beton, int(rows[failed[0]])
+        sample = row % len(beton)
         name = self.class_names[beton.labels[sample]]
         raise ValueError(
             f"{beton.path}: sample {sample} (class {name}) cannot be "
-            f"decoded: {native.PROBLEMS[int(codes[sample])]}. `ablate data check {beton.path}` "
+            f"decoded: {native.PROBLEMS[int(codes[row])]}. `ablate data check {beton.path}` "
             "finds all such samples."
         )

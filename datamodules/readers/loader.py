@@ -7,8 +7,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from datamodules.draws import Integers
-from datamodules.samplers import EvalBatches, TrainBatches
+from datamodules.samplers import Batch, EvalBatches, TrainBatches
 
 LabelledBatch = tuple[Tensor, Tensor]
 Batches = TrainBatches | EvalBatches
@@ -21,14 +20,12 @@ class RawBatch(NamedTuple):
         images: (N, C, H, W), cropped, resized and flipped, of any memory format: uint8, or float32
             that is normalised already.
         labels: (N,) int64.
-        epoch: of the draws.
-        indices: (N,) of the images in their part, for the draws.
+        batch: what was asked for, for the draws of what is left to do.
     """
 
     images: Tensor
     labels: Tensor
-    epoch: int
-    indices: Integers
+    batch: Batch
 
 
 class Reader(Protocol):

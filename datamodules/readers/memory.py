@@ -9,7 +9,7 @@ from torch import Tensor
 
 from datamodules.augment.windows import draw_windows, seen
 from datamodules.config import Augmentation
-from datamodules.draws import Draw, Integers, batch_draws
+from datamodules.draws import Draw, Integers
 from datamodules.info import DatasetInfo
 from datamodules.readers import native
 from datamodules.readers.loader import Batches, RawBatch
@@ -44,10 +44,10 @@ class MemoryReader:
 
     def read(self, batches: Batches) -> Generator[RawBatch, None, None]:
         """See `Reader`."""
-        for epoch, indices in batches:
-            draw = batch_draws(seed=self.seed, epoch=epoch, indices=indices)
-            labels = torch.from_numpy(self.images.labels[indices])
-            yield RawBatch(self._gather(indices, draw), labels, epoch, indices)
+        for batch in batches:
+            images = self._gather(batch.indices, batch.draw(self.seed))
+            labels = torch.from_numpy(self.images.labels[batch.indices])
+            yield RawBatch(images, labels, batch)
 
     def _gather(self, indices: Integers, draw: Draw) -> Tensor:
         windows, pixels = draw_windows(self.augmentation, draw=draw), self.images.pixels

@@ -45,7 +45,7 @@ class DecodedBatches(Dataset[RawBatch]):
             pixels = pixels[:, : images.pixels.shape[1]]
         shifted = torch.from_numpy(cropping.shifted(pixels, batch))
         labels = torch.from_numpy(images.labels[batch.indices])
-        return RawBatch(shifted, labels, batch.epoch, batch.indices)
+        return RawBatch(shifted, labels, batch)
 
 
 class TorchReader:
