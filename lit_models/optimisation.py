@@ -1,19 +1,39 @@
 """Optimizer and learning-rate schedule of a recipe, from timm's factories."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
 from timm.scheduler.scheduler import Scheduler
 from timm.scheduler.scheduler_factory import create_scheduler_v2
 from torch import nn
 
-from lit_models.training import TrainingConfig
+from lit_models.training import PIECEWISE, TrainingConfig
 
-# timm's schedules that are a function of the number of updates (its plateau needs a metric)
-SCHEDULES = ("constant", "cosine", "poly", "step", "tanh")
+# Schedules that are a function of the number of updates: timm's (its plateau needs a metric), ours
+SCHEDULES = ("constant", "cosine", PIECEWISE, "poly", "step", "tanh")
+
+
+class PiecewiseLinear(Scheduler):
+    """Straight lines between knots of (share of all updates, share of the peak rate)."""
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        *,
+        knots: Sequence[tuple[float, float]],
+        updates: int,
+    ) -> None:
+        super().__init__(optimizer, param_group_field="lr", t_in_epochs=False)
+        self.times = [time * updates for time, _ in knots]
+        self.shares = [share for _, share in knots]
+
+    def _get_lr(self, t: int) -> list[float]:
+        share = float(np.interp(t, self.times, self.shares))
+        return [share * base for base in self.base_values]
 
 
 def create_optimizer(backbone: nn.Module, training: TrainingConfig) -> torch.optim.Optimizer:
@@ -48,8 +68,8 @@ def create_schedule(
 
     Warm-up is linear over `warmup_epochs`, and the schedule proper starts at the peak when it ends,
     as in the released ConvNeXt code: cosine falls from `lr` to `min_lr` over the other epochs,
-    `decay_epochs` count from there. Raises ValueError for an unknown schedule, or a warm-up that
-    leaves no epoch.
+    `decay_epochs` count from there. A piecewise schedule is what its knots say. Raises ValueError
+    for an unknown schedule, or a warm-up that leaves no epoch.
     """
     _require_name(training.schedule, SCHEDULES, "recipe.schedule")
     if training.warmup_epochs >= training.epochs:
@@ -57,6 +77,11 @@ def create_schedule(
             f"recipe.warmup_epochs={training.warmup_epochs} leaves nothing of "
             f"recipe.epochs={training.epochs}: choose a shorter warm-up"
         )
+    if training.schedule == PIECEWISE:
+        updates = training.epochs * updates_per_epoch
+        lines = PiecewiseLinear(optimizer, knots=training.lr_knots, updates=updates)
+        lines.step_update(0)
+        return lines
     epochs: dict[str, Any] = {  # fractions are fine, timm's annotations are narrower than its code
         "num_epochs": training.epochs - training.warmup_epochs,
         "warmup_epochs": training.warmup_epochs,

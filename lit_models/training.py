@@ -1,7 +1,8 @@
 """How a network is trained, as data: the part of a recipe that `LitClassifier` reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 from typing import Any, Literal, get_args, overload
 
 from lit_models.reference import Network
@@ -9,6 +10,7 @@ from lit_models.spec import ArchSpec, IllegalSpec
 from lit_models.weight_files import is_timm
 
 Distillation = Literal["hard", "soft"]
+PIECEWISE = "piecewise"  # the one schedule that is not timm's
 
 
 @dataclass
@@ -28,12 +30,15 @@ class TrainingConfig:
     momentum: float = 0.9  # SGD and its family
     decay_all: bool = False  # True: weight decay on every parameter (the plain ResNet recipe)
     layer_decay: float | None = None  # learning-rate factor per layer from the head down; None: off
-    schedule: str = "cosine"  # a timm scheduler name, stepped once per optimizer step
+    # a timm scheduler name, or piecewise (straight lines); stepped once per optimizer step
+    schedule: str = "cosine"
     warmup_epochs: float = 0.0  # linear from warmup_lr to lr
     warmup_lr: float = 0.0
     min_lr: float = 0.0  # where the schedule ends
     decay_epochs: float = 30.0  # step schedule: epochs between decays
     decay_rate: float = 0.1  # step schedule: factor of one decay; poly: the power, 1 is a line
+    # piecewise schedule: [share of the epochs, share of lr] where two lines meet, from 0 to 1
+    lr_knots: list[tuple[float, float]] = field(default_factory=list)
     label_smoothing: float = 0.0
     mixup: float = 0.0  # Beta parameter; 0: off
     cutmix: float = 0.0  # Beta parameter; 0: off
@@ -61,7 +66,32 @@ class TrainingConfig:
     distillation_temperature: float = 1.0  # soft: divides both logits
 
     def __post_init__(self) -> None:
+        _check_knots(self)
         _check_distillation(self)
+
+
+def _check_knots(config: TrainingConfig) -> None:
+    """Refuse knots that are no schedule, or that nothing reads; messages begin with the key."""
+    if config.schedule != PIECEWISE:
+        if config.lr_knots:
+            raise ValueError(
+                f"recipe.lr_knots has no meaning for recipe.schedule={config.schedule}: set that "
+                f"to {PIECEWISE}, or leave the knots out"
+            )
+        return
+    times, shares = [time for time, _ in config.lr_knots], [share for _, share in config.lr_knots]
+    ascending = all(before < after for before, after in pairwise(times))
+    if not ascending or times[:1] + times[-1:] != [0, 1] or min(shares) < 0:
+        raise ValueError(
+            f"recipe.lr_knots is {[list(knot) for knot in config.lr_knots]}, but a {PIECEWISE} "
+            "schedule needs pairs [share of the epochs, share of lr], the first share ascending "
+            "from 0 to 1, the second at least 0, such as [[0, 0], [0.4, 1], [1, 0]]"
+        )
+    if config.warmup_epochs:
+        raise ValueError(
+            f"recipe.warmup_epochs is {config.warmup_epochs}, but the warm-up of a {PIECEWISE} "
+            "schedule is its first line: leave the key out"
+        )
 
 
 def _check_distillation(config: TrainingConfig) -> None:

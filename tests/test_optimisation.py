@@ -95,6 +95,44 @@ def test_step_schedule_follows_the_closed_form() -> None:
     assert rates(config) == pytest.approx(expected)
 
 
+# ConvMixer's: up for two fifths of the epochs, down to a twentieth for two more, then to 0
+TRIANGULAR = [(0.0, 0.0), (0.4, 1.0), (0.8, 0.05), (1.0, 0.0)]
+
+
+@pytest.mark.parametrize("layer_decay", [None, 0.8])
+def test_a_piecewise_schedule_goes_straight_from_knot_to_knot(layer_decay: float | None) -> None:
+    config = replace(CONFIG, schedule="piecewise", lr_knots=TRIANGULAR, layer_decay=layer_decay)
+    updates = config.epochs * UPDATES
+    knots = {0: 0.0, updates * 2 // 5: config.lr, updates * 4 // 5: config.lr / 20, updates: 0.0}
+
+    def expected(update: int) -> float:
+        before = max(knot for knot in knots if knot <= update)
+        after = min(knot for knot in knots if knot >= update)
+        part = (update - before) / (after - before) if after > before else 0.0
+        return knots[before] + part * (knots[after] - knots[before])
+
+    assert rates(config) == pytest.approx([expected(update) for update in range(updates + 1)])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"schedule": "piecewise"}, r"recipe.lr_knots is \[\], but a piecewise"),
+        ({"lr_knots": TRIANGULAR}, "recipe.lr_knots has no meaning for recipe.schedule=cosine"),
+        ({"schedule": "piecewise", "lr_knots": TRIANGULAR[1:]}, "ascending from 0 to 1"),
+        ({"schedule": "piecewise", "lr_knots": TRIANGULAR[::-1]}, "ascending from 0 to 1"),
+        ({"schedule": "piecewise", "lr_knots": [(0.0, -0.1), (1.0, 0.0)]}, "at least 0"),
+        (
+            {"schedule": "piecewise", "lr_knots": TRIANGULAR, "warmup_epochs": 1.0},
+            "recipe.warmup_epochs is 1.0, but",
+        ),
+    ],
+)
+def test_knots_that_are_no_schedule_are_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        replace(CONFIG, **change)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
