@@ -11,7 +11,7 @@ from ablations.plan import Plan, PlannedRun
 from ablations.store import RunFolder, run_path
 from datamodules.catalog import DATASETS, missing, resolve
 from lit_models.metrics import FIT_SECONDS
-from lit_models.spec import ArchSpec
+from lit_models.reference import Network
 
 _FORWARD_SHARE = 1 / 3  # of a training step's time: what an image of val costs
 
@@ -24,7 +24,7 @@ class Estimate:
     sentence: str
 
 
-def estimate(plan: Plan, costs: Mapping[ArchSpec, Cost], *, runs_root: Path) -> Estimate:
+def estimate(plan: Plan, costs: Mapping[Network, Cost], *, runs_root: Path) -> Estimate:
     """The time of what is not done: measured now, or taken from runs with other seeds."""
     from ablations.tables import seconds_text
 
@@ -55,9 +55,9 @@ def estimate(plan: Plan, costs: Mapping[ArchSpec, Cost], *, runs_root: Path) -> 
     )
 
 
-def _split(plan: Plan, runs_root: Path) -> tuple[list[PlannedRun], dict[ArchSpec, float]]:
+def _split(plan: Plan, runs_root: Path) -> tuple[list[PlannedRun], dict[Network, float]]:
     """Runs that are not done, and the measured seconds of networks that another seed has done."""
-    todo, known = [], dict[ArchSpec, float]()
+    todo, known = [], dict[Network, float]()
     for row in plan.unique().values():
         folder = RunFolder(run_path(runs_root, row.run_id))
         if folder.state() != "done":
@@ -87,7 +87,7 @@ def _images(study: Study) -> tuple[float, float] | None:
 
 
 def _interpolate(
-    gmacs: float, measured: Mapping[ArchSpec, float], costs: Mapping[ArchSpec, Cost]
+    gmacs: float, measured: Mapping[Network, float], costs: Mapping[Network, Cost]
 ) -> float:
     """Seconds per image of a network between two measured ones, linear in GMACs."""
     import numpy as np

@@ -1,7 +1,7 @@
 """What experiments.yaml and the command line can say, as types.
 
-A study names a trajectory, which points of it to train, data, a recipe and seeds.
-`ablations.studies` reads them.
+A study names a trajectory and which points of it to train, or networks one by one; then data, a
+recipe and seeds. `ablations.studies` reads them.
 """
 
 import re
@@ -14,7 +14,9 @@ from datamodules.config import Augmentation, DataConfig
 from lit_models.training import TrainingConfig
 
 EXPERIMENTS = "experiments.yaml"
-PointsKind = Literal["cumulative", "leave_one_out", "add_one_in", "factorial", "explicit"]
+PointsKind = Literal[
+    "cumulative", "leave_one_out", "add_one_in", "factorial", "explicit", "networks"
+]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
 
 _MAX_SEED = 2**32 - 1  # numpy's limit
@@ -32,12 +34,15 @@ class Recipe(TrainingConfig):
 class Points:
     """Which points of the trajectory a study trains. Steps keep the trajectory's order.
 
+    With the kind `networks` there is no trajectory: every point is a named network and steps.
+
     Raises:
         ValueError: keys that have no meaning for this kind of design.
     """
 
     # cumulative: the start, then step after step; leave_one_out: the end, and it without each step;
-    # add_one_in: the start, and it with each step; factorial: every combination; explicit: `lists`
+    # add_one_in: the start, and it with each step; factorial: every combination; explicit: `lists`;
+    # networks: `networks`
     kind: PointsKind = "cumulative"
     # cumulative: also train the other settings of a step, such as other kernel sizes
     alternatives: bool = False
@@ -47,6 +52,9 @@ class Points:
     always: list[str] = field(default_factory=list)
     # explicit: a name for each point and its steps, applied in the order given
     lists: dict[str, list[str]] = field(default_factory=dict)
+    # networks: a name for each point, and [NETWORK, STEP, STEP...]: a name of lit_models.SPECS or
+    # timm/NAME, and steps such as kernel_size=31, applied in the order given
+    networks: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         used = {
@@ -54,6 +62,7 @@ class Points:
             "steps": self.kind in ("leave_one_out", "add_one_in", "factorial"),
             "always": self.kind in ("add_one_in", "factorial"),
             "lists": self.kind == "explicit",
+            "networks": self.kind == "networks",
         }
         for name, has_meaning in used.items():
             if getattr(self, name) and not has_meaning:
@@ -62,9 +71,14 @@ class Points:
             raise ValueError("points.steps has to name the steps of the factorial design.")
         if self.kind == "explicit" and not self.lists:
             raise ValueError("points.lists has to give a name and a list of steps for each point.")
-        for label in self.lists:
-            if not _POINT.fullmatch(label):
-                raise ValueError(f"points.lists has a point {label!r}; use letters, digits, _ + -.")
+        if self.kind == "networks" and not self.networks:
+            raise ValueError("points.networks has to give a name and a network for each point.")
+        for key in ("lists", "networks"):
+            for label in getattr(self, key):
+                if not _POINT.fullmatch(label):
+                    raise ValueError(
+                        f"points.{key} has a point {label!r}; use letters, digits, _ + -."
+                    )
 
 
 @dataclass
@@ -103,7 +117,7 @@ class StudyConfig:
     # for people: tables, figures
     title: str = ""
     description: str = ""
-    # a name in lit_models.TRAJECTORIES
+    # a name in lit_models.TRAJECTORIES; empty with points.kind=networks
     trajectory: str = ""
     points: Points = field(default_factory=Points)
     data: DataConfig = field(default_factory=DataConfig)
@@ -111,6 +125,10 @@ class StudyConfig:
     # one run of every point for each seed
     seeds: list[int] = field(default_factory=lambda: [0])
     hardware: Hardware = field(default_factory=Hardware)
+    # networks: a table of ablations/published.yaml with rows by the names of the points
+    published: str | None = None
+    # networks: allow kernels with weights that no position of a map can use
+    oversized_kernels: bool = False
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):

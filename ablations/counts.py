@@ -8,7 +8,7 @@ counted and by the code that builds and counts, so that neither can be out of da
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,11 +16,22 @@ from ablations.identity import digest
 from ablations.store import write_json_atomic
 from datamodules.catalog import DATASETS, count_classes, resolve
 from datamodules.config import DataConfig
+from lit_models.reference import Network, TimmModel
 from lit_models.serialise import to_dict
-from lit_models.spec import ArchSpec
 
 SHIPPED = Path(__file__).with_name("counts.json")
-_CODE = ("backbone", "blocks", "builder", "complexity", "layers", "spec")
+_CODE = (  # everything between a spec and its count; families are specs
+    "backbone",
+    "blocks",
+    "builder",
+    "complexity",
+    "geometry",
+    "layers",
+    "mixers",
+    "parts",
+    "reference",
+    "spec",
+)
 
 
 @dataclass(frozen=True)
@@ -51,15 +62,15 @@ def setting_of(config: DataConfig) -> Setting | None:
 
 
 def count_specs(
-    specs: Iterable[ArchSpec], setting: Setting, *, runs_root: Path | None
-) -> dict[ArchSpec, Cost]:
+    specs: Iterable[Network], setting: Setting, *, runs_root: Path | None
+) -> dict[Network, Cost]:
     """The cost of every spec, from memory where it was counted before.
 
     Raises ValueError when an image is too small for a network.
     """
     cache_file = runs_root / "cache" / "counts.json" if runs_root else None
     known = read_counts(SHIPPED) | (read_counts(cache_file) if cache_file else {})
-    found: dict[ArchSpec, Cost] = {}
+    found: dict[Network, Cost] = {}
     fresh: dict[str, Cost] = {}
     for spec in specs:
         key = key_of(spec, setting)
@@ -71,7 +82,21 @@ def count_specs(
     return found
 
 
-def _count(spec: ArchSpec, setting: Setting) -> Cost:
+def check_sides(networks: Iterable[Network], sides: Iterable[int], setting: Setting) -> None:
+    """Raise ValueError when a network of timm takes no images of another of these sides.
+
+    Ours take any that is not too small, or say so in the plan.
+    """
+    others = set(sides) - {setting.image_size}
+    for network in networks:
+        for side in sorted(others) if isinstance(network, TimmModel) else ():
+            try:
+                _count(network, replace(setting, image_size=side))
+            except ValueError as error:
+                raise ValueError(f"timm/{network.name}: {error}") from None
+
+
+def _count(spec: Network, setting: Setting) -> Cost:
     from lit_models.complexity import count
 
     counted = count(
@@ -83,7 +108,7 @@ def _count(spec: ArchSpec, setting: Setting) -> Cost:
     return Cost(counted.params, counted.gmacs, counted.activations)
 
 
-def key_of(spec: ArchSpec, setting: Setting) -> str:
+def key_of(spec: Network, setting: Setting) -> str:
     """What a count is remembered under."""
     return digest({"spec": to_dict(spec), **vars(setting)})[:32]
 

@@ -9,15 +9,16 @@ from ablations.config import Recipe
 from datamodules.catalog import content
 from datamodules.catalog import identity as data_identity
 from datamodules.config import DataConfig
+from lit_models.reference import Network
 from lit_models.serialise import to_dict
-from lit_models.spec import ArchSpec
 from lit_models.weight_files import checksum, weight_files
 
 # Raise it when the same configuration starts to mean something else: all results become stale.
-SCHEMA_VERSION = 2
+# 3: networks of timm beside specs, and specs with the fields of the five studies' networks.
+SCHEMA_VERSION = 3
 
 
-def identity(spec: ArchSpec, *, data: DataConfig, recipe: Recipe, seed: int) -> dict[str, Any]:
+def identity(spec: Network, *, data: DataConfig, recipe: Recipe, seed: int) -> dict[str, Any]:
     """The fully resolved configuration of a run as plain data.
 
     No study, step label or hardware is in it, so that equal configurations are one run. Files of

@@ -25,7 +25,8 @@ def command(options: argparse.Namespace) -> int:
 def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
     """What `--json` prints: lists of objects under studies, trajectories, datasets and recipes.
 
-    studies: name, title, description, trajectory, points, data, recipe, seeds. trajectories: name,
+    studies: name, title, description, trajectory, points, networks (of points: networks, by name;
+    else empty), data, recipe, seeds. trajectories: name,
     title, image_size, published and steps (name, title, summary, alternatives). datasets: name,
     title, num_classes, image_size, licence, source. recipes: name and the keys that it sets.
     """
@@ -48,12 +49,14 @@ def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
 
 def _study(source: YamlSource, name: str) -> dict[str, Any]:
     said = section(source, "studies", name)
+    points = said.get("points", "cumulative")
     return {
         "name": name,
         "title": said.get("title", ""),
         "description": said.get("description", ""),
         "trajectory": said.get("trajectory", ""),
-        "points": _short(said.get("points", "cumulative"), "kind", default="cumulative"),
+        "points": _short(points, "kind", default="cumulative"),
+        "networks": points.get("networks", {}) if isinstance(points, Mapping) else {},
         "data": _short(said.get("data", "digits"), "name", default="digits"),
         "recipe": _short(said.get("recipe", ""), "name", default=""),
         "seeds": said.get("seeds", [0]),
@@ -86,8 +89,10 @@ def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
     for study in found["studies"]:
         print(f"{study['name']}  {study['title']}")
         print(f"    {study['description']}")
+        line = study["trajectory"] or f"{len(study['networks'])} networks"
+        kind = f", {study['points']}" if study["trajectory"] else ""
         print(
-            f"    {study['trajectory']}, {study['points']}, data {study['data']}, "
+            f"    {line}{kind}, data {study['data']}, "
             f"recipe {study['recipe']}, seeds {study['seeds']}"
         )
     for trajectory in found["trajectories"]:

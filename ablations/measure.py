@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ablations.config import Study
 from ablations.counts import setting_of
 from datamodules.batching import per_device_batch
-from lit_models.spec import ArchSpec
+from lit_models.reference import Network
 
 if TYPE_CHECKING:
     import torch
@@ -41,13 +41,13 @@ def bench_of(study: Study) -> Bench:
     return Bench(study, device, slots[0].threads, len(slots))
 
 
-def measure(specs: Sequence[ArchSpec], bench: Bench) -> dict[ArchSpec, float]:
+def measure(specs: Sequence[Network], bench: Bench) -> dict[Network, float]:
     """Seconds per image: the cheapest, the dearest, then what lies between while time lasts."""
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(bench.threads)
-    start, measured = time.monotonic(), dict[ArchSpec, float]()
+    start, measured = time.monotonic(), dict[Network, float]()
     try:
         for spec in _from_the_ends(specs):
             if len(measured) >= 2 and time.monotonic() - start > _BUDGET:
@@ -58,12 +58,12 @@ def measure(specs: Sequence[ArchSpec], bench: Bench) -> dict[ArchSpec, float]:
     return measured
 
 
-def _from_the_ends(specs: Sequence[ArchSpec]) -> list[ArchSpec]:
+def _from_the_ends(specs: Sequence[Network]) -> list[Network]:
     ends = [*specs[:1], *specs[-1:]] if len(specs) > 1 else list(specs)
     return [*ends, *specs[1:-1]]
 
 
-def _seconds_per_image(spec: ArchSpec, bench: Bench) -> float:
+def _seconds_per_image(spec: Network, bench: Bench) -> float:
     import torch
 
     from lit_models.builder import build

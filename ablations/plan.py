@@ -1,21 +1,31 @@
 """A study's runs: points x seeds, validated and hashed. Trains nothing, imports no torch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
-from ablations.config import Study
+from ablations.config import PointsKind, Study
 from ablations.identity import SCHEMA_VERSION, digest, identity, run_id
-from ablations.points import Point, points_of
+from ablations.networks import (
+    for_images,
+    image_sides,
+    network_after,
+    waste_notes,
+    wasted,
+    with_recipe,
+)
+from ablations.points import Point, study_points
 from ablations.store import INDEX, RunFolder, State, read_json, run_path, study_path
-from lit_models.spec import ArchSpec, IllegalSpec
-from lit_models.steps import apply_steps
-from lit_models.training import trained_spec
-from lit_models.trajectories import TRAJECTORIES
+from lit_models.reference import Network
 
 PlannedState = State | Literal["stale"]
 ILLEGAL = "illegal"
+# Keys of points that somebody wrote down one by one, by kind.
+_GIVEN: Mapping[PointsKind, str] = MappingProxyType(
+    {"explicit": "points.lists", "networks": "points.networks"}
+)
 _HARDWARE = ("accelerator", "devices", "num_workers", "threads")  # what a run itself needs
 
 
@@ -28,8 +38,9 @@ class PlannedRun:
     step: str
     steps: tuple[str, ...]
     seed: int
-    spec: ArchSpec
+    spec: Network
     config: dict[str, Any]  # what its config.json says
+    network: str | None = None  # what the steps start from, where that is no trajectory
 
 
 @dataclass(frozen=True)
@@ -57,30 +68,37 @@ class Plan:
             first.setdefault(row.run_id, row)
         return first
 
+    def networks(self) -> dict[str, Network]:
+        """The network of every point."""
+        return {row.point: row.spec for row in self.rows}
+
 
 def make_plan(study: Study) -> Plan:
     """Every run of a study.
 
     Points of generated designs that are no networks are listed with the reason; in explicit lists
-    they are a ValueError, and so is a recipe that does not fit a point. Specs are those of the
-    networks that are trained: with what the recipe says about networks.
+    and among networks they are a ValueError, and so are a recipe and images that do not fit a
+    point. Specs are those of the networks that are trained: with what the recipe says about
+    networks.
     """
-    trajectory = TRAJECTORIES[study.trajectory]
     rows: list[PlannedRun] = []
     illegal: list[IllegalPoint] = []
-    for point in points_of(study.points, trajectory):
+    sides = image_sides(study)
+    for point in study_points(study):
         try:
-            steps = [trajectory.by_name[name] for name in point.steps]
-            spec = apply_steps(trajectory.start, steps)
+            spec = network_after(point.steps, trajectory=study.trajectory, network=point.network)
         except ValueError as error:
             illegal.append(IllegalPoint(point.label, point.step, point.steps, str(error)))
         else:
-            spec = _trained(study, point, spec)
+            spec = _trained(study, point, spec, sides)
             rows += [_row(study, point, spec, seed) for seed in study.seeds]
-    if illegal and study.points.kind == "explicit":
+    key = _GIVEN.get(study.points.kind)
+    if illegal and key is not None:
         reasons = "; ".join(f"{point.step}: {point.reason}" for point in illegal)
-        raise ValueError(f"study {study.name}: points.lists has points that are illegal: {reasons}")
-    return Plan(study, tuple(rows), tuple(illegal))
+        raise ValueError(f"study {study.name}: {key} has points that are illegal: {reasons}")
+    plan = Plan(study, tuple(rows), tuple(illegal))
+    _check_kernels(plan, sides)
+    return plan
 
 
 def states(plan: Plan, runs_root: Path) -> dict[tuple[str, int], PlannedState]:
@@ -108,38 +126,58 @@ def index_rows(plan: Plan, runs_root: Path) -> list[dict[str, Any]]:
 
 
 def index_of(plan: Plan, command: str) -> dict[str, Any]:
-    """What index.json says: the rows of a study, for `status`, `report` and `board`."""
-    keys = ("point", "step", "steps", "seed", "run_id")
+    """What index.json says: the rows of a study, for `status`, `report` and `board`.
+
+    Rows of a study of networks also have `network`, and the study `published`.
+    """
+    study = plan.study
+    keys, extra = ["point", "step", "steps", "seed", "run_id"], dict[str, Any]()
+    if study.points.kind == "networks":
+        keys, extra = [*keys, "network"], {"published": study.published}
     return {
         "schema": SCHEMA_VERSION,
-        "study": plan.study.name,
-        "title": plan.study.title,
-        "trajectory": plan.study.trajectory,
-        "points": plan.study.points.kind,
+        "study": study.name,
+        "title": study.title,
+        "trajectory": study.trajectory,
+        "points": study.points.kind,
+        **extra,
         "command": command,
         "rows": [{key: getattr(row, key) for key in keys} for row in plan.rows],
         "illegal": [vars(point) for point in plan.illegal],
     }
 
 
-def _trained(study: Study, point: Point, spec: ArchSpec) -> ArchSpec:
-    """The point's network with what the recipe says about networks."""
-    where = f"study {study.name}: the recipe does not fit point {point.label}"
-    if study.recipe.blur_pool and spec.blur_pool:
-        raise ValueError(
-            f"{where}: recipe.blur_pool changes nothing, since the network has blur pool already; "
-            "leave it out of the recipe or of the point's steps"
-        )
+def _trained(study: Study, point: Point, spec: Network, sides: Mapping[str, int]) -> Network:
+    """The point's network with what the recipe says about networks, for the study's images."""
     try:
-        return trained_spec(spec, study.recipe)
-    except IllegalSpec as reason:
+        spec = with_recipe(spec, study.recipe)
+    except ValueError as reason:
+        where = f"study {study.name}: the recipe does not fit point {point.label}"
         raise ValueError(f"{where}: {reason}") from None
+    try:
+        return for_images(spec, sides)
+    except ValueError as reason:
+        raise ValueError(f"study {study.name}: point {point.label}: {reason}") from None
 
 
-def _row(study: Study, point: Point, spec: ArchSpec, seed: int) -> PlannedRun:
+def _check_kernels(plan: Plan, sides: Mapping[str, int]) -> None:
+    """Refuse networks whose kernels are larger than sense; a trajectory's are only noted."""
+    study = plan.study
+    if study.points.kind != "networks" or study.oversized_kernels:
+        return
+    notes = waste_notes(wasted(plan.networks(), sides))
+    if notes:
+        raise ValueError(
+            f"study {study.name}: kernels that are larger than sense: {'; '.join(notes)}. Take "
+            "smaller kernels (kernel_size=N) or larger images (data.image_size), or allow them "
+            "with oversized_kernels=true"
+        )
+
+
+def _row(study: Study, point: Point, spec: Network, seed: int) -> PlannedRun:
     resolved = identity(spec, data=study.data, recipe=study.recipe, seed=seed)
     name = run_id(resolved)
-    labels = {"study": study.name, "trajectory": study.trajectory, **vars(point)}
+    labels = {"study": study.name, "trajectory": study.trajectory, **point.names()}
     config = {
         **resolved,
         "run_id": name,
@@ -157,6 +195,7 @@ def _row(study: Study, point: Point, spec: ArchSpec, seed: int) -> PlannedRun:
         seed=seed,
         spec=spec,
         config=config,
+        network=point.network,
     )
 
 
@@ -164,6 +203,6 @@ def _has_results(folder: Path) -> bool:
     return RunFolder(folder).state() != "new"
 
 
-def distinct_specs(rows: Iterable[PlannedRun]) -> dict[str, ArchSpec]:
+def distinct_specs(rows: Iterable[PlannedRun]) -> dict[str, Network]:
     """The different networks among the rows, by the hash of their spec."""
     return {digest(row.config["spec"]): row.spec for row in rows}

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ablations.config import Study
-from ablations.counts import Cost, count_specs, setting_of
+from ablations.counts import Cost, check_sides, count_specs, setting_of
+from ablations.networks import image_sides, waste_notes, wasted
 from ablations.plan import ILLEGAL, Plan, make_plan, states
 from ablations.store import runs_root
 from ablations.studies import load_experiments, read_source, resolve_study
 from datamodules.catalog import describe_reading, fetchable, missing
-from lit_models.spec import ArchSpec
+from lit_models.reference import Network
 
 
 def command(options: argparse.Namespace) -> int:
@@ -22,12 +23,12 @@ def command(options: argparse.Namespace) -> int:
     costs = plan_costs(plan, root)
     found = states(plan, root)
     seconds: Mapping[str, float] = {}
-    notes = [describe_reading(plan.study.data)]
+    notes = [describe_reading(plan.study.data), *kernel_notes(plan)]
     if not options.no_time:
         from ablations.calibrate import estimate
 
         guess = estimate(plan, costs, runs_root=root)
-        seconds, notes = guess.seconds, [guess.sentence]
+        seconds, notes = guess.seconds, [*notes, guess.sentence]
     rows = plan_rows(plan, costs=costs, found=found, seconds=seconds)
     if options.json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -46,18 +47,26 @@ def read_study(options: argparse.Namespace) -> Study:
     return resolve_study(read_source(options.file), options.study, options.overrides)
 
 
-def plan_costs(plan: Plan, root: Path) -> Mapping[ArchSpec, Cost]:
+def plan_costs(plan: Plan, root: Path) -> Mapping[Network, Cost]:
     """Parameters and GMACs of every network; empty when only the absent data knows its classes."""
     setting = setting_of(plan.study.data)
     if setting is None:
         return {}
-    return count_specs((row.spec for row in plan.rows), setting, runs_root=root)
+    networks = plan.networks().values()
+    check_sides(networks, image_sides(plan.study).values(), setting)
+    return count_specs(networks, setting, runs_root=root)
+
+
+def kernel_notes(plan: Plan) -> list[str]:
+    """What the plan's networks waste on kernels that are larger than sense, if anything."""
+    found = waste_notes(wasted(plan.networks(), image_sides(plan.study)))
+    return [f"Kernels that are larger than sense, {note}." for note in found]
 
 
 def plan_rows(
     plan: Plan,
     *,
-    costs: Mapping[ArchSpec, Cost],
+    costs: Mapping[Network, Cost],
     found: Mapping[tuple[str, int], str],
     seconds: Mapping[str, float],
 ) -> list[dict[str, Any]]:

@@ -1,13 +1,15 @@
-"""Designs: which points of a trajectory a study trains."""
+"""Designs: which points of a trajectory, or which networks, a study trains."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
+from typing import Any
 
-from ablations.config import Points, PointsKind
+from ablations.config import Points, PointsKind, StudyConfig
+from ablations.networks import network_after
 from datamodules.config import nearest
-from lit_models.trajectories import START, Trajectory
+from lit_models.trajectories import START, TRAJECTORIES, Trajectory
 
 END = "end"  # the step name of the point with all steps, where a design starts from it
 
@@ -17,12 +19,54 @@ class Point:
     """One point: the steps from the trajectory's start to it, applied in this order.
 
     `step` says what is special about it: the last step of a cumulative line, the step that is left
-    out or added, the steps that are on in a factorial design, the name in an explicit list.
+    out or added, the steps that are on in a factorial design, the name in an explicit list or of a
+    network. `network` is what the steps start from where that is no trajectory.
     """
 
     label: str  # sorts like the design
     step: str
     steps: tuple[str, ...]
+    network: str | None = None
+
+    def names(self) -> dict[str, Any]:
+        """Its fields; no `network` where a trajectory says it."""
+        return {key: value for key, value in vars(self).items() if value is not None}
+
+
+def study_points(study: StudyConfig) -> tuple[Point, ...]:
+    """All points of a study.
+
+    Raises ValueError, beginning with the key, for a point that names what there is not.
+    """
+    if study.points.kind == "networks":
+        return _networks(study.points)
+    return points_of(study.points, TRAJECTORIES[study.trajectory])
+
+
+def check_points(study: StudyConfig) -> None:
+    """Raise ValueError, beginning with the key, where a study's points cannot be trained.
+
+    Steps of a trajectory are checked by name, points of the kind `networks` entirely.
+    """
+    if study.points.kind != "networks":
+        for key in ("published", "oversized_kernels"):
+            if getattr(study, key):
+                raise ValueError(
+                    f"{key} has no meaning with a trajectory, only with points.kind=networks: "
+                    "leave it out."
+                )
+        check_steps(study.points, TRAJECTORIES[study.trajectory])
+        return
+    if study.trajectory:
+        raise ValueError(
+            f"trajectory is {study.trajectory!r}, which has no meaning for points.kind=networks, "
+            "whose points name their networks: leave it out."
+        )
+    for point in _networks(study.points):
+        try:
+            network_after(point.steps, network=point.network)
+        except ValueError as error:
+            raise ValueError(f"points.networks.{point.step}: {error}") from None
 
 
 def points_of(design: Points, trajectory: Trajectory) -> tuple[Point, ...]:
@@ -101,6 +145,16 @@ def _explicit(design: Points, trajectory: Trajectory) -> tuple[Point, ...]:
         Point(_label(number, name, design.lists), name, tuple(steps))
         for number, (name, steps) in enumerate(design.lists.items())
     )
+
+
+def _networks(design: Points) -> tuple[Point, ...]:
+    points = []
+    for number, (name, row) in enumerate(design.networks.items()):
+        if not row:
+            raise ValueError(f"points.networks.{name} is empty, expected [NETWORK, STEP...].")
+        network, *steps = row
+        points.append(Point(_label(number, name, design.networks), name, tuple(steps), network))
+    return tuple(points)
 
 
 _DESIGNS: Mapping[PointsKind, Callable[[Points, Trajectory], tuple[Point, ...]]] = MappingProxyType(

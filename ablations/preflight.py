@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ablations.config import Recipe, Study
-from ablations.counts import Cost, Setting, count_specs
+from ablations.counts import Cost, Setting, check_sides, count_specs
+from ablations.networks import image_sides
 from ablations.plan import Plan, distinct_specs
 from datamodules.catalog import fetchable, missing
-from lit_models.spec import ArchSpec
+from lit_models.reference import Network
+
+if TYPE_CHECKING:
+    from datamodules import ImageDataModule
 
 _ENOUGH = 200 * 2**20  # bytes; a study of nano networks needs about that
 
@@ -22,7 +27,7 @@ class Machine:
     """What runs will train on: GPU ids for CUDA_VISIBLE_DEVICES, and the cost of each network."""
 
     gpus: tuple[str, ...]
-    costs: Mapping[ArchSpec, Cost]
+    costs: Mapping[Network, Cost]
 
 
 def check_writable(runs_root: Path) -> None:
@@ -59,7 +64,7 @@ def inspect_in_child(plan: Plan, runs_root: Path) -> Machine:
         return pool.submit(inspect, plan.study, distinct_specs(plan.rows), runs_root).result()
 
 
-def inspect(study: Study, specs: Mapping[str, ArchSpec], runs_root: Path) -> Machine:
+def inspect(study: Study, specs: Mapping[str, Network], runs_root: Path) -> Machine:
     """Find the devices, read the data, build every network, cut the batch.
 
     Raises ValueError with the reason when a run of the study could not start.
@@ -80,11 +85,13 @@ def inspect(study: Study, specs: Mapping[str, ArchSpec], runs_root: Path) -> Mac
     data.accumulate(devices.count)
     setting = Setting(data.image_size, data.num_classes, data.in_chans)
     costs = count_specs(specs.values(), setting, runs_root=runs_root)
+    check_sides(specs.values(), image_sides(study).values(), setting)
     _check_recipe(recipe, next(iter(specs.values())), setting)
+    _check_teacher(recipe, data)
     return Machine(visible_gpus() if devices.kind == "cuda" else (), costs)
 
 
-def _check_recipe(recipe: Recipe, spec: ArchSpec, setting: Setting) -> None:
+def _check_recipe(recipe: Recipe, spec: Network, setting: Setting) -> None:
     """Make everything that a recipe names once, on the meta device."""
     import torch
 
@@ -97,6 +104,25 @@ def _check_recipe(recipe: Recipe, spec: ArchSpec, setting: Setting) -> None:
     create_schedule(create_optimizer(model, recipe), recipe, updates_per_epoch=1)
     create_mixer(recipe, num_classes=setting.num_classes)
     create_criterion(recipe)
+
+
+def _check_teacher(recipe: Recipe, data: "ImageDataModule") -> None:
+    """Load the teacher, and show it an image of every side that training images have."""
+    if recipe.teacher is None:
+        return
+    from datamodules.augment.cropping import growing_side
+    from lit_models.distillation import check_teacher
+
+    epochs = range(recipe.epochs)
+    sides = {growing_side(recipe.augment, data.image_size, epoch=epoch) for epoch in epochs}
+    check_teacher(
+        recipe,
+        num_classes=data.num_classes,
+        in_chans=data.in_chans,
+        sides=sorted(sides),
+        mean=data.info.mean,
+        std=data.info.std,
+    )
 
 
 def visible_gpus() -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from ablations.store import CONFIG, RunFolder
 from ablations.typed import assign
 from datamodules.catalog import content
 from datamodules.config import DataConfig
+from lit_models.reference import Network
 from lit_models.serialise import from_dict
-from lit_models.spec import ArchSpec
 from lit_models.training import TrainingConfig
 from lit_models.weight_files import checksum, weight_files
 
@@ -30,7 +30,7 @@ class _Settings:
 class RunConfig:
     """What one run trains, on what, how and where."""
 
-    spec: ArchSpec
+    spec: Network
     data: DataConfig
     recipe: Recipe
     hardware: Hardware

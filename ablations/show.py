@@ -2,20 +2,20 @@
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ablations.counts import count_specs, setting_of
+from ablations.networks import network_after
 from ablations.plan import PlannedRun, make_plan
 from ablations.store import RunFolder, run_path, runs_root
 from ablations.studies import load_experiments
 from datamodules.catalog import DATASETS
 from datamodules.config import DataConfig
+from lit_models.reference import Network
 from lit_models.serialise import difference, from_dict
-from lit_models.spec import ArchSpec
-from lit_models.trajectories import TRAJECTORIES
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,9 @@ def describe(subject: Subject, root: Path) -> dict[str, Any]:
 
     run_id, labels, state, message, spec, data, recipe, seed, params, gmacs, environment
     (provenance.json), metrics (one object an epoch), summary, and change: null at a trajectory's
-    start, else from (the step before), fields (path, before, after), modules_added and
-    modules_removed (type and count), params and gmacs (differences).
+    start and for a network without steps, else from (the step or network before), fields (path,
+    before, after), modules_added and modules_removed (type and count), params and gmacs
+    (differences; null where the network before does not fit the images).
     """
     config = subject.config
     folder = RunFolder(run_path(root, subject.run_id))
@@ -102,7 +103,7 @@ def describe(subject: Subject, root: Path) -> dict[str, Any]:
     }
 
 
-def _cost(spec: ArchSpec, config: Mapping[str, Any], root: Path) -> dict[str, Any]:
+def _cost(spec: Network, config: Mapping[str, Any], root: Path) -> dict[str, Any]:
     setting = setting_of(_data(config))
     if setting is None:
         return {"params": None, "gmacs": None}
@@ -114,24 +115,22 @@ def _data(config: Mapping[str, Any]) -> DataConfig:
     return DataConfig(**config["data"], root=config.get("root"))
 
 
-def _change(spec: ArchSpec, config: Mapping[str, Any], root: Path) -> dict[str, Any] | None:
+def _change(spec: Network, config: Mapping[str, Any], root: Path) -> dict[str, Any] | None:
     """The difference that the last of the run's steps makes."""
     labels = config.get("labels", {})
     steps = labels.get("steps") or []
-    trajectory = TRAJECTORIES.get(labels.get("trajectory", ""))
-    if not steps or trajectory is None or not set(steps) <= set(trajectory.by_name):
+    before = _without_last(steps, labels, config["recipe"])
+    if before is None:
         return None
-    from lit_models.steps import apply_steps
-    from lit_models.training import trained_spec, training_config
-
-    before = apply_steps(trajectory.start, [trajectory.by_name[name] for name in steps[:-1]])
-    recipe = {key: value for key, value in config["recipe"].items() if key != "augment"}
-    before = trained_spec(before, training_config(recipe))
-    old, new = _cost(before, config, root), _cost(spec, config, root)
+    try:
+        old = _cost(before, config, root)
+    except ValueError:  # the last step is what makes it fit these images
+        old = dict.fromkeys(("params", "gmacs"))
+    new = _cost(spec, config, root)
     known = old["params"] is not None
     added, removed = _modules(before, spec, in_chans=DATASETS[config["data"]["name"]].in_chans)
     return {
-        "from": steps[-2] if len(steps) > 1 else "start",
+        "from": steps[-2] if len(steps) > 1 else labels.get("network", "start"),
         "fields": [list(entry) for entry in difference(before, spec)],
         "modules_added": added,
         "modules_removed": removed,
@@ -140,8 +139,25 @@ def _change(spec: ArchSpec, config: Mapping[str, Any], root: Path) -> dict[str, 
     }
 
 
+def _without_last(
+    steps: Sequence[str], labels: Mapping[str, Any], recipe: Mapping[str, Any]
+) -> Network | None:
+    """The network before the last step; None for a start, and for a step that is no more."""
+    if not steps:
+        return None
+    from lit_models.training import trained_spec, training_config
+
+    where = {"trajectory": labels.get("trajectory", ""), "network": labels.get("network")}
+    training = {key: value for key, value in recipe.items() if key != "augment"}
+    try:
+        before = network_after(steps[:-1], **where)
+    except (KeyError, ValueError):
+        return None
+    return trained_spec(before, training_config(training))
+
+
 def _modules(
-    before: ArchSpec, after: ArchSpec, *, in_chans: int
+    before: Network, after: Network, *, in_chans: int
 ) -> tuple[dict[str, int], dict[str, int]]:
     """How many modules of each kind (as PyTorch prints them) the change adds and removes."""
     from collections import Counter
@@ -150,7 +166,7 @@ def _modules(
 
     from lit_models.builder import build
 
-    def kinds(spec: ArchSpec) -> Counter[str]:
+    def kinds(spec: Network) -> Counter[str]:
         with torch.device("meta"):
             model = build(spec, in_chans=in_chans)
         return Counter(repr(m) for m in model.modules() if not list(m.children()))
@@ -170,7 +186,10 @@ def _print(found: Mapping[str, Any]) -> None:
 
     labels = found["labels"]
     say(f"{found['run_id']}  {found['state']}{': ' + found['message'] if found['message'] else ''}")
-    say(f"{labels.get('trajectory')} {labels.get('point')} seed {found['seed']}")
+    line = labels.get("trajectory") or " ".join(
+        [labels.get("network", ""), *labels.get("steps", ())]
+    )
+    say(f"{line} {labels.get('point')} seed {found['seed']}")
     if found["params"] is not None:
         say(f"{found['params']:,} parameters, {found['gmacs']:.4f} GMACs")
     for line in _change_lines(found["change"]) if found["change"] else ():

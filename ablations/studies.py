@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.config import Experiments, Study, StudyConfig, find_experiments
-from ablations.points import check_steps
+from ablations.points import check_points
 from ablations.store import check_study_name
 from ablations.typed import Keys, Place, assign, check_name
 from ablations.yaml_source import YamlSource, load_yaml
@@ -152,12 +152,13 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str) -> Stu
             place=setting.place,
         )
     here = source.where(("studies", name))
-    where = said.get("trajectory", here)
-    check_name(config.trajectory, TRAJECTORIES, what="trajectory", where=where)
+    if config.points.kind != "networks":
+        where = said.get("trajectory", here)
+        check_name(config.trajectory, TRAJECTORIES, what="trajectory", where=where)
     try:
         values = OmegaConf.to_object(config)
         assert isinstance(values, StudyConfig)
-        check_steps(values.points, TRAJECTORIES[values.trajectory])
+        check_points(values)
         dataset(values.data)
     except ValueError as error:
         raise ValueError(f"{_place_of(error, said) or here}: {error}") from None
@@ -166,8 +167,11 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str) -> Stu
 
 def _place_of(error: ValueError, said: Mapping[str, str]) -> str | None:
     """Where the key was set that an error begins with; else the last key of its section."""
-    key = re.match(r"[a-z_.]*", str(error))
-    assert key is not None  # it matches nothing, too
-    section_of = key[0].partition(".")[0]
+    word = re.match(r"[A-Za-z0-9_+.-]*", str(error))
+    assert word is not None  # it matches nothing, too
+    key = word[0].rstrip(".")
+    while key not in said and "." in key:
+        key = key.rpartition(".")[0]
+    section_of = key.partition(".")[0]
     around = [place for name, place in said.items() if name.partition(".")[0] == section_of]
-    return said.get(key[0]) or (around[-1] if around else None)
+    return said.get(key) or (around[-1] if around else None)

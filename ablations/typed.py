@@ -26,7 +26,9 @@ def assign(
     hint = _hint(kind, keys, place(below))
     if not _is_section(hint):
         _set(config, keys=keys, hint=hint, value=value, where=place(below))
-        return {".".join(keys): place(below)}
+        inside = value if isinstance(value, Mapping) else {}
+        paths = ((), *((str(name),) for name in inside))
+        return {".".join((*keys, *path)): place((*below, *path)) for path in paths}
     if not isinstance(value, Mapping):
         raise ValueError(
             f"{place(below)}: {'.'.join(keys)} is {value!r}, expected a mapping with keys of "

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_models.builder import build
-from lit_models.spec import ArchSpec
+from lit_models.reference import Network, TimmModel
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,20 @@ class Complexity:
 
 @lru_cache(maxsize=512)
 def count(
-    spec: ArchSpec, *, image_size: int, num_classes: int = 1000, in_chans: int = 3
+    spec: Network, *, image_size: int, num_classes: int = 1000, in_chans: int = 3
 ) -> Complexity:
     """Complexity of a spec at `(1, in_chans, image_size, image_size)`; allocates no memory.
 
-    Raises ValueError when the image is too small for the network.
+    timm's fused attention is counted as the two matrix products that it computes. Raises ValueError
+    when the image is too small for the network, or timm's is built for another size.
     """
     with torch.device("meta"):
-        model = build(spec, num_classes=num_classes, in_chans=in_chans).eval()
+        model: nn.Module = build(spec, num_classes=num_classes, in_chans=in_chans).eval()
         image = torch.empty(1, in_chans, image_size, image_size)
     params = sum(parameter.numel() for parameter in model.parameters())
-    return replace(measure(_without_norms(model), image), params=params)
+    if not isinstance(spec, TimmModel):  # timm's modules may read their norms' parameters
+        model = _without_norms(model)
+    return replace(measure(model, image), params=params)
 
 
 def _without_norms(model: nn.Module) -> nn.Module:
@@ -62,7 +65,7 @@ def measure(model: nn.Module, image: torch.Tensor) -> Complexity:
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             model(image)
-    except RuntimeError as error:
+    except (AssertionError, RuntimeError) as error:  # timm asserts the size of an image
         side = image.shape[-1]
         raise ValueError(f"a {side} px image does not fit this network: {error}") from None
     finally:

@@ -22,10 +22,14 @@ def from_dict(data: Mapping[str, Any]) -> Network:
 
     Raises ValueError on an unknown or missing field (naming it) and on an illegal combination.
     """
-    if isinstance(data, Mapping) and TIMM in data:
+    if _is_timm(data):
         values = {"name" if key == TIMM else key: value for key, value in data.items()}
         return cast("TimmModel", _typed(TimmModel, values, "spec"))
     return cast("ArchSpec", _typed(ArchSpec, data, "spec"))
+
+
+def _is_timm(data: Any) -> bool:
+    return isinstance(data, Mapping) and TIMM in data
 
 
 def difference(before: Network, after: Network) -> tuple[tuple[str, Any, Any], ...]:

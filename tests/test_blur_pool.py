@@ -230,6 +230,7 @@ def test_a_classifier_trains_the_blurred_network() -> None:
         for values in (config, {**config, "blur_pool": False})
     ]
     blurred, plain = modules
+    assert isinstance(plain.spec, ArchSpec)
     assert blurred.spec == replace(plain.spec, blur_pool=True)
     assert blurs(blurred.backbone)
     assert blurred.ema is not None

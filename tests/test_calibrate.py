@@ -15,7 +15,7 @@ from ablations.plan import Plan, make_plan
 from ablations.store import STATUS, SUMMARY, run_path, write_json_atomic
 from datamodules.catalog import DATASETS
 from datamodules.config import DataConfig
-from lit_models import ArchSpec
+from lit_models.reference import Network
 
 LISTS = {"small": [], "wide": ["width"], "deep": ["stage_ratio"]}
 STUDY = Study(
@@ -40,12 +40,12 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> Plan:
     return make_plan(STUDY)
 
 
-def fake_measure(specs: Sequence[ArchSpec], bench: Bench) -> dict[ArchSpec, float]:
+def fake_measure(specs: Sequence[Network], bench: Bench) -> dict[Network, float]:
     assert (bench.device, bench.threads, bench.workers) == ("cpu", 1, 2)
     return dict.fromkeys(specs, 1e-3)
 
 
-def costs_of(plan: Plan) -> dict[ArchSpec, Cost]:
+def costs_of(plan: Plan) -> dict[Network, Cost]:
     return {row.spec: Cost(1, 0.1 * row.step.count("e"), 1) for row in plan.rows}
 
 

@@ -182,6 +182,8 @@ def test_a_plan_shows_the_networks_that_are_trained(tmp_path: Path) -> None:
     costs, more = plan_costs(plain, tmp_path), plan_costs(blurred, tmp_path)
 
     for before, after in zip(plain.rows, blurred.rows, strict=True):
+        assert isinstance(before.spec, ArchSpec)
+        assert isinstance(after.spec, ArchSpec)
         assert after.spec == replace(before.spec, blur_pool=True, drop_path_rate=0.25)
         assert after.config["spec"] == to_dict(after.spec)
         assert classifier(BLURRED_TRAINING, after.spec).spec == after.spec
@@ -202,7 +204,8 @@ def test_a_point_where_the_recipe_changes_nothing_is_named_before_any_run(
     start: ArchSpec, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trajectories = {"convnext_nano": replace(NANO, start=start)}
-    monkeypatch.setattr("ablations.plan.TRAJECTORIES", trajectories)
+    for module in ("networks", "points"):
+        monkeypatch.setattr(f"ablations.{module}.TRAJECTORIES", trajectories)
     points = Points(kind="explicit", lists={"small": []})
 
     with pytest.raises(ValueError, match=f"study s: .* point 00_small: {reason}"):

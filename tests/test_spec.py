@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lit_models import SPECS, TRAJECTORIES, ArchSpec, IllegalSpec, difference, from_dict, to_dict
+from lit_models import SPECS, TRAJECTORIES, IllegalSpec, difference, from_dict, to_dict
 from lit_models.families.resnet import BOTTLENECK
 from lit_models.spec import Block, Branch, ConvLayer, Downsample, Spatial, Stem
 
@@ -123,6 +123,6 @@ def test_reading_a_spec_names_what_is_wrong() -> None:
 
 
 def test_specs_are_values() -> None:
-    copy: ArchSpec = from_dict(to_dict(RESNET))
+    copy = from_dict(to_dict(RESNET))
     assert copy == RESNET
     assert hash(copy) == hash(RESNET)
