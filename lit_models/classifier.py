@@ -10,6 +10,7 @@ from torch import nn
 from torchmetrics import MetricCollection
 
 from lit_models.builder import build
+from lit_models.distillation import Teacher, load_teacher
 from lit_models.ema import create_ema
 from lit_models.metrics import TEST, TRAIN_LOSS, VAL
 from lit_models.mixing import create_criterion, create_mixer
@@ -64,11 +65,28 @@ class LitClassifier(pl.LightningModule):
             else {}
         )
         self.last_lr = config.lr  # of the latest optimizer step
+        self.teacher: Teacher | None = None  # while it trains, where the recipe has one
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images `(N, C, H, W)` to logits `(N, num_classes)`."""
         logits: torch.Tensor = self.backbone(self._laid_out(images))
         return logits
+
+    def setup(self, stage: str) -> None:
+        """Load the recipe's teacher, which only training needs. Raises ValueError as it does."""
+        if stage == "fit":
+            classes, channels = self.hparams["num_classes"], self.hparams["in_chans"]
+            config = self.training_config
+            self.teacher = load_teacher(config, num_classes=classes, in_chans=channels)
+
+    def on_fit_start(self) -> None:
+        """Have the teacher follow the student to its device."""
+        if self.teacher is not None:
+            self.teacher.to(next(self.backbone.parameters()))
+
+    def on_fit_end(self) -> None:
+        """Let the teacher go."""
+        self.teacher = None
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set the generators, so that no draw depends on what was drawn before."""
@@ -76,9 +94,13 @@ class LitClassifier(pl.LightningModule):
         seed_draws(*place, device=self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """The batch's mean loss, after mixing."""
+        """The batch's mean loss, after mixing; the teacher sees what the student sees."""
         images, targets = self.mixer(*batch)
-        loss = self.criterion(self(images), targets)
+        taught = None if self.teacher is None else self.teacher(self._laid_out(images))
+        logits = self(images)
+        loss = self.criterion(logits, targets)
+        if self.teacher is not None and taught is not None:
+            loss = self.teacher.loss(loss, logits, taught)
         self.train_loss.update(loss.detach(), len(images))
         return loss
 
