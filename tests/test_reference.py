@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import pytest
@@ -94,7 +95,7 @@ def test_it_is_plain_data_and_comes_back() -> None:
     ids=lambda model: str(model.name),
 )
 def test_logits_are_timms_to_the_last_bit(model: TimmModel) -> None:
-    size = {} if model.name == "resnet18" else {"img_size": 32}
+    size: dict[str, Any] = {} if model.name == "resnet18" else {"img_size": 32}
     theirs = timm.create_model(model.name, num_classes=7, **size)
     ours = build(model, num_classes=7, seed=0)
     assert any(
