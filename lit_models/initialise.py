@@ -75,6 +75,6 @@ def _zero_last_norms(model: nn.Module) -> None:
     for module in model.modules():
         if not (isinstance(module, Branch) and module.residual and len(module.layers)):
             continue
-        norm = getattr(module.layers[-1], "norm", None)
-        if norm is not None and norm.weight is not None:
-            nn.init.zeros_(norm.weight)
+        weight = getattr(getattr(module.layers[-1], "norm", None), "weight", None)
+        if weight is not None:
+            nn.init.zeros_(weight)

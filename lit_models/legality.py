@@ -16,6 +16,7 @@ def check(spec: "ArchSpec") -> None:
     _check_stages(spec)
     _check_widths(spec)
     _check_downsample(spec)
+    _check_rows(spec)
     _check_parallel(spec)
     _check_mixers(spec)
     _check_blur_pool(spec)
@@ -80,7 +81,36 @@ def _check_downsample(spec: "ArchSpec") -> None:
         )
 
 
+def _check_rows(spec: "ArchSpec") -> None:
+    """A row that meets other channels than its block's has to bring them there."""
+    for stage in range(len(spec.depths)):
+        first = spec.block_at(stage, 0).branches[0]
+        arriving, width = spec.entry_width(stage), spec.block_width(stage)
+        changes = "pointwise_out" in first.layers or (
+            first.spatial is not None and first.spatial.expands
+        )
+        require(
+            arriving == width or changes or (first.residual and not first.layers),
+            f"stage {stage + 1} gets {arriving} channels where its blocks have {width}, and the "
+            "first branch of its first block keeps what it gets: it needs separate downsampling "
+            "with a stride, or a 1x1 layer that brings the channels there",
+        )
+    for branch in spec.branches():
+        require(
+            "pointwise_in" not in branch.layers or branch.expands_channels,
+            "pointwise_in leads to the hidden width: a pointwise_out has to lead back",
+        )
+
+
 def _check_parallel(spec: "ArchSpec") -> None:
+    for stage, index in spec.strided_blocks():
+        spatial = spec.block_at(stage, index).branches[0].spatial
+        require(
+            spatial is None
+            or spatial.parallel_kernels is None
+            or spatial.kernel_size != spec.block_stride(stage, index),
+            f"stage {stage + 1}: a convolution that tiles the map has no parallel kernels",
+        )
     for branch in spec.branches():
         parallel = branch.spatial is not None and branch.spatial.parallel_kernels is not None
         require(

@@ -7,7 +7,7 @@ field of it. Every spec that exists is legal: `__post_init__` refuses the rest w
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from lit_models.legality import BLURRED_CHANNELS, check, strided_inputs
 from lit_models.parts import (
@@ -48,6 +48,7 @@ __all__ = [
     "BLURRED_CHANNELS",
     "ROLES",
     "merged_spec",
+    "parallel_spec",
     "strided_inputs",
 ]
 
@@ -163,11 +164,14 @@ class ArchSpec:
             return 1
         return self.strides[stage if self.downsample.place == "first_block" else stage + 1]
 
-    def edit_blocks(self, edit: Callable[[int, int, Block], Block]) -> Self:
-        """The network with every block replaced by `edit(stage, index, block)`."""
+    def edit_blocks(self, edit: Callable[[int, int, Block], Block], **changes: Any) -> Self:
+        """The network with every block replaced by `edit(stage, index, block)`.
+
+        `changes` are other fields that change with them.
+        """
         places = [(stage, i) for stage, depth in enumerate(self.depths) for i in range(depth)]
         blocks = {place: edit(*place, self.block_at(*place)) for place in places}
-        return replace(self, blocks=fewest(self.depths, blocks))
+        return replace(self, blocks=fewest(self.depths, blocks), **changes)
 
 
 def fewest(depths: tuple[int, ...], blocks: dict[tuple[int, int], Block]) -> tuple[Block, ...]:
@@ -196,3 +200,18 @@ def merged_spec(spec: ArchSpec) -> ArchSpec:
         return replace(branch, spatial=replace(branch.spatial, parallel_kernels=None))
 
     return spec.map_branches(plain)
+
+
+def parallel_spec(spec: ArchSpec, small: tuple[int, ...]) -> ArchSpec:
+    """Small kernels beside every spatial convolution, in the form that is trained.
+
+    Each kernel has a batch norm of its own; one that followed the convolution gives way to them.
+    """
+
+    def edit(branch: Branch) -> Branch:
+        if branch.spatial is None or not branch.spatial.convolves:
+            return branch
+        norms = branch.norms - {"spatial"} if spec.norm == "batch" else branch.norms
+        return replace(branch, spatial=replace(branch.spatial, parallel_kernels=small), norms=norms)
+
+    return spec.map_branches(edit)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from lit_models.families.convmixer import CONVMIXERS
 from lit_models.families.convnext import CONVNEXTS
+from lit_models.families.nano import NANOS
 from lit_models.families.replknet import REPLKNETS
 from lit_models.families.resnet import RESNETS
 from lit_models.families.robust_resnet import BASELINES, REPARAMETERISED, ROBUST_RESNETS
@@ -24,5 +25,6 @@ SPECS: Mapping[str, ArchSpec] = MappingProxyType(
         **SPACHS,
         **CONVMIXERS,
         **REPLKNETS,
+        **NANOS,
     }
 )

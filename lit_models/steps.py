@@ -50,18 +50,22 @@ def apply_steps(spec: ArchSpec, steps: Iterable[Step]) -> ArchSpec:
     return spec
 
 
-def _need(condition: bool, reason: str) -> None:  # noqa: FBT001 reads like assert
+def need(condition: bool, reason: str) -> None:  # noqa: FBT001 reads like assert
+    """Refuse a step with the reason unless the condition holds."""
     if not condition:
         raise ValueError(reason)
 
 
-def _spatial_branches(spec: ArchSpec) -> tuple[Branch, ...]:
-    return tuple(branch for branch in spec.branches() if branch.spatial is not None)
+def _convolving(spec: ArchSpec) -> tuple[Branch, ...]:
+    return tuple(b for b in spec.branches() if b.spatial is not None and b.spatial.convolves)
 
 
-def _edit_spatial(spec: ArchSpec, edit: Callable[[Spatial], Spatial]) -> ArchSpec:
+def _edit_convolutions(spec: ArchSpec, edit: Callable[[Spatial], Spatial]) -> ArchSpec:
     def on_branch(branch: Branch) -> Branch:
-        return branch if branch.spatial is None else replace(branch, spatial=edit(branch.spatial))
+        spatial = branch.spatial
+        if spatial is None or not spatial.convolves:
+            return branch
+        return replace(branch, spatial=edit(spatial))
 
     return spec.map_branches(on_branch)
 
@@ -70,7 +74,7 @@ def stage_ratio(depths: tuple[int, ...], *, widths: tuple[int, ...] | None = Non
     """Blocks per stage; the ResNet-200 regime changes the widths in the same row (Table 11)."""
 
     def edit(spec: ArchSpec) -> ArchSpec:
-        _need(
+        need(
             len(spec.blocks) in (1, len(spec.depths)),
             "every block of this network is set by itself",
         )
@@ -103,8 +107,8 @@ def depthwise() -> Step:
 
     def edit(spec: ArchSpec) -> ArchSpec:
         dense = any(b.spatial is not None and b.spatial.kind == "dense" for b in spec.branches())
-        _need(dense, "it needs a dense spatial convolution, and this network has none")
-        return _edit_spatial(spec, lambda spatial: replace(spatial, kind="depthwise"))
+        need(dense, "it needs a dense spatial convolution, and this network has none")
+        return _edit_convolutions(spec, lambda spatial: replace(spatial, kind="depthwise"))
 
     return Step("depthwise", "depthwise conv", "spatial convolutions have groups = channels", edit)
 
@@ -122,7 +126,7 @@ def inverted_bottleneck() -> Step:
     """`widths` become block widths: narrow outside, `ratio` times wider inside."""
 
     def edit(spec: ArchSpec) -> ArchSpec:
-        _need(spec.width_is == "hidden", "it needs a bottleneck that is narrow inside")
+        need(spec.width_is == "hidden", "it needs a bottleneck that is narrow inside")
         return replace(spec, width_is="block")
 
     summary = "blocks are narrow outside and wide inside (1x1 expands, 1x1 projects)"
@@ -139,8 +143,8 @@ def move_depthwise_up() -> Step:
         return replace(branch, layers=("spatial", *rest))
 
     def edit(spec: ArchSpec) -> ArchSpec:
-        branches = _spatial_branches(spec)
-        _need(
+        branches = _convolving(spec)
+        need(
             bool(branches) and all(b.spatial and b.spatial.kind == "depthwise" for b in branches),
             "it moves a depthwise convolution and there is none: it needs 'depthwise'",
         )
@@ -154,13 +158,13 @@ def kernel_size(size: int, *, name: str | None = None) -> Step:
     """Side of every spatial convolution."""
 
     def edit(spec: ArchSpec) -> ArchSpec:
-        _need(
-            bool(_spatial_branches(spec)),
+        need(
+            bool(_convolving(spec)),
             "it needs a spatial convolution, and this network has none",
         )
-        return _edit_spatial(spec, lambda spatial: replace(spatial, kernel_size=size))
+        return _edit_convolutions(spec, lambda spatial: replace(spatial, kernel_size=size))
 
-    _need(size % 2 == 1 and size > 0, f"kernel sizes are odd and positive, found {size}")
+    need(size % 2 == 1 and size > 0, f"kernel sizes are odd and positive, found {size}")
     summary = f"spatial convolutions are {size}x{size}"
     return Step(name or "kernel_size", f"kernel sz. → {size}", summary, edit)
 
@@ -169,7 +173,7 @@ def relu_to_gelu() -> Step:
     """Every ReLU, the stem's included, becomes GELU (exact, erf)."""
 
     def edit(spec: ArchSpec) -> ArchSpec:
-        _need(spec.activation == "relu", f"it needs ReLU, and the activation is {spec.activation}")
+        need(spec.activation == "relu", f"it needs ReLU, and the activation is {spec.activation}")
         return replace(spec, activation="gelu")
 
     return Step("relu_to_gelu", "ReLU → GELU", "every activation is GELU", edit)
@@ -192,9 +196,7 @@ def fewer_activations() -> Step:
             any({"pointwise_in", "pointwise_out"} <= set(b.layers) for b in block.branches)
             for block in spec.blocks
         )
-        _need(
-            pairs, "it needs two 1x1 convolutions in every block, for the activation between them"
-        )
+        need(pairs, "it needs two 1x1 convolutions in every block, for the activation between them")
         layers = tuple(replace(layer, activation=False) for layer in spec.stem.layers)
         return replace(spec.map_branches(keep_one), stem=replace(spec.stem, layers=layers))
 
@@ -214,10 +216,12 @@ def fewer_norms(*, layer_scale: float) -> Step:
     def keep_one(branch: Branch) -> Branch:
         if branch.spatial is None:
             return replace(branch, norms=frozenset())
-        return replace(branch, norms=frozenset({"spatial"}), layer_scale=layer_scale)
+        # parallel kernels bring the one norm with them
+        own = branch.spatial.parallel_kernels is not None
+        return replace(branch, norms=frozenset(() if own else {"spatial"}), layer_scale=layer_scale)
 
     def edit(spec: ArchSpec) -> ArchSpec:
-        _need(
+        need(
             all(any(b.spatial for b in block.branches) for block in spec.blocks),
             "it needs a spatial convolution in every block, for the norm after it",
         )
@@ -231,7 +235,7 @@ def bn_to_ln() -> Step:
     """Every batch norm becomes layer norm over channels at each position, eps 1e-6."""
 
     def edit(spec: ArchSpec) -> ArchSpec:
-        _need(spec.norm == "batch", f"it needs batch norm, and the norm is {spec.norm!r}")
+        need(spec.norm == "batch", f"it needs batch norm, and the norm is {spec.norm!r}")
         return replace(spec, norm="layer")
 
     return Step("bn_to_ln", "BN → LN", "every batch norm is layer norm over channels", edit)
@@ -246,7 +250,7 @@ def separate_downsampling() -> Step:
     """
 
     def edit(spec: ArchSpec) -> ArchSpec:
-        _need(any(stride > 1 for stride in spec.strides), "it needs stages that downsample")
+        need(any(stride > 1 for stride in spec.strides), "it needs stages that downsample")
         down = Downsample("separate", norm_before=True, layers=(ConvLayer(2, 2),))
         *before, last = spec.stem.layers
         stem = replace(spec.stem, layers=(*before, replace(last, norm=True)))

@@ -74,7 +74,8 @@ def isotropic(
 
     The code's default, which the training commands of S and B also give, is no layer scale. The
     command of L does not give it, so that L was trained with 1e-6 and its released weights hold
-    layer scales: `layer_scale`. The named networks are those that the code builds by itself.
+    layer scales: `layer_scale`. The names are those of networks that the code builds by itself;
+    `convnext_isotropic_large__scale` is the one that was trained and released.
     """
     return replace(
         convnext((depth,), width=width, drop_path_rate=drop_path_rate),
@@ -102,6 +103,9 @@ CONVNEXTS = {
     "convnext_isotropic_small": isotropic(18, width=384, drop_path_rate=0.1),
     "convnext_isotropic_base": isotropic(18, width=768, drop_path_rate=0.2),
     "convnext_isotropic_large": isotropic(36, width=1024, drop_path_rate=0.5),
+    "convnext_isotropic_large__scale": isotropic(
+        36, width=1024, drop_path_rate=0.5, layer_scale=LAYER_SCALE
+    ),
     **{f"convnext_tiny_k{size}": with_kernel(size) for size in PARALLEL},
     **{
         f"convnext_tiny_k{size}_parallel{small}": with_kernel(size, (small,))

@@ -14,8 +14,6 @@ RepLKNet's 5x5 beside the large kernel, each with a batch norm of its own, which
 a batch norm that followed the convolution.
 """
 
-from dataclasses import replace
-
 from lit_models.families.resnet import (
     RESNET_INIT,
     RESNET_STEM,
@@ -33,13 +31,14 @@ from lit_models.spec import (
     Role,
     Spatial,
     Stem,
+    parallel_spec,
 )
 
 WIDTHS = (96, 192, 384, 768)
 LAYER_SCALE = 1e-6
-_MIDDLE: tuple[Role, ...] = ("pointwise_in", "spatial", "pointwise_out")
-_UP: tuple[Role, ...] = ("spatial", "pointwise_in", "pointwise_out")
-_DOWN: tuple[Role, ...] = ("pointwise_in", "pointwise_out", "spatial")
+MIDDLE: tuple[Role, ...] = ("pointwise_in", "spatial", "pointwise_out")
+UP: tuple[Role, ...] = ("spatial", "pointwise_in", "pointwise_out")
+DOWN: tuple[Role, ...] = ("pointwise_in", "pointwise_out", "spatial")
 
 
 def baseline(
@@ -49,7 +48,7 @@ def baseline(
     inverted: bool,
     width: int = 96,
     stem: Stem = RESNET_STEM,
-    place: Downsample = Downsample(),  # noqa: B008 frozen
+    downsample: Downsample = Downsample(),  # noqa: B008 frozen
 ) -> ArchSpec:
     """A depthwise ResNet with a norm after each layer and an activation after all but the last."""
     branch = Branch(
@@ -65,7 +64,7 @@ def baseline(
         stem=stem,
         strides=halving(len(depths)),
         width_is="block" if inverted else "hidden",
-        downsample=place,
+        downsample=downsample,
         init=RESNET_INIT,
     )
 
@@ -105,46 +104,34 @@ def robust(
     )
 
 
-def reparameterised(spec: ArchSpec, small: tuple[int, ...] = (5,)) -> ArchSpec:
-    """Parallel small kernels; a batch norm right after the convolution gives way to theirs."""
-
-    def edit(branch: Branch) -> Branch:
-        if branch.spatial is None:
-            return branch
-        norms = branch.norms - {"spatial"} if spec.norm == "batch" else branch.norms
-        return replace(branch, spatial=replace(branch.spatial, parallel_kernels=small), norms=norms)
-
-    return spec.map_branches(edit)
-
-
 _FIRST = frozenset[Place]({"pointwise_in"})
 LAST_BLOCK = Downsample("last_block")
 
 # The stage-3 depth nearest to 4.6 GMACs: 4.50, 4.58, 4.64 and 4.71 (tests/golden.json)
 BASELINES = {
-    "resnet_dw": baseline((3, 4, 4, 3), _MIDDLE, inverted=False),
-    "resnet_inverted_dw": baseline((3, 4, 7, 3), _MIDDLE, inverted=True),
-    "resnet_up_inverted_dw": baseline((3, 4, 9, 3), _UP, inverted=True),
-    "resnet_down_inverted_dw": baseline((3, 4, 10, 3), _DOWN, inverted=True, place=LAST_BLOCK),
+    "resnet_dw": baseline((3, 4, 4, 3), MIDDLE, inverted=False),
+    "resnet_inverted_dw": baseline((3, 4, 7, 3), MIDDLE, inverted=True),
+    "resnet_up_inverted_dw": baseline((3, 4, 9, 3), UP, inverted=True),
+    "resnet_down_inverted_dw": baseline((3, 4, 10, 3), DOWN, inverted=True, downsample=LAST_BLOCK),
 }
 ROBUST_RESNETS = {
     "robust_resnet_dw_small": robust(
         (3, 4, 12, 3),
-        _MIDDLE,
+        MIDDLE,
         kernel_size=11,
         norms=_FIRST,
         activations=frozenset({"sum"}),
         inverted=False,
     ),
     "robust_resnet_inverted_dw_small": robust(
-        (3, 4, 14, 3), _MIDDLE, kernel_size=7, norms=_FIRST, activations=_FIRST
+        (3, 4, 14, 3), MIDDLE, kernel_size=7, norms=_FIRST, activations=_FIRST
     ),
     "robust_resnet_up_inverted_dw_small": robust(
-        (3, 4, 14, 3), _UP, kernel_size=11, norms=frozenset({"spatial"}), activations=_FIRST
+        (3, 4, 14, 3), UP, kernel_size=11, norms=frozenset({"spatial"}), activations=_FIRST
     ),
     "robust_resnet_down_inverted_dw_small": robust(
         (3, 4, 15, 3),
-        _DOWN,
+        DOWN,
         kernel_size=11,
         norms=_FIRST,
         activations=_FIRST,
@@ -152,5 +139,5 @@ ROBUST_RESNETS = {
     ),
 }
 REPARAMETERISED = {
-    f"{name}_reparam": reparameterised(spec) for name, spec in ROBUST_RESNETS.items()
+    f"{name}_reparam": parallel_spec(spec, (5,)) for name, spec in ROBUST_RESNETS.items()
 }
