@@ -12,6 +12,7 @@ from datamodules.catalog import resolve
 from lit_models.geometry import Waste, wasted_kernels
 from lit_models.reference import Network, TimmModel, named_network
 from lit_models.spec import ArchSpec
+from lit_models.step_library import parse_step
 from lit_models.steps import apply_steps
 from lit_models.training import TrainingConfig, trained_spec
 from lit_models.trajectories import TRAJECTORIES
@@ -37,8 +38,6 @@ def network_after(
     if network is None:
         line = TRAJECTORIES[trajectory]
         return apply_steps(line.start, [line.by_name[name] for name in steps])
-    from lit_models.step_library import parse_step
-
     start = named_network(network)
     if not isinstance(start, TimmModel):
         return apply_steps(start, [parse_step(text) for text in steps])

@@ -1,7 +1,8 @@
 """From experiments.yaml and command-line overrides to typed, checked studies."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -152,17 +153,25 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str) -> Stu
             place=setting.place,
         )
     here = source.where(("studies", name))
-    if config.points.kind != "networks":
-        where = said.get("trajectory", here)
-        check_name(config.trajectory, TRAJECTORIES, what="trajectory", where=where)
-    try:
+    with _placed(said, here):
         values = OmegaConf.to_object(config)
-        assert isinstance(values, StudyConfig)
+    assert isinstance(values, StudyConfig)
+    if values.points.kind != "networks":
+        where = said.get("trajectory", here)
+        check_name(values.trajectory, TRAJECTORIES, what="trajectory", where=where)
+    with _placed(said, here):
         check_points(values)
         dataset(values.data)
+    return Study(name=name, **vars(values))
+
+
+@contextmanager
+def _placed(said: Mapping[str, str], here: str) -> Iterator[None]:
+    """A ValueError in the block begins with where the key was set that it is about."""
+    try:
+        yield
     except ValueError as error:
         raise ValueError(f"{_place_of(error, said) or here}: {error}") from None
-    return Study(name=name, **vars(values))
 
 
 def _place_of(error: ValueError, said: Mapping[str, str]) -> str | None:
