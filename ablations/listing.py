@@ -2,16 +2,21 @@
 
 import argparse
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 from ablations.studies import read_source, section
 from ablations.yaml_source import YamlSource
 from datamodules.catalog import DATASETS
+from lit_models.specs import SPECS
+from lit_models.step_library import STEP_FACTORIES
 from lit_models.trajectories import TRAJECTORIES, Trajectory
+
+_WIDTH = 100
 
 
 def command(options: argparse.Namespace) -> int:
-    """Print studies, trajectories, data sets and recipes."""
+    """Print studies, trajectories, networks, steps, data sets and recipes."""
     found = listing(read_source(options.file))
     if options.json:
         import json
@@ -23,16 +28,19 @@ def command(options: argparse.Namespace) -> int:
 
 
 def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
-    """What `--json` prints: lists of objects under studies, trajectories, datasets and recipes.
+    """What `--json` prints: lists of objects.
 
     studies: name, title, description, trajectory, points, networks (of points: networks, by name;
-    else empty), data, recipe, seeds. trajectories: name,
-    title, image_size, published and steps (name, title, summary, alternatives). datasets: name,
+    else empty), data, recipe, seeds. trajectories: name, title, image_size, published and steps
+    (name, title, summary, alternatives). networks: name and image_size (that its token MLPs are
+    built for; null: any). steps (of networks): name and text (what it looks like). datasets: name,
     title, num_classes, image_size, licence, source. recipes: name and the keys that it sets.
     """
     return {
         "studies": [_study(source, name) for name in section(source, "studies")],
         "trajectories": [_trajectory(t) for t in TRAJECTORIES.values()],
+        "networks": [{"name": n, "image_size": spec.image_size} for n, spec in SPECS.items()],
+        "steps": [{"name": n, "text": text} for n, (text, *_) in STEP_FACTORIES.items()],
         "datasets": [
             {
                 key: getattr(info, key)
@@ -100,6 +108,7 @@ def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
         for number, step in enumerate(trajectory["steps"], start=1):
             also = f" (also {', '.join(step['alternatives'])})" if step["alternatives"] else ""
             print(f"  {number:2} {step['name']:22} {step['summary']}{also}")
+    _print_networks(found)
     print("\ndata sets")
     for info in found["datasets"]:
         print(f"  {info['name']:15} {info['title']}")
@@ -109,3 +118,12 @@ def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
             f"  {recipe['name']:15} {recipe.get('epochs', '?')} epochs, batch "
             f"{recipe.get('batch_size', '?')}, {recipe.get('optimizer', '?')}"
         )
+
+
+def _print_networks(found: Mapping[str, list[dict[str, Any]]]) -> None:
+    names = ", ".join(network["name"] for network in found["networks"])
+    print("\nnetworks, and timm/NAME for any of timm's")
+    print(fill(names, _WIDTH, initial_indent="  ", subsequent_indent="  "))
+    print("\nsteps of networks")
+    for step in found["steps"]:
+        print(f"  {step['name']:22} {step['text']}")

@@ -100,7 +100,8 @@ def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
 
-    assert set(found) == {"studies", "trajectories", "datasets", "recipes"}
+    parts = {"studies", "trajectories", "networks", "steps", "datasets", "recipes"}
+    assert set(found) == parts
     study = next(s for s in found["studies"] if s["name"] == "convnext_nano")
     assert (study["data"], study["recipe"], study["points"]) == ("digits", "quick", "cumulative")
     nano = next(t for t in found["trajectories"] if t["name"] == "convnext_nano")
