@@ -6,9 +6,11 @@ Importing this package is cheap: names that need torch are loaded when they are 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lit_models.reference import Network, TimmModel, named_network
 from lit_models.serialise import difference, from_dict, to_dict
 from lit_models.spec import ArchSpec, IllegalSpec
 from lit_models.specs import SPECS
+from lit_models.step_library import parse_step
 from lit_models.steps import IllegalStep, Step, apply_steps
 from lit_models.training import TrainingConfig
 from lit_models.trajectories import START, TRAJECTORIES, Trajectory
@@ -18,11 +20,15 @@ if TYPE_CHECKING:
     from lit_models.builder import build
     from lit_models.classifier import LitClassifier
     from lit_models.complexity import Complexity, count
+    from lit_models.merge import merge
+    from lit_models.official import load_official
     from lit_models.timm_weights import from_timm, to_timm
 
 _NEEDS_TORCH = {
     "Backbone": "backbone",
     "build": "builder",
+    "load_official": "official",
+    "merge": "merge",
     "LitClassifier": "classifier",
     "Complexity": "complexity",
     "count": "complexity",
@@ -40,7 +46,9 @@ __all__ = [
     "IllegalSpec",
     "IllegalStep",
     "LitClassifier",
+    "Network",
     "Step",
+    "TimmModel",
     "TrainingConfig",
     "Trajectory",
     "apply_steps",
@@ -49,6 +57,10 @@ __all__ = [
     "difference",
     "from_dict",
     "from_timm",
+    "load_official",
+    "merge",
+    "named_network",
+    "parse_step",
     "to_dict",
     "to_timm",
 ]

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lit_models.parts import ConvLayer
-from lit_models.spec import ArchSpec
+
+if TYPE_CHECKING:
+    from lit_models.spec import ArchSpec
 
 
 def convolved(side: int, *, kernel_size: int, stride: int) -> int:
@@ -25,7 +28,7 @@ def _stacked(side: int, layers: tuple[ConvLayer, ...]) -> int:
     return side
 
 
-def block_sides(spec: ArchSpec, image_size: int) -> Iterator[tuple[int, int, int]]:
+def block_sides(spec: "ArchSpec", image_size: int) -> Iterator[tuple[int, int, int]]:
     """(stage, index, side of the map that comes in) for every block, for square images."""
     side = _stacked(image_size, spec.stem.layers)
     if spec.stem.max_pool:
@@ -61,7 +64,7 @@ class Waste:
         )
 
 
-def wasted_kernels(spec: ArchSpec, image_size: int) -> tuple[Waste, ...]:
+def wasted_kernels(spec: "ArchSpec", image_size: int) -> tuple[Waste, ...]:
     """Kernels with weights that no position of the map can use, one entry a stage and size.
 
     On a map of side s the weight at offset d from the centre meets the map only when d < s, so a

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from lit_models.geometry import block_sides
 from lit_models.parts import Branch, ConvLayer, require
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def check(spec: "ArchSpec") -> None:
     _check_rows(spec)
     _check_parallel(spec)
     _check_mixers(spec)
+    _check_sharing(spec)
     _check_blur_pool(spec)
 
 
@@ -127,10 +129,34 @@ def _check_mixers(spec: "ArchSpec") -> None:
         "a network has an image_size exactly when it has a token MLP, which is built for one "
         f"number of positions; image_size is {spec.image_size}",
     )
+    if spec.image_size is not None:
+        sides = {stage: side for stage, _, side in block_sides(spec, spec.image_size)}
+        gone = [stage + 1 for stage, side in sides.items() if side < 1]
+        require(not gone, f"a {spec.image_size} px image leaves no map in stage {gone}")
     for stage, depth in enumerate(spec.depths):
         for index in range(depth if "attention" in mixers else 0):
             for number, branch in enumerate(spec.block_at(stage, index).branches):
                 _check_heads(spec, branch, stage, first=index == 0 and number == 0)
+
+
+def _check_sharing(spec: "ArchSpec") -> None:
+    """Sharing that shares nothing is a toggle without effect."""
+    found: dict[object, int] = {}
+    for stage, depth in enumerate(spec.depths):
+        for index in range(depth):
+            stride, arriving = spec.block_stride(stage, index), spec.block_width(stage)
+            for number, branch in enumerate(spec.block_at(stage, index).branches):
+                if branch.spatial is None or not branch.spatial.shared:
+                    continue
+                if index == 0 and number == 0:
+                    arriving = spec.entry_width(stage)
+                width = spec.mixer_width(branch, stage, arriving=arriving)
+                key = (stage, branch.spatial, width, stride)
+                found[key] = found.get(key, 0) + 1
+    require(
+        not found or max(found.values()) > 1,
+        "no two blocks of a stage have mixers of the same shape that they could share",
+    )
 
 
 def _check_heads(spec: "ArchSpec", branch: Branch, stage: int, *, first: bool) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from math import prod
 
 from lit_models.families.convnext import NORM_THEN_CONV
-from lit_models.spec import ArchSpec, Downsample, Stem, fewest
+from lit_models.spec import ArchSpec, Downsample, IllegalSpec, Stem, fewest
 from lit_models.steps import Step, need
 
 
@@ -14,16 +14,20 @@ def patch_size(size: int) -> Step:
     The norm and activation that ended the stem stay. In a pyramid the stages before the map is as
     small as it was stop downsampling, the first ones first, as in Robust-ResNet (arXiv 2206.03452:
     16 px patches and one stage that downsamples); smaller patches give it back, the last ones
-    first. Where strides of 2 cannot make up for it, and in isotropic networks, the total changes.
+    first. Where strides of 2 cannot make up for it, in isotropic networks, and where a stage needs
+    its downsampling to change the width, the total stride changes.
     """
 
     def edit(spec: ArchSpec) -> ArchSpec:
         last = spec.stem.layers[-1]
         stem = Stem((replace(last, kernel_size=size, stride=size, depthwise=False),))
         strides = rebalanced(spec.strides, before=spec.stem.stride, after=size)
-        return replace(spec, stem=stem, strides=strides)
+        try:
+            return replace(spec, stem=stem, strides=strides)
+        except IllegalSpec:
+            return replace(spec, stem=stem)
 
-    summary = f"the stem is one {size}x{size} convolution of stride {size}, the total stride stays"
+    summary = f"the stem is one {size}x{size} convolution of stride {size}, stages make up for it"
     return Step("patch_size", f"patch size {size}", summary, edit)
 
 
@@ -46,7 +50,6 @@ def isotropic() -> Step:
     def edit(spec: ArchSpec) -> ArchSpec:
         need(len(spec.depths) > 1, "the network has one stage already")
         deepest = spec.depths.index(max(spec.depths))
-        in_last = spec.downsample.place == "last_block"
         patch = spec.stem.stride * prod(spec.strides[: deepest + 1])
         places = [(stage, i) for stage, depth in enumerate(spec.depths) for i in range(depth)]
         blocks = {(0, n): spec.block_at(*place) for n, place in enumerate(places)}
@@ -61,7 +64,7 @@ def isotropic() -> Step:
             blocks=fewest(depths, blocks),
             stem=Stem((last,)),
             strides=(1,),
-            downsample=Downsample() if in_last or spec.downsample.layers else spec.downsample,
+            downsample=Downsample(),
         )
 
     summary = "one stage at the width and resolution of the deepest one, no downsampling"

@@ -161,26 +161,26 @@ def sharing(on: bool, *, stages: Stages = None) -> Step:  # noqa: FBT001 on or o
 
 
 def bypass(size: int | None) -> Step:
-    """A depthwise convolution beside the first branch of every block (SPACH's); None: off."""
+    """A depthwise convolution beside the first branch of every block (SPACH's); None: off.
+
+    Without it, blocks that have no other mixer are left with their channel branch, as in SPACH's
+    multi-stage networks without local modelling.
+    """
 
     def off(_stage: int, _index: int, block: Block) -> Block:
-        kept = [replace(b, bypass=None) for b in block.branches if b.layers]
-        left = tuple(kept)
-        mixes = any(b.spatial is not None for b in left)
-        had = any(b.bypass is not None for b in block.branches)
-        need(mixes or not had, "its blocks mix positions by the bypass alone")
-        return Block(left)
+        return Block(tuple(replace(b, bypass=None) for b in block.branches if b.layers))
 
     def on(_stage: int, _index: int, block: Block) -> Block:
         first, *rest = block.branches
         return Block((replace(first, bypass=size), *rest))
 
     def edit(spec: ArchSpec) -> ArchSpec:
-        need(
-            size is not None or any(b.bypass is not None for b in spec.branches()),
-            "it takes a bypass away and there is none",
-        )
-        return spec.edit_blocks(off if size is None else on)
+        if size is not None:
+            return spec.edit_blocks(on)
+        branches = spec.branches()
+        need(any(b.bypass for b in branches), "it takes a bypass away and there is none")
+        need(any(b.spatial for b in branches), "its blocks mix positions by the bypass alone")
+        return spec.edit_blocks(off)
 
     title = "no bypass" if size is None else f"{size}x{size} bypass"
     summary = (
