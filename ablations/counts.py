@@ -27,6 +27,7 @@ _CODE = (  # everything between a spec and its count; families are specs
     "complexity",
     "geometry",
     "layers",
+    "legality",
     "mixers",
     "parts",
     "reference",

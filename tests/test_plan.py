@@ -1,5 +1,6 @@
 """The state of every planned row, from files alone; and the counts that a plan shows."""
 
+import ast
 import json
 import shutil
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import lit_models
 from ablations import counts
 from ablations.config import Points, Study, find_experiments
 from ablations.counts import Cost, Setting, count_specs, setting_of
@@ -139,6 +141,29 @@ def test_the_shipped_counts_are_up_to_date() -> None:
         wanted |= {counts.key_of(row.spec, setting) for row in make_plan(study).rows}
 
     assert set(remembered) == wanted
+
+
+def test_every_module_that_decides_a_count_makes_old_counts_stale() -> None:
+    """Whatever counting imports, but what only draws values or is a spec, which the key holds."""
+    found: set[str] = set()
+    waiting = {"complexity"}
+    while waiting:
+        found |= waiting
+        waiting = set().union(*map(imported, waiting)) - found
+    found -= {"initialise", "seeding", "specs"}
+
+    assert {name for name in found if not name.startswith("families.")} == set(counts._CODE)
+
+
+def imported(module: str) -> set[str]:
+    """The modules of lit_models that one of them imports."""
+    folder = Path(lit_models.__file__).parent
+    source = ast.parse((folder / f"{module.replace('.', '/')}.py").read_text())
+    froms = [node for node in ast.walk(source) if isinstance(node, ast.ImportFrom) and node.module]
+    names = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+    names |= {str(node.module) for node in froms}
+    inside = {name.removeprefix("lit_models.") for name in names if name.startswith("lit_models.")}
+    return {name for name in inside if (folder / f"{name.replace('.', '/')}.py").is_file()}
 
 
 def test_counts_are_those_of_the_networks(tmp_path: Path) -> None:
