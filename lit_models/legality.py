@@ -132,7 +132,7 @@ def _check_mixers(spec: "ArchSpec") -> None:
     if spec.image_size is not None:
         sides = {stage: side for stage, _, side in block_sides(spec, spec.image_size)}
         gone = [stage + 1 for stage, side in sides.items() if side < 1]
-        require(not gone, f"a {spec.image_size} px image leaves no map in stage {gone}")
+        require(not gone, f"an image of {spec.image_size} px leaves no map in stages {gone}")
     for stage, depth in enumerate(spec.depths):
         for index in range(depth if "attention" in mixers else 0):
             for number, branch in enumerate(spec.block_at(stage, index).branches):
