@@ -60,7 +60,7 @@ def plan_costs(plan: Plan, root: Path) -> Mapping[Network, Cost]:
 def kernel_notes(plan: Plan) -> list[str]:
     """What the plan's networks waste on kernels that are larger than sense, if anything."""
     found = waste_notes(wasted(plan.networks(), image_sides(plan.study)))
-    return [f"Kernels that are larger than sense, {note}." for note in found]
+    return [f"Larger than sense: {note}." for note in found]
 
 
 def plan_rows(
