@@ -5,10 +5,15 @@ from torch import Tensor
 
 
 class Draw:
-    """Fills a state dict, one official module after the other."""
+    """Fills a state dict, one official module after the other.
 
-    def __init__(self, *, seed: int = 0, device: str = "cpu") -> None:
+    `gain` scales the weights of convolutions and linear layers, so that what comes in neither
+    vanishes nor explodes on its way through a deep network.
+    """
+
+    def __init__(self, *, seed: int = 0, device: str = "cpu", gain: float = 1.0) -> None:
         self.state: dict[str, Tensor] = {}
+        self._gain = gain
         self._device = device
         self._generator = torch.Generator(device="cpu").manual_seed(seed)
 
@@ -27,14 +32,15 @@ class Draw:
         """A square convolution; `shape` is (out, in per group, kernel)."""
         out, inside, kernel = shape
         fan_in = inside * kernel * kernel
-        self.state[f"{name}.weight"] = self._normal(out, inside, kernel, kernel, scale=fan_in**-0.5)
+        scale = self._gain * fan_in**-0.5
+        self.state[f"{name}.weight"] = self._normal(out, inside, kernel, kernel, scale=scale)
         if bias:
             self.state[f"{name}.bias"] = self._normal(out, scale=0.3)
 
     def linear(self, name: str, shape: tuple[int, int]) -> None:
         """A linear layer with bias; `shape` is (out, in)."""
         out, inside = shape
-        self.state[f"{name}.weight"] = self._normal(out, inside, scale=inside**-0.5)
+        self.state[f"{name}.weight"] = self._normal(out, inside, scale=self._gain * inside**-0.5)
         self.state[f"{name}.bias"] = self._normal(out, scale=0.3)
 
     def norm(self, name: str, channels: int) -> None:

@@ -52,7 +52,8 @@ def _single(size: _Size, mixer: Mixer, *, depth: int) -> Spach:
 
 def _multi(size: _Size, mixer: Mixer, depths: tuple[int, ...]) -> Spach:
     dim = size.attn_dim if mixer == "attn" else size.dim
-    first: tuple[Mixer, ...] = ("pass",) * depths[0]
+    conv: Mixer = "pass"
+    first = (conv,) * depths[0]
     later: tuple[tuple[Mixer, ...], ...] = tuple((mixer,) * depth for depth in depths[1:])
     return Spach(dim, dim // 32, size.ratio, (first, *later))
 

@@ -57,7 +57,7 @@ class Spach:
 
     def tokens(self, stage: int) -> int:
         """Positions of the map of a stage."""
-        side = self.image_size // (self.patch * 2**stage)
+        side = self.image_size // (self.patch << stage)
         return side * side
 
     def blocks(self) -> Iterator[tuple[str, int, int, Mixer]]:
