@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import CheckpointIO
 
+from lit_models.weight_files import WEIGHT_KEYS, is_timm
+
 _MISSING = "nothing"  # shown for a key that only the other side has
 
 
@@ -25,24 +27,8 @@ class RunCheckpointIO(CheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None
     ) -> None:
-        """Write to a temporary name beside `path`, then rename.
-
-        Raises OSError, naming the file, when the disk is full or the folder cannot be written; the
-        earlier checkpoint is still there then.
-        """
-        path = Path(path)
-        temporary = path.with_suffix(".tmp")  # one name: a killed writer's leftover is overwritten
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except (OSError, RuntimeError) as error:  # torch hides a full disk in a RuntimeError
-            raise cannot_write(path, error) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        """Write to a temporary name beside `path`, then rename; see `write_checkpoint`."""
+        write_checkpoint(checkpoint, Path(path))
 
     def load_checkpoint(self, path: str | Path, *_: Any, **__: Any) -> dict[str, Any]:
         """The checkpoint's content, tensors on the CPU.
@@ -50,7 +36,8 @@ class RunCheckpointIO(CheckpointIO):
         Raises ValueError when the file is damaged or belongs to another configuration.
         """
         found = read_checkpoint(Path(path))
-        differences = list(_differences(self.expected, found.get("hyper_parameters", {})))
+        there = found.get("hyper_parameters", {})
+        differences = list(_differences(_without_paths(self.expected), _without_paths(there)))
         if differences:
             key, here, there = differences[0]
             raise ValueError(
@@ -63,6 +50,26 @@ class RunCheckpointIO(CheckpointIO):
     def remove_checkpoint(self, path: str | Path) -> None:
         """Delete the file."""
         Path(path).unlink(missing_ok=True)
+
+
+def write_checkpoint(checkpoint: Mapping[str, Any], path: Path) -> None:
+    """Write to a temporary name beside `path`, then rename.
+
+    Raises OSError, naming the file, when the disk is full or the folder cannot be written; an
+    earlier checkpoint is still there then.
+    """
+    temporary = path.with_suffix(".tmp")  # one name: a killed writer's leftover is overwritten
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            torch.save(dict(checkpoint), file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:  # torch hides a full disk in a RuntimeError
+        raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -96,6 +103,20 @@ def cannot_write(path: Path, error: Exception) -> OSError:
 def first_line(error: BaseException) -> str:
     """The first line of an error's message."""
     return (str(error).strip().splitlines() or ["no message"])[0]
+
+
+def _without_paths(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyper-parameters without where files of weights lie: their content is what has to be equal.
+
+    That is checked when a run's config is read.
+    """
+    training = values.get("training", {})
+    kept = {key: training[key] for key in training if not _is_path(key, training[key])}
+    return {**values, "training": kept}
+
+
+def _is_path(key: str, value: Any) -> bool:
+    return key in WEIGHT_KEYS and value is not None and not is_timm(value)
 
 
 def _differences(here: Any, there: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

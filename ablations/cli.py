@@ -11,6 +11,7 @@ from typing import cast
 
 from ablations.data_arguments import add_data
 from ablations.store import RUNS_VARIABLE
+from ablations.weights_arguments import add_weights
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -26,6 +27,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "show": "ablations.show:command",
         "bench": "ablations.bench:command",
         "data": "ablations.data:command",
+        "import": "ablations.import_weights:command",
+        "evaluate": "ablations.evaluate:command",
         "exec-run": "ablations.running:exec_run",
     }
 )
@@ -101,6 +104,7 @@ def make_parser() -> argparse.ArgumentParser:
     bench.add_argument("--images", type=int, default=512, metavar="N", help="loader: default 512")
     bench.add_argument("--out", type=Path, metavar="FILE.json", help="loader: keep the numbers")
     add_data(verbs)
+    add_weights(verbs)
     # No help text: only the launcher types it.
     hidden = verbs.add_parser("exec-run")
     hidden.add_argument("folder", type=Path)

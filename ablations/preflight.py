@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +88,7 @@ def inspect(study: Study, specs: Mapping[str, Network], runs_root: Path) -> Mach
     check_sides(specs.values(), image_sides(study).values(), setting)
     _check_recipe(recipe, next(iter(specs.values())), setting)
     _check_teacher(recipe, data)
+    _check_start(recipe, specs.values(), setting)
     return Machine(visible_gpus() if devices.kind == "cuda" else (), costs)
 
 
@@ -123,6 +124,22 @@ def _check_teacher(recipe: Recipe, data: "ImageDataModule") -> None:
         mean=data.info.mean,
         std=data.info.std,
     )
+
+
+def _check_start(recipe: Recipe, specs: Iterable[Network], setting: Setting) -> None:
+    """Hold the weights that runs start from against every network, on the meta device."""
+    if recipe.start_from is None:
+        return
+    import torch
+
+    from lit_models.builder import build
+    from lit_models.starting import read_start, starting_weights
+
+    content = read_start(recipe.start_from)
+    for spec in specs:
+        with torch.device("meta"):
+            model = build(spec, num_classes=setting.num_classes, in_chans=setting.in_chans)
+        starting_weights(model, content, value=recipe.start_from)
 
 
 def visible_gpus() -> tuple[str, ...]:

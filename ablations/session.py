@@ -21,6 +21,7 @@ from ablations.store import RunFolder
 from datamodules import ImageDataModule, build_data_module
 from lit_models.classifier import LitClassifier
 from lit_models.serialise import to_dict
+from lit_models.starting import start
 
 # Expected here, so no news in a log: in-memory data needs no workers, the EMA copy never trains.
 _EXPECTED = (
@@ -45,9 +46,14 @@ class Session:
     trainer: pl.Trainer
 
     def fit(self) -> None:
-        """Train the epochs that are left."""
+        """Train the epochs that are left.
+
+        Raises ValueError for a new run whose recipe names weights that do not fit.
+        """
         checkpoint = self.run.path / CHECKPOINT
         resume = str(checkpoint) if checkpoint.exists() else None
+        if resume is None:
+            start(self.module)
         if self.devices.kind == "cuda":
             torch.cuda.reset_peak_memory_stats()
         with _followers_end(self.trainer):

@@ -80,7 +80,7 @@ def resolve_study(source: YamlSource, name: str, overrides: Sequence[str] = ()) 
     """
     check_name(name, section(source, "studies"), what="study", where=str(source.path))
     settings = _in_file(source, name)
-    typed = [_parse(text) for text in overrides]
+    typed = [parse_override(text) for text in overrides]
     replaced = {s.keys[0] for s in typed if len(s.keys) == 1}
     settings = [s for s in settings if s.keys[0] not in replaced]
     # Whole sections before single keys, whatever their order on the command line.
@@ -90,7 +90,7 @@ def resolve_study(source: YamlSource, name: str, overrides: Sequence[str] = ()) 
     return replace(study, recipe_name=named[-1] if named else "")
 
 
-def _parse(text: str) -> Setting:
+def parse_override(text: str) -> Setting:
     """`recipe.epochs=3` as a setting; OmegaConf reads the value as in a dotlist."""
     import yaml
     from omegaconf import OmegaConf

@@ -1,17 +1,17 @@
 """Networks from checkpoints: of a run, or imported. Nothing in a file is executed."""
 
-import pickle
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lit_models.backbone import Backbone
 from lit_models.builder import build
+from lit_models.reference import Network
 from lit_models.serialise import from_dict
+from lit_models.tensor_files import read_tensors
 from lit_models.training import TrainingConfig, trained_spec, training_config
 
 RAW, AVERAGED = "backbone.", "ema.module."  # prefixes of weights in a `LitClassifier`'s state dict
@@ -23,19 +23,8 @@ def read_weights(path: Path) -> dict[str, Any]:
     Raises ValueError, naming the file, when it is damaged, holds objects that could run code, or is
     no such checkpoint.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} is damaged, or holds more than tensors and plain values, which could run code "
-            f"and is not read ({_first_line(error)})"
-        ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise ValueError(
-            f"{path} is damaged or no checkpoint ({type(error).__name__}: {_first_line(error)}): "
-            "fetch or write it again"
-        ) from None
-    if not isinstance(content, dict) or not {"state_dict", "hyper_parameters"} <= set(content):
+    content = read_tensors(path)
+    if not {"state_dict", "hyper_parameters"} <= set(content):
         raise ValueError(
             f"{path} is no checkpoint of a run: it has no hyper_parameters that describe its "
             "network. `ablate import` makes one from published weights"
@@ -43,32 +32,48 @@ def read_weights(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_network(path: Path, *, ema: bool = False) -> Backbone:
+@dataclass(frozen=True)
+class Loaded:
+    """A network from a checkpoint, and what it was built from."""
+
+    model: Backbone | Any  # Any: a network of timm
+    spec: Network
+    num_classes: int
+    in_chans: int
+
+
+def load_network(path: Path, *, ema: bool = False) -> Backbone | Any:
     """The network of a checkpoint with its raw weights, or with `ema` the averaged ones.
 
     Raises ValueError, naming the file, when it cannot be read, has no average, or was written by
     another version of this project.
     """
+    return load_checkpoint(path, ema=ema).model
+
+
+def load_checkpoint(path: Path, *, ema: bool = False) -> Loaded:
+    """`load_network`, with what the network was built from."""
     content = read_weights(path)
     weights = _weights(content["state_dict"], AVERAGED if ema else RAW)
     if not weights:
         which = "averaged weights: its recipe has no ema_decay" if ema else "weights of a network"
         raise ValueError(f"{path} has no {which}")
     try:
-        network = _network(content["hyper_parameters"])
-        network.load_state_dict(weights)
+        loaded = _built(content["hyper_parameters"])
+        loaded.model.load_state_dict(weights)
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(
             f"{path} was written by another version of this project: {_first_line(error)}"
         ) from None
-    return network
+    return loaded
 
 
-def _network(values: Mapping[str, Any]) -> Backbone:
+def _built(values: Mapping[str, Any]) -> Loaded:
     known = {field.name for field in fields(TrainingConfig)}
     training = {key: value for key, value in values["training"].items() if key in known}
     spec = trained_spec(from_dict(values["spec"]), training_config(training))
-    return build(spec, num_classes=values["num_classes"], in_chans=values["in_chans"])
+    sizes = {key: int(values[key]) for key in ("num_classes", "in_chans")}
+    return Loaded(build(spec, **sizes), spec, **sizes)
 
 
 def _weights(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

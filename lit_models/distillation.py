@@ -96,7 +96,7 @@ def load_teacher(training: TrainingConfig, *, num_classes: int, in_chans: int) -
     if name is None:
         return None
     network = (
-        _timm_network(name.removeprefix(TIMM))
+        timm_network(name.removeprefix(TIMM), key="recipe.teacher")
         if is_timm(name)
         else load_network(checkpoint_file(name, key="recipe.teacher"), ema=training.teacher_ema)
     )
@@ -153,21 +153,25 @@ def _check_normalisation(network: nn.Module, name: str, *, ours: Sequence[float]
         )
 
 
-def _timm_network(name: str) -> nn.Module:
+def timm_network(name: str, *, key: str) -> nn.Module:
+    """A network of timm with its pretrained weights.
+
+    Raises ValueError, beginning with `key`, when there is none or its weights cannot be had.
+    """
     import timm
 
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "see timm.list_models()"
-        raise ValueError(f"recipe.teacher: timm has no network {name!r}; {hint}")
+        raise ValueError(f"{key}: timm has no network {name!r}; {hint}")
     if not timm.models.is_model_pretrained(name):
-        raise ValueError(f"recipe.teacher: timm has no pretrained weights for {name!r}")
+        raise ValueError(f"{key}: timm has no pretrained weights for {name!r}")
     try:
         network: nn.Module = timm.create_model(name, pretrained=True)
     except Exception as error:  # whatever the hub's client raises: no network, no such file
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"recipe.teacher: timm's weights for {name!r} are not here and cannot be fetched "
+            f"{key}: timm's weights for {name!r} are not here and cannot be fetched "
             f"({reason}): fetch them where there is a network, or give the path of a checkpoint"
         ) from None
     return network

@@ -7,9 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lit_models.builder import build
 from lit_models.key_match import Match, match, problems
 from lit_models.layout_tables import LAYOUTS
 from lit_models.layouts import Layout
+from lit_models.reference import Network
 
 OWN = "this project"
 # Where published files keep the weights; the first that is there is taken.
@@ -70,6 +72,25 @@ def fit(model: nn.Module, state_dict: Mapping[str, Any], *, fresh_classifier: bo
             f"the weights, in the layout of {layout}, do not fit this network: {wrong}"
         )
     return Fit(layout, tensors_of(found, ours, theirs))
+
+
+def sizes(network: Network, state_dict: Mapping[str, Any]) -> tuple[int, int]:
+    """Classes and image channels of the weights of a network; 1000 and 3 where they do not say.
+
+    Raises ValueError when they are in none of the layouts that the network has.
+    """
+    with torch.device("meta"):
+        model = build(network)
+    theirs = unwrap(state_dict)
+    _, found = recognise(model, theirs)
+    there = {**found.pairs, **found.misshapen}
+    classifier = there.get(f"{classifier_of(model)}.weight")
+    first = next((key for key, value in model.named_parameters() if value.ndim == 4), "")
+    image = there.get(first)
+    return (
+        1000 if classifier is None else theirs[classifier].shape[0],
+        3 if image is None or theirs[image].ndim < 2 else theirs[image].shape[1],
+    )
 
 
 def tensors_of(

@@ -57,6 +57,10 @@ class TrainingConfig:
     channels_last: bool = False
     compile: bool = False  # torch.compile
     deterministic: bool = False  # PyTorch's deterministic algorithms (slower on CUDA)
+    # fine-tuning: the weights that a network starts from, timm/NAME (timm's pretrained ones), a
+    # checkpoint's path, or a run's folder (the raw weights); None: initial values. The classifier
+    # is a fresh one where the number of classes is another one; everything else has to fit.
+    start_from: str | None = None
     # knowledge distillation: timm/NAME (timm's pretrained weights), a checkpoint's path, or a run's
     # folder; None: off
     teacher: str | None = None

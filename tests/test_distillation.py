@@ -333,10 +333,10 @@ def test_what_is_no_checkpoint_is_named(tmp_path: Path, taught: Path) -> None:
     file = tmp_path / "file.ckpt"
     whole = (taught / CHECKPOINT).read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"file\.ckpt is damaged"):
+    with pytest.raises(ValueError, match=r"file\.ckpt is truncated or damaged"):
         load_network(file)
     torch.save({"state_dict": {}, "what": Path("code")}, file)
-    with pytest.raises(ValueError, match=r"file\.ckpt .*could run code and is not read"):
+    with pytest.raises(ValueError, match=r"file\.ckpt holds pathlib.*could run code"):
         load_network(file)
     torch.save({"state_dict": {}}, file)
     with pytest.raises(ValueError, match=r"file\.ckpt is no checkpoint of a run"):

@@ -1,0 +1,67 @@
+"""`ablate evaluate`: the scores of a checkpoint on a data set."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.evaluation_config import evaluation_config
+from ablations.store import CONFIG, RunFolder, run_path, runs_root
+from lit_models.weight_files import checkpoint_file
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated: a checkpoint, and config.json of the run that wrote it, if one did."""
+
+    path: Path
+    config: Mapping[str, Any]
+
+
+def command(options: argparse.Namespace) -> int:
+    """Print the scores.
+
+    `--json` prints one object: checkpoint, data, split, images, image_size, top1 and top5 (percent;
+    top5 is null with five classes or fewer), loss, and ema (null, or the averaged weights' top1,
+    top5, loss).
+    """
+    from ablations.evaluation import evaluate
+
+    name, overrides = options.data, list(options.overrides)
+    if name is not None and "=" in name:  # no data set: the first override
+        name, overrides = None, [name, *overrides]
+    subject = find_subject(options.checkpoint, root=runs_root(options.runs), file=options.file)
+    config = evaluation_config(name, overrides, run=subject.config)
+    found = evaluate(subject.path, config, split=options.split)
+    told = asdict(found)
+    raw = told.pop("raw")
+    if options.json:
+        print(json.dumps({"checkpoint": str(subject.path), **told, **raw}, indent=2))
+        return 0
+    where = f"{found.images:,} images at {found.image_size} px"
+    print(f"{subject.path} on the {found.split} split of {found.data}, {where}")
+    for name, scores in (("", raw), ("averaged weights: ", told["ema"])):
+        if scores is not None:
+            top5 = "" if scores["top5"] is None else f"top-5 {scores['top5']:.2f} %, "
+            print(f"{name}top-1 {scores['top1']:.2f} %, {top5}loss {scores['loss']:.4f}")
+    return 0
+
+
+def find_subject(text: str, *, root: Path, file: Path | None) -> Subject:
+    """A checkpoint by its path, by its run's folder, or by what `ablate show` takes for a run.
+
+    Raises ValueError when there is none, or the run has no checkpoint yet.
+    """
+    value = text
+    if not Path(text).expanduser().exists():
+        from ablations.show import find_run
+
+        try:
+            value = str(run_path(root, find_run(text, root=root, file=file).run_id))
+        except ValueError as error:
+            raise ValueError(f"there is no file {text}, and {error}") from None
+    path = checkpoint_file(value, key="the checkpoint")
+    folder = path.parent.parent
+    return Subject(path, RunFolder(folder).config() if (folder / CONFIG).is_file() else {})

@@ -1,0 +1,109 @@
+"""`ablate import`: published weights as a checkpoint that this project evaluates and fine-tunes."""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ablations.checkpoint import write_checkpoint
+from lit_models.reference import Network, named_network
+from lit_models.serialise import to_dict
+from lit_models.spec import ArchSpec
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A network with the weights of a file."""
+
+    layout: str  # of the file's keys
+    num_classes: int
+    in_chans: int
+    params: int
+    content: Mapping[str, Any]  # of the new checkpoint
+
+
+def command(options: argparse.Namespace) -> int:
+    """Read the file, write the checkpoint, say what it holds.
+
+    `--json` prints one object: checkpoint, model, layout, num_classes, in_chans, params.
+    """
+    out: Path = options.out or Path(f"{options.model.replace('/', '_')}.ckpt")
+    if out.exists() and not options.force:
+        raise ValueError(
+            f"{out} exists: choose another name with --out, or replace it with --force"
+        )
+    network = chosen_network(options.model, options.step)
+    found = import_weights(options.checkpoint, network, num_classes=options.num_classes)
+    write_checkpoint(found.content, out)
+    told = {
+        "checkpoint": str(out),
+        "model": options.model,
+        "layout": found.layout,
+        "num_classes": found.num_classes,
+        "in_chans": found.in_chans,
+        "params": found.params,
+    }
+    if options.json:
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+        return 0
+    print(f"{out}: {options.model} for {found.num_classes} classes, {found.params:,} parameters")
+    print(f"from {options.checkpoint}, the weights of {found.layout}")
+    print(f"next: `ablate evaluate {out} DATA`; a recipe starts from it with start_from: {out}")
+    return 0
+
+
+def chosen_network(name: str, steps: Sequence[str]) -> Network:
+    """The named network after steps written as text, such as `activation=gelu`.
+
+    Raises ValueError for an unknown name or step, and for steps that the network cannot take.
+    """
+    network = named_network(name)
+    if not steps:
+        return network
+    if not isinstance(network, ArchSpec):
+        raise ValueError(f"{name} is timm's own network: it takes no steps")
+    from lit_models.step_library import parse_step
+    from lit_models.steps import apply_steps
+
+    return apply_steps(network, [parse_step(text) for text in steps])
+
+
+def import_weights(path: Path, network: Network, *, num_classes: int | None = None) -> Imported:
+    """The network with the weights of a file in any layout that it has.
+
+    `num_classes`: None takes what the file's classifier has. Raises ValueError, naming the file,
+    when it cannot be read or holds the weights of another network.
+    """
+    from lit_models.builder import build
+    from lit_models.official import load_official, sizes
+    from lit_models.tensor_files import read_tensors
+    from lit_models.weight_files import checksum
+
+    content = read_tensors(path)
+    try:
+        classes, in_chans = sizes(network, content)
+        model = build(network, num_classes=num_classes or classes, in_chans=in_chans, seed=0)
+        layout = load_official(model, content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    state = {f"backbone.{key}": value for key, value in model.state_dict().items()}
+    values = {
+        "spec": to_dict(network),
+        "training": {},
+        "num_classes": model.num_classes,
+        "in_chans": in_chans,
+        "seed": 0,
+    }
+    source = {"file": path.name, "sha256": checksum(path), "layout": layout}
+    written = {
+        # what LitClassifier.load_from_checkpoint asks for
+        "pytorch-lightning_version": version("lightning"),
+        "state_dict": state,
+        "hyper_parameters": values,
+        "source": source,
+    }
+    params = sum(parameter.numel() for parameter in model.parameters())
+    return Imported(layout, model.num_classes, in_chans, params, written)

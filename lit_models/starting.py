@@ -1,0 +1,54 @@
+"""Where a network starts that is fine-tuned: the recipe's `start_from`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from lit_models.classifier import LitClassifier
+from lit_models.distillation import timm_network
+from lit_models.official import fit
+from lit_models.reference import PREFIX
+from lit_models.tensor_files import read_tensors
+from lit_models.weight_files import checkpoint_file, is_timm
+
+KEY = "recipe.start_from"
+
+
+def read_start(value: str) -> dict[str, Any]:
+    """What `start_from` names, as it was stored.
+
+    Raises ValueError, beginning with the key, when it is not there or cannot be read.
+    """
+    if is_timm(value):
+        return dict(timm_network(value.removeprefix(PREFIX), key=KEY).state_dict())
+    path = checkpoint_file(value, key=KEY)
+    try:
+        return read_tensors(path)
+    except ValueError as error:
+        raise ValueError(f"{KEY}: {error}") from None
+
+
+def starting_weights(model: Any, content: Mapping[str, Any], *, value: str) -> Mapping[str, Tensor]:
+    """The weights of `model` in what `read_start` gave, without a classifier of other classes.
+
+    Raises ValueError, beginning with the key, when they are of another network.
+    """
+    try:
+        return fit(model, content, fresh_classifier=True).tensors
+    except ValueError as error:
+        raise ValueError(f"{KEY}={value} does not fit: {error}") from None
+
+
+def start(module: LitClassifier) -> None:
+    """Give the network, and the average with it, the weights that its recipe starts from, if any.
+
+    Raises ValueError, beginning with the key, when they are not there or do not fit.
+    """
+    value = module.training_config.start_from
+    if value is None:
+        return
+    weights = starting_weights(module.backbone, read_start(value), value=value)
+    module.backbone.load_state_dict({**module.backbone.state_dict(), **weights})
+    if module.ema is not None:
+        module.ema.set(module.backbone)
