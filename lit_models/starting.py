@@ -51,4 +51,4 @@ def start(module: LitClassifier) -> None:
     weights = starting_weights(module.backbone, read_start(value), value=value)
     module.backbone.load_state_dict({**module.backbone.state_dict(), **weights})
     if module.ema is not None:
-        module.ema.set(module.backbone)
+        module.ema.set(module.backbone)  # type: ignore[no-untyped-call]

@@ -21,7 +21,7 @@ PREFIX = "lit_"
 
 def names() -> dict[str, tuple[ArchSpec, int]]:
     """Every registered name with its spec and image size (px)."""
-    named = {PREFIX + name: (spec, 224) for name, spec in SPECS.items()}
+    named = {PREFIX + name: (spec, spec.image_size or 224) for name, spec in SPECS.items()}
     for trajectory in TRAJECTORIES.values():
         for step in (START, *trajectory.by_name):
             spec = trajectory.spec_after(step)
@@ -52,7 +52,7 @@ def _entry(name: str, spec: ArchSpec) -> Callable[..., Backbone]:
     def create(pretrained: bool = False, **options: Any) -> Backbone:  # noqa: FBT001, FBT002
         if pretrained:
             raise ValueError(
-                f"{name} has no pretrained weights; use lit_models.from_timm to carry some"
+                f"{name} has no pretrained weights; lit_models.load_official takes published ones"
             )
         return build_model_with_cfg(
             lambda **kwargs: _make(spec, **kwargs),

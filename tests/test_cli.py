@@ -24,6 +24,11 @@ OPTIONS = {
     "show": [*COMMON, "--json", "run"],
     "bench": [*COMMON, "--images", "--json", "--out", "--rounds", "--workers", "files", "what"],
     "data": ["--help", "-h", "action"],
+    "import": [
+        *("--debug", "--force", "--help", "--json", "--model", "--num-classes", "--out", "--step"),
+        *("-h", "checkpoint"),
+    ],
+    "evaluate": [*COMMON, "--json", "--split", "checkpoint", "data", "overrides"],
     "exec-run": ["--debug", "--help", "-h", "folder"],
 }
 PROJECT = Path(__file__).resolve().parent.parent
