@@ -35,8 +35,7 @@ def estimate(plan: Plan, costs: Mapping[Network, Cost], *, runs_root: Path) -> E
     if images is None or not costs:
         return Estimate({}, "No estimate of the time: the number of images is not known here.")
     bench = bench_of(plan.study)
-    fresh = {row.spec for row in todo if row.spec not in known}
-    measured = measure(sorted(fresh, key=lambda s: costs[s].gmacs), bench)
+    measured = measure({r.spec: costs[r.spec].gmacs for r in todo if r.spec not in known}, bench)
     seconds = {}
     for row in todo:
         if row.spec in known:
@@ -89,9 +88,12 @@ def _images(study: Study) -> tuple[float, float] | None:
 def _interpolate(
     gmacs: float, measured: Mapping[Network, float], costs: Mapping[Network, Cost]
 ) -> float:
-    """Seconds per image of a network between two measured ones, linear in GMACs."""
+    """Seconds per image of a network between two measured ones, linear in GMACs.
+
+    Of one beyond the dearest: in proportion to it.
+    """
     import numpy as np
 
     points = sorted((costs[spec].gmacs, seconds) for spec, seconds in measured.items())
     x, y = zip(*points, strict=True)
-    return float(np.interp(gmacs, x, y))
+    return float(np.interp(gmacs, x, y)) * max(1.0, gmacs / x[-1])

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _BUDGET = 20.0  # seconds for all measurements
 _STEP_BUDGET = 1.5  # seconds for one network
+_LONGEST = 30.0  # seconds: a network that would take longer is not tried
+_FEWEST = 4  # images of the smallest batch that is tried
+_STEPS = 2  # of every batch size: the first one also allocates
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,23 @@ def bench_of(study: Study) -> Bench:
     return Bench(study, device, slots[0].threads, len(slots))
 
 
-def measure(specs: Sequence[Network], bench: Bench) -> dict[Network, float]:
-    """Seconds per image: the cheapest, the dearest, then what lies between while time lasts."""
+def measure(gmacs: Mapping[Network, float], bench: Bench) -> dict[Network, float]:
+    """Seconds per image: the cheapest, the dearest, then what lies between while time lasts.
+
+    `gmacs` are those of the networks, which is how it is known which of them would take too long.
+    """
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(bench.threads)
     start, measured = time.monotonic(), dict[Network, float]()
     try:
-        for spec in _from_the_ends(specs):
+        for spec in _from_the_ends(sorted(gmacs, key=gmacs.__getitem__)):
             if len(measured) >= 2 and time.monotonic() - start > _BUDGET:
                 break
-            measured[spec] = _seconds_per_image(spec, bench)
+            pace = max((t / gmacs[s] for s, t in measured.items()), default=0.0)
+            if pace * gmacs[spec] * _FEWEST * _STEPS <= _LONGEST:
+                measured[spec] = _seconds_per_image(spec, bench)
     finally:
         torch.set_num_threads(threads)
     return measured
@@ -81,12 +89,12 @@ def _seconds_per_image(spec: Network, bench: Bench) -> float:
     )
     best = float("inf")
     began = time.monotonic()
-    for size in itertools.takewhile(lambda n: n <= most, (4 * 4**k for k in range(9))):
+    for size in itertools.takewhile(lambda n: n <= most, (_FEWEST * 4**k for k in range(9))):
         images = torch.randn(
             size, setting.in_chans, setting.image_size, setting.image_size, device=bench.device
         )
         classes = torch.zeros(size, dtype=torch.long, device=bench.device)
-        for _ in range(2):  # the first step also allocates
+        for _ in range(_STEPS):
             seconds = _step(model, optimizer, images=images, classes=classes, bench=bench)
         best = min(best, seconds / size)
         if time.monotonic() - began + 8 * seconds > _STEP_BUDGET:

@@ -1,6 +1,6 @@
 """The estimate of a study's time: measured where it must be, taken from done runs where it can."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> Plan:
     return make_plan(STUDY)
 
 
-def fake_measure(specs: Sequence[Network], bench: Bench) -> dict[Network, float]:
+def fake_measure(specs: Mapping[Network, float], bench: Bench) -> dict[Network, float]:
     assert (bench.device, bench.threads, bench.workers) == ("cpu", 1, 2)
     return dict.fromkeys(specs, 1e-3)
 
@@ -100,12 +100,33 @@ def test_what_the_budget_leaves_out_is_interpolated(
     assert "2 networks measured" in guess.sentence
 
 
+def test_what_would_take_too_long_is_not_tried_and_extrapolated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plan = make_plan(replace(STUDY, seeds=[0]))
+    gmacs = dict(zip((row.spec for row in plan.rows), (1.0, 60.0, 2.0), strict=True))
+    times = dict(zip(gmacs, (0.5, 9.0, 1.5), strict=True))  # 8 images of 60 GMACs: 4 minutes
+    tried = []
+
+    def seconds_per_image(spec: Network, _bench: Bench) -> float:
+        tried.append(gmacs[spec])
+        return times[spec]
+
+    monkeypatch.setattr(measure, "_seconds_per_image", seconds_per_image)
+    costs = {spec: Cost(1, value, 1) for spec, value in gmacs.items()}
+    guess = estimate(plan, costs, runs_root=tmp_path)
+
+    assert tried == [1.0, 2.0]
+    per_image = [seconds / 10 / IMAGES for seconds in guess.seconds.values()]
+    assert per_image == pytest.approx([0.5, 1.5 * 60 / 2, 1.5])
+
+
 def test_a_real_measurement_is_a_positive_number_and_leaves_the_threads_alone() -> None:
     import torch
 
     threads = torch.get_num_threads()
-    specs = [row.spec for row in make_plan(replace(STUDY, seeds=[0])).rows][:1]
-    (seconds,) = measure.measure(specs, measure.bench_of(STUDY)).values()
+    first = make_plan(replace(STUDY, seeds=[0])).rows[0].spec
+    (seconds,) = measure.measure({first: 1.0}, measure.bench_of(STUDY)).values()
 
     assert 0 < seconds < 10
     assert torch.get_num_threads() == threads
