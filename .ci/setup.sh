@@ -139,7 +139,7 @@ install_ffcv() {
         return
     fi
     say "building FFCV"
-    if { install dev,slurm,ffcv && "$VENV/bin/python" -c 'import ffcv'; } >"$FFCV_LOG" 2>&1; then
+    if { install dev,slurm,onnx,ffcv && "$VENV/bin/python" -c 'import ffcv'; } >"$FFCV_LOG" 2>&1; then
         echo installed >"$FFCV"
     else
         say "FFCV did not build: going on without it (optional), see $FFCV_LOG"
@@ -163,7 +163,7 @@ install_all() {
     # shellcheck disable=SC2086  # one word a package
     [ -z "$missing" ] || apt_install $missing || true
     pip_install uv
-    install dev,slurm
+    install dev,slurm,onnx
     [ -d /usr/share/datasets/fashion-mnist ] || apt_install dataset-fashion-mnist 2>/dev/null ||
         say "no system package dataset-fashion-mnist here (optional): it can be downloaded"
     install_ffcv

@@ -18,9 +18,10 @@ from lit_models.trajectories import START, TRAJECTORIES, Trajectory
 if TYPE_CHECKING:
     from lit_models.backbone import Backbone
     from lit_models.builder import build
+    from lit_models.checkpoints import load_network
     from lit_models.classifier import LitClassifier
     from lit_models.complexity import Complexity, count
-    from lit_models.merge import merge
+    from lit_models.merge import for_inference, merge
     from lit_models.official import load_official
     from lit_models.timm_weights import from_timm, to_timm
 
@@ -29,6 +30,8 @@ _NEEDS_TORCH = {
     "build": "builder",
     "load_official": "official",
     "merge": "merge",
+    "for_inference": "merge",
+    "load_network": "checkpoints",
     "LitClassifier": "classifier",
     "Complexity": "complexity",
     "count": "complexity",
@@ -56,7 +59,9 @@ __all__ = [
     "count",
     "difference",
     "from_dict",
+    "for_inference",
     "from_timm",
+    "load_network",
     "load_official",
     "merge",
     "named_network",

@@ -1,5 +1,6 @@
 """The exponential moving average of the weights: measured beside the raw ones, never instead."""
 
+import torch
 from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 
@@ -19,7 +20,7 @@ class Ema(ModelEmaV3):
         theirs = [*model.parameters(), *model.buffers()]
         pairs = list(zip(ours, theirs, strict=True))
         moved = [pair for pair in pairs if pair[0].is_floating_point()]
-        self._foreach_lerp_([o for o, _ in moved], [t for _, t in moved], weight=1.0 - decay)
+        torch._foreach_lerp_([o for o, _ in moved], [t for _, t in moved], 1.0 - decay)
         for our, their in pairs:
             if not our.is_floating_point():
                 our.copy_(their)

@@ -53,7 +53,9 @@ def test_the_blur_is_a_depthwise_binomial_convolution_with_zeros_around_the_imag
     layer = ConvNormAct(BLURRED, 32, 8, kernel_size=3, stride=2)
     images = torch.randn(2, 32, 9, 7, generator=torch.Generator().manual_seed(0))
     blurred = functional.conv2d(images, BINOMIAL.expand(32, 1, 3, 3), padding=1, groups=32)
-    expected = functional.conv2d(blurred, layer.conv.weight, layer.conv.bias, stride=2, padding=1)
+    conv = layer.conv
+    assert isinstance(conv, nn.Conv2d)
+    expected = functional.conv2d(blurred, conv.weight, conv.bias, stride=2, padding=1)
     torch.testing.assert_close(layer(images), expected)
     assert not torch.allclose(layer.conv(images), expected)
 

@@ -132,7 +132,7 @@ def test_without_root_and_sudo_it_names_the_packages_and_goes_on(machine: Machin
     wanted = "apt-get install g++ pkg-config libopencv-dev libturbojpeg0-dev libjpeg-dev"
     assert f"going on without FFCV (optional). To have it, ask for: {wanted}" in result.stderr
     calls = machine.calls()
-    assert any("--editable .[dev,slurm]" in call for call in calls)
+    assert any("--editable .[dev,slurm,onnx]" in call for call in calls)
     assert not any("ffcv]" in call for call in calls)
     assert not any(call.startswith("apt-get") for call in calls)
 
@@ -147,7 +147,7 @@ def test_root_installs_the_packages_and_builds_ffcv(machine: Machine) -> None:
     assert result.returncode == 0, result.stderr
     calls = machine.calls()
     assert any(call.endswith("--no-install-recommends g++") for call in calls), calls
-    assert any("--editable .[dev,slurm,ffcv]" in call for call in calls)
+    assert any("--editable .[dev,slurm,onnx,ffcv]" in call for call in calls)
 
 
 def test_sudo_is_used_when_it_asks_for_no_password(machine: Machine) -> None:
@@ -171,7 +171,7 @@ def test_ffcv_is_built_once_its_packages_are_there(machine: Machine) -> None:
     give_ffcv_packages(machine)
     machine.calls()
     assert "building FFCV" in machine.setup().stderr
-    assert [call for call in machine.installs() if ".[dev,slurm,ffcv]" in call]
+    assert [call for call in machine.installs() if ".[dev,slurm,onnx,ffcv]" in call]
 
 
 def test_the_second_call_installs_nothing(machine: Machine) -> None:
@@ -198,7 +198,7 @@ def test_pip_takes_over_where_uv_fails(machine: Machine) -> None:
     result = machine.setup(FAIL="-m uv")
     assert result.returncode == 0, result.stderr
     assert "trying pip" in result.stderr
-    assert any("-m pip" in call and "--editable .[dev,slurm]" in call for call in machine.calls())
+    assert any("-m pip" in call and "--editable .[dev,slurm,onnx]" in call for call in machine.calls())
 
 
 def test_after_an_interrupted_installation_it_begins_anew(machine: Machine) -> None:
