@@ -1,7 +1,7 @@
 """Which tensor of a foreign state dict is which parameter of a network, and what does not fit."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -30,58 +30,92 @@ def match(
 ) -> Match:
     """Pair our tensors with theirs; `names` is our key -> their name, see `Layout.names`.
 
-    Where a name fits several keys, those of equal shape are paired in order. A state dict without
-    any counter of batches (torchvision's published ones are older than it) is taken as it is.
+    A name with stars may fit several modules there: those with equal shapes are paired in order. A
+    state dict without any counter of batches (torchvision's published ones are older than they are)
+    is taken as it is.
     """
     counters = [key for key in names if key.endswith(_COUNTER)]
     if any(key.endswith(_COUNTER) for key in theirs):
         counters = []
-    groups: dict[str, list[str]] = {}
-    for key, name in names.items():
-        if key not in counters:
-            groups.setdefault(name, []).append(key)
-    found = _Pairing()
-    for name, keys in groups.items():
-        there = fitting(name, theirs) if is_open(name) else [name] if name in theirs else []
-        found.add(name, keys, there, ours=ours, theirs=theirs)
-    used = {*found.pairs.values(), *found.misshapen.values()}
+    wanted = {key: name for key, name in names.items() if key not in counters}
+    exact = {key: name for key, name in wanted.items() if not is_open(name)}
+    exact |= _resolved({k: n for k, n in wanted.items() if is_open(n)}, ours, theirs)
+    there = {key: name for key, name in exact.items() if name in theirs}
+    pairs = {key: name for key, name in there.items() if _same(key, ours, theirs[name])}
+    used = set(there.values())
     return Match(
-        found.pairs,
-        found.misshapen,
-        found.missing,
-        [key for key in theirs if key not in used],
-        _unequal(found.pairs, ours, theirs),
-        counters,
+        pairs=pairs,
+        misshapen={key: name for key, name in there.items() if key not in pairs},
+        missing={key: exact.get(key, name) for key, name in wanted.items() if key not in there},
+        left_over=[key for key in theirs if key not in used],
+        unequal=_unequal(pairs, ours, theirs),
+        counters=counters,
     )
 
 
-@dataclass
-class _Pairing:
-    pairs: dict[str, str] = field(default_factory=dict)
-    misshapen: dict[str, str] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
+Modules = dict[str, list[str]]  # a module's name -> the leaves of it: weight, bias, ...
 
-    def add(
-        self,
-        name: str,
-        keys: Iterable[str],
-        there: list[str],
-        *,
-        ours: Mapping[str, Tensor],
-        theirs: Mapping[str, Tensor],
-    ) -> None:
-        """Pair the keys of one name: equal shapes in order, then what is left, misshapen."""
-        there, rest = list(there), []
-        for key in keys:
-            fits = (k for k in there if same_shape(key, ours[key], theirs[k]))
-            partner = next(fits, None)
-            if partner is None:
-                rest.append(key)
-            else:
-                self.pairs[key] = partner
-                there.remove(partner)
-        self.misshapen |= dict(zip(rest, there, strict=False))
-        self.missing |= dict.fromkeys(rest[len(there) :], name)
+
+def _resolved(
+    names: Mapping[str, str], ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]
+) -> dict[str, str]:
+    """Names with stars as names without, for every module of ours that has one there."""
+    groups: dict[str, Modules] = {}
+    for key, name in names.items():
+        module, leaf = _split(key)
+        groups.setdefault(_split(name)[0], {}).setdefault(module, []).append(leaf)
+    found: dict[str, str] = {}
+    for pattern, modules in groups.items():
+        free = _modules_there(f"{pattern}.*", theirs)
+        for module, leaves in _fullest_first(modules, free, ours, theirs):
+            if free:
+                best = max(free, key=lambda there: _fit(module, there, leaves, ours, theirs))
+                del free[best]
+                found |= {f"{module}.{leaf}": f"{best}.{leaf}" for leaf in leaves}
+    return found
+
+
+def _modules_there(pattern: str, theirs: Mapping[str, Tensor]) -> Modules:
+    found: Modules = {}
+    for key in fitting(pattern, theirs):
+        module, leaf = _split(key)
+        found.setdefault(module, []).append(leaf)
+    return found
+
+
+def _fullest_first(
+    modules: Modules, there: Modules, ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]
+) -> list[tuple[str, list[str]]]:
+    """Modules that have a complete partner come before those of which something is amiss."""
+
+    def whole(module: str) -> bool:
+        leaves = modules[module]
+        return any(_fit(module, t, leaves, ours, theirs) == len(leaves) for t in there)
+
+    return sorted(modules.items(), key=lambda item: not whole(item[0]))
+
+
+def _fit(
+    module: str,
+    there: str,
+    leaves: Sequence[str],
+    ours: Mapping[str, Tensor],
+    theirs: Mapping[str, Tensor],
+) -> int:
+    """How many leaves of a module of ours a module there has in the same shape."""
+    return sum(
+        f"{there}.{leaf}" in theirs and _same(f"{module}.{leaf}", ours, theirs[f"{there}.{leaf}"])
+        for leaf in leaves
+    )
+
+
+def _split(key: str) -> tuple[str, str]:
+    module, _, leaf = key.rpartition(".")
+    return module, leaf
+
+
+def _same(key: str, ours: Mapping[str, Tensor], theirs: Tensor) -> bool:
+    return same_shape(key, ours[key], theirs)
 
 
 def same_shape(key: str, ours: Tensor, theirs: Tensor) -> bool:
@@ -132,7 +166,14 @@ def problems(found: Match, ours: Mapping[str, Tensor], theirs: Mapping[str, Tens
         _list("misshapen", shapes),
         _list("with different values", twice),
     ]
-    return "; ".join(part for part in parts if part) or None
+    return ("; ".join(part for part in parts if part) + _hint(found.left_over)) or None
+
+
+def _hint(left_over: Sequence[str]) -> str:
+    """What makes the network that the weights are of, where it is one step away."""
+    if left_over and all(".gamma" in key for key in left_over):
+        return "; these are layer scales, which the step layer_scale=1e-6 gives a network"
+    return ""
 
 
 def _list(what: str, names: Sequence[str]) -> str:

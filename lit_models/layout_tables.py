@@ -111,7 +111,7 @@ _SPACH_ENDS: Rules = (
 _SPACH_MIXING: Rules = (
     ("norm_in", "norm1"),
     ("layers.spatial.mixer.*", "spatial_func.**"),
-    ("scale.gamma", "gamma*"),
+    ("scale.gamma", "gamma_1"),
     ("bypass", "cpe*.**"),
 )
 _SPACH_CHANNEL: Rules = (

@@ -68,9 +68,7 @@ def fit(model: nn.Module, state_dict: Mapping[str, Any], *, fresh_classifier: bo
         found = _without_classifier(model, found)
     wrong = problems(found, ours, theirs)
     if wrong is not None:
-        raise ValueError(
-            f"the weights, in the layout of {layout}, do not fit this network: {wrong}"
-        )
+        raise ValueError(f"these weights of {layout} do not fit this network: {wrong}")
     return Fit(layout, tensors_of(found, ours, theirs))
 
 
@@ -152,12 +150,12 @@ def recognise(model: nn.Module, theirs: Mapping[str, Tensor]) -> tuple[str, Matc
     counts = {layout.name: layout.count(theirs) for layout in (_OWN, *LAYOUTS)}
     likeliest = max(counts, key=lambda name: counts[name])
     explained = max(counts[name], _found(best))
-    if _found(best) < len(ours) and 2 * max(counts[likeliest], explained) < len(theirs):
+    if best.missing and 2 * max(counts[likeliest], explained) < len(theirs):
         raise ValueError(
             f"these are weights in no layout that is known, and this network has those of "
             f"{_listed(matches)}: their keys look like {', '.join(list(theirs)[:3])}"
         )
-    if _found(best) < len(ours) and counts[likeliest] > explained:
+    if best.missing and counts[likeliest] > explained:
         raise ValueError(
             f"these are weights in the layout of {likeliest}, and this network has those of "
             f"{_listed(matches)}: build the network that they belong to"
@@ -202,7 +200,7 @@ def _without_classifier(model: nn.Module, found: Match) -> Match:
 
 
 def _found(found: Match) -> int:
-    return len(found.pairs) + len(found.misshapen) + len(found.counters)
+    return len(found.pairs) + len(found.misshapen)
 
 
 def _listed(names: Iterable[str]) -> str:
