@@ -5,6 +5,7 @@ Every network of a study is made here, and refused here when the study's images 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from ablations.config import StudyConfig
@@ -35,9 +36,15 @@ def network_after(
     Raises ValueError for an unknown network or step, with the nearest, and for a step that cannot
     be applied.
     """
-    if network is None:
-        line = TRAJECTORIES[trajectory]
-        return apply_steps(line.start, [line.by_name[name] for name in steps])
+    if network is not None:
+        return _edited(network, tuple(steps))
+    line = TRAJECTORIES[trajectory]
+    return apply_steps(line.start, [line.by_name[name] for name in steps])
+
+
+@lru_cache(maxsize=4096)
+def _edited(network: str, steps: tuple[str, ...]) -> Network:
+    """A named network after steps; remembered, since a file is checked before it is planned."""
     start = named_network(network)
     if not isinstance(start, TimmModel):
         return apply_steps(start, [parse_step(text) for text in steps])
