@@ -7,7 +7,7 @@ counted and by the code that builds and counts, so that neither can be out of da
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -83,18 +83,28 @@ def count_specs(
     return found
 
 
-def check_sides(networks: Iterable[Network], sides: Iterable[int], setting: Setting) -> None:
-    """Raise ValueError when a network of timm takes no images of another of these sides.
+def count_points(
+    networks: Mapping[str, Network], sides: Iterable[int], setting: Setting, *, runs_root: Path
+) -> dict[Network, Cost]:
+    """`count_specs` of networks by the name of their point.
 
-    Ours take any that is not too small, or say so in the plan.
+    Raises ValueError, naming the point, when a network does not take the images of the setting, or
+    when timm's does not take those of all `sides` (ours take any that is not too small, or say so
+    in the plan).
     """
-    others = set(sides) - {setting.image_size}
-    for network in networks:
-        for side in sorted(others) if isinstance(network, TimmModel) else ():
+    others = sorted(set(sides) - {setting.image_size})
+    try:
+        costs = count_specs(networks.values(), setting, runs_root=runs_root)
+    except ValueError:
+        others = [setting.image_size, *others]  # it is one of the points: say which
+        costs = {}
+    for point, network in networks.items():
+        for side in others if isinstance(network, TimmModel) or not costs else ():
             try:
                 _count(network, replace(setting, image_size=side))
             except ValueError as error:
-                raise ValueError(f"timm/{network.name}: {error}") from None
+                raise ValueError(f"point {point}: {error}") from None
+    return costs
 
 
 def _count(spec: Network, setting: Setting) -> Cost:

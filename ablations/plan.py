@@ -1,13 +1,13 @@
 """A study's runs: points x seeds, validated and hashed. Trains nothing, imports no torch."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from ablations.config import PointsKind, Study
-from ablations.identity import SCHEMA_VERSION, digest, identity, run_id
+from ablations.identity import SCHEMA_VERSION, identity, run_id
 from ablations.networks import (
     for_images,
     image_sides,
@@ -201,8 +201,3 @@ def _row(study: Study, point: Point, spec: Network, seed: int) -> PlannedRun:
 
 def _has_results(folder: Path) -> bool:
     return RunFolder(folder).state() != "new"
-
-
-def distinct_specs(rows: Iterable[PlannedRun]) -> dict[str, Network]:
-    """The different networks among the rows, by the hash of their spec."""
-    return {digest(row.config["spec"]): row.spec for row in rows}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.config import Study
-from ablations.counts import Cost, check_sides, count_specs, setting_of
+from ablations.counts import Cost, count_points, setting_of
 from ablations.networks import image_sides, waste_notes, wasted
 from ablations.plan import ILLEGAL, Plan, make_plan, states
 from ablations.store import runs_root
@@ -52,9 +52,8 @@ def plan_costs(plan: Plan, root: Path) -> Mapping[Network, Cost]:
     setting = setting_of(plan.study.data)
     if setting is None:
         return {}
-    networks = plan.networks().values()
-    check_sides(networks, image_sides(plan.study).values(), setting)
-    return count_specs(networks, setting, runs_root=root)
+    sides = image_sides(plan.study).values()
+    return count_points(plan.networks(), sides, setting, runs_root=root)
 
 
 def kernel_notes(plan: Plan) -> list[str]:

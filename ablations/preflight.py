@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablations.config import Recipe, Study
-from ablations.counts import Cost, Setting, check_sides, count_specs
+from ablations.counts import Cost, Setting, count_points
 from ablations.networks import image_sides
-from ablations.plan import Plan, distinct_specs
+from ablations.plan import Plan
 from datamodules.catalog import fetchable, missing
 from lit_models.reference import Network
 
@@ -61,10 +61,10 @@ def inspect_in_child(plan: Plan, runs_root: Path) -> Machine:
     from ablations.executor import fork_server
 
     with ProcessPoolExecutor(1, mp_context=fork_server()) as pool:
-        return pool.submit(inspect, plan.study, distinct_specs(plan.rows), runs_root).result()
+        return pool.submit(inspect, plan.study, plan.networks(), runs_root).result()
 
 
-def inspect(study: Study, specs: Mapping[str, Network], runs_root: Path) -> Machine:
+def inspect(study: Study, networks: Mapping[str, Network], runs_root: Path) -> Machine:
     """Find the devices, read the data, build every network, cut the batch.
 
     Raises ValueError with the reason when a run of the study could not start.
@@ -84,11 +84,10 @@ def inspect(study: Study, specs: Mapping[str, Network], runs_root: Path) -> Mach
     )
     data.accumulate(devices.count)
     setting = Setting(data.image_size, data.num_classes, data.in_chans)
-    costs = count_specs(specs.values(), setting, runs_root=runs_root)
-    check_sides(specs.values(), image_sides(study).values(), setting)
-    _check_recipe(recipe, next(iter(specs.values())), setting)
+    costs = count_points(networks, image_sides(study).values(), setting, runs_root=runs_root)
+    _check_recipe(recipe, next(iter(networks.values())), setting)
     _check_teacher(recipe, data)
-    _check_start(recipe, specs.values(), setting)
+    _check_start(recipe, networks.values(), setting)
     return Machine(visible_gpus() if devices.kind == "cuda" else (), costs)
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations.plan import Plan, PlannedRun, distinct_specs, index_of, make_plan
+from ablations.plan import Plan, PlannedRun, index_of, make_plan
 from ablations.planning import plan_costs, read_study
 from ablations.preflight import check_data_is_there, check_writable, inspect, inspect_in_child
 from ablations.store import INDEX, RunFolder, run_path, runs_root, study_path, write_json_atomic
@@ -92,7 +92,7 @@ def _prepare(plan: Plan, root: Path) -> "Executor":
 
     hardware = plan.study.hardware
     if hardware.workers == 0:
-        inspect(plan.study, distinct_specs(plan.rows), root)
+        inspect(plan.study, plan.networks(), root)
         return places.InlineExecutor()
     machine = inspect_in_child(plan, root)
     slots = places.make_slots(hardware, gpus=machine.gpus, cores=places.cores())
