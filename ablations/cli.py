@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import cast
 
 from ablations.data_arguments import add_data
+from ablations.export_arguments import add_export
 from ablations.store import RUNS_VARIABLE
 from ablations.weights_arguments import add_weights
 
@@ -27,6 +28,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "show": "ablations.show:command",
         "bench": "ablations.bench:command",
         "data": "ablations.data:command",
+        "export": "ablations.export:command",
         "import": "ablations.import_weights:command",
         "evaluate": "ablations.evaluate:command",
         "exec-run": "ablations.running:exec_run",
@@ -90,6 +92,7 @@ def make_parser() -> argparse.ArgumentParser:
     board.add_argument("--port", type=int, metavar="PORT", help="default: a free one from 6006 on")
     show = _add(verbs, "show", "one run: spec, difference to the step before, metrics", json=True)
     show.add_argument("run", metavar="RUN", help="a run id, the start of one, or STUDY/POINT/SEED")
+    add_export(_add(verbs, "export", "a trained network as one file, its weights merged"))
     bench = _add(verbs, "bench", "measure the project itself", json=True)
     bench.add_argument(
         "what",

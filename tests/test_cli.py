@@ -24,6 +24,7 @@ OPTIONS = {
     "show": [*COMMON, "--json", "run"],
     "bench": [*COMMON, "--images", "--json", "--out", "--rounds", "--workers", "files", "what"],
     "data": ["--help", "-h", "action"],
+    "export": [*COMMON, "--ema", "--force", "--format", "--out", "run"],
     "import": [
         *("--debug", "--force", "--help", "--json", "--model", "--num-classes", "--out", "--step"),
         *("-h", "checkpoint"),

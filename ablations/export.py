@@ -1,0 +1,64 @@
+"""`ablate export`: the network of a run or a checkpoint, for use elsewhere, with merged weights."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ablations.evaluate import Subject, find_subject
+from ablations.identity import SCHEMA_VERSION
+from ablations.store import RunFolder, runs_root
+from datamodules.catalog import DATASETS, resolve
+from datamodules.config import DataConfig
+
+
+def command(options: argparse.Namespace) -> int:
+    """Write the network, read it back, and say what was written and how to load it."""
+    subject = find_subject(options.run, root=runs_root(options.runs), file=options.file)
+    check(subject, by_path=Path(options.run).expanduser().is_file())
+    from ablations.exports.write import export
+
+    name = str(subject.config.get("run_id", subject.path.stem))
+    written = export(
+        subject.path,
+        options.out,
+        name=f"{name}-ema" if options.ema else name,
+        form=options.format,
+        ema=options.ema,
+        images=images_of(subject.config),
+        force=options.force,
+    )
+    print(written.sentence)
+    print(f"load it with: {written.load}")
+    return 0
+
+
+def check(subject: Subject, *, by_path: bool) -> None:
+    """Refuse a run that another version wrote, or that is not over and was not named by its path.
+
+    Raises ValueError with what to do about it.
+    """
+    if "run_id" not in subject.config:  # no run: imported, or moved away
+        return
+    folder = subject.path.parent.parent
+    schema, state = subject.config.get("schema"), RunFolder(folder).state()
+    if schema != SCHEMA_VERSION:
+        raise ValueError(
+            f"{folder} was written by another version of this project (schema {schema}, here "
+            f"{SCHEMA_VERSION}): export it with that version, or train the run again"
+        )
+    if state != "done" and not by_path:
+        raise ValueError(
+            f"run {folder.name} is {state}, not done: `ablate run` its study finishes it; to "
+            f"export it as it is, give the path {subject.path}"
+        )
+
+
+def images_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's network saw: side in px and normalisation; nothing where that is not known."""
+    if "data" not in config:
+        return {}
+    data = resolve(DataConfig(**config["data"], root=config.get("root")))
+    info = DATASETS[data.name]
+    side = data.eval_size or data.image_size
+    return {"image_size": side, "mean": list(info.mean), "std": list(info.std)}

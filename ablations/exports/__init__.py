@@ -1,0 +1,1 @@
+"""Exported networks: one module a format, and `write` around them."""
