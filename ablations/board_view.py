@@ -6,7 +6,6 @@
 """
 
 from collections.abc import Mapping
-from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from ablations.board_events import band_chart, columns, layout, line_chart, scalar, session
@@ -56,7 +55,7 @@ def run_events(study: Study, run: Run) -> "list[Event]":
     summary = run.summary
     hparams: dict[str, Any] = {"point": run.point, "seed": run.seed}
     hparams |= {name: summary[name] for name in NETWORK if name in summary}
-    hparams |= {column: step in run.steps for step, column in toggles(study).items()}
+    hparams |= study.design.hparams(study.point_of(run), study.points)
     step, end = int(summary.get(EPOCHS, 0)), float(summary.get(TRAIN_SECONDS, 0.0))
     finals = [
         scalar(tag, float(summary[name]), step=step, wall_time=end)
@@ -106,23 +105,13 @@ def study_events(study: Study) -> "list[Event]":
         f"{study.name}: mean over seeds": lines,
         f"{study.name}: mean and ± 1 std over seeds": bands,
     }
-    parameters = ("point", "seed", *NETWORK)
+    hparams = study.design.hparams(study.points[0], study.points)
+    toggles = tuple(name for name, value in hparams.items() if isinstance(value, bool))
+    others = ("point", "seed", *NETWORK, *(name for name in hparams if name not in toggles))
     return [
-        columns(tuple(toggles(study).values()), parameters, metrics or [TEST_TOP1]),
+        columns(toggles, others, metrics or [TEST_TOP1]),
         layout(groups),
     ]
-
-
-def toggles(study: Study) -> Mapping[str, str]:
-    """The steps that some point has, with column names that sort like the trajectory."""
-    line = study.trajectory
-    used = {step for point in study.points for step in point.steps}
-    names: dict[str, str] = {}
-    for number, main in enumerate(line.step_names, start=1):
-        tried = (step.name for step in line.alternatives.get(main, ()))
-        for letter, name in zip(("", *ascii_lowercase), (main, *tried), strict=False):
-            names[name] = f"{number:02d}{letter}_{name}"
-    return {name: column for name, column in names.items() if name in used}
 
 
 def _counted(point: Point) -> list[Run]:

@@ -45,7 +45,7 @@ def report(options: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
     reports.print_terminal(options.study, runs_root=root)
-    print(f"figure: {paths.steps_svg}\nreport: {paths.html}")
+    print(f"figure: {paths.figures[0]}\nreport: {paths.html}")
     print(f"curves: `ablate board {options.study}` opens TensorBoard")
     return 0
 

@@ -1,6 +1,6 @@
 """Small-sample statistics of paired runs: mean, std, paired t interval, exact sign-flip test.
 
-Every step is trained with the same seeds, and one seed gives every step the same images, order and
+Every point is trained with the same seeds, and one seed gives every point the same images, order and
 augmentation draws. Differences are therefore taken within a seed and then averaged over seeds.
 """
 
@@ -139,9 +139,9 @@ def comparisons_sentence(count: int) -> str:
         return ""
     chance = 100 * (1 - CONFIDENCE**count)
     return (
-        f"The {count} intervals are 95 % each and not corrected for multiple comparisons: if no "
-        f"step had any effect and the intervals were independent, at least one would still "
-        f"exclude 0 with probability {chance:.0f} %."
+        f"The {count} intervals are 95 % each and not corrected for multiple comparisons: if "
+        f"there were no difference at all and the intervals were independent, at least one would "
+        f"still exclude 0 with probability {chance:.0f} %."
     )
 
 
@@ -151,5 +151,5 @@ def images_sentence(top1: float, images: int) -> str:
     return (
         f"The test set has {images} images, so an accuracy of {top1:.2f} % is known to ±{half:.2f} "
         f"points (binomial, 95 %) as an estimate for new images. More seeds do not shrink that; "
-        f"between steps much of it cancels, since all are tested on the same images."
+        f"between points much of it cancels, since all are tested on the same images."
     )

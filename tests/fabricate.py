@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.networks import network_after
 from ablations.store import run_path, study_path
 from lit_models import START, TRAJECTORIES, Trajectory, apply_steps, to_dict
 
@@ -57,35 +59,95 @@ def fabricate_study(
     Returns the folder of the study.
     """
     line = TRAJECTORIES[trajectory]
+    made = [
+        ({"point": point, "step": step, "steps": list(steps)}, _spec_after(line, steps))
+        for point, step, steps in points or cumulative(line)
+    ]
+    index = {"trajectory": trajectory, "points": kind}
+    setting = Setting(data, line.image_size, epochs)
+    return _write_study(
+        root, study, index, made, seeds=seeds, states=states or {}, setting=setting, ema=ema
+    )
+
+
+def fabricate_networks(
+    root: Path,
+    networks: Mapping[str, Sequence[str]],
+    *,
+    study: str = "made_up",
+    published: str | None = None,
+    seeds: Iterable[int] = (0, 1, 2),
+    states: Mapping[tuple[str, int], str] | None = None,
+    data: str = "fashion_mnist",
+    image_size: int = 32,
+    epochs: int = 4,
+) -> Path:
+    """Write a study of networks, as `points.networks` of experiments.yaml names them."""
+    made = []
+    for number, (label, (network, *steps)) in enumerate(networks.items()):
+        row = {"point": f"{number:02d}_{label}", "step": label, "steps": steps, "network": network}
+        made.append((row, to_dict(network_after(steps, network=network))))
+    index = {"trajectory": "", "points": "networks", "published": published}
+    setting = Setting(data, image_size, epochs)
+    return _write_study(
+        root, study, index, made, seeds=seeds, states=states or {}, setting=setting, ema=False
+    )
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the runs of a study have in common."""
+
+    data: str
+    image_size: int
+    epochs: int
+
+
+def _write_study(
+    root: Path,
+    study: str,
+    index: Mapping[str, Any],
+    made: Sequence[tuple[Mapping[str, Any], dict[str, Any]]],
+    *,
+    seeds: Iterable[int],
+    states: Mapping[tuple[str, int], str],
+    setting: Setting,
+    ema: bool,
+) -> Path:
     rows = []
-    for position, (point, step, steps) in enumerate(points or cumulative(line)):
+    for position, (row, spec) in enumerate(made):
         for seed in seeds:
-            run_id = f"{data}-seed{seed}-{position:012x}"
-            rows.append({"point": point, "step": step, "steps": list(steps), "seed": seed})
-            rows[-1] |= {"run_id": run_id, "params": 1000 + position, "gmacs": 0.001}
-            state = (states or {}).get((point, seed), "done")
-            config = _config(line, steps, run_id=run_id, seed=seed, data=data, epochs=epochs)
+            run_id = f"{setting.data}-seed{seed}-{position:012x}"
+            rows.append({**row, "seed": seed, "run_id": run_id})
+            rows[-1] |= {"params": 1000 + position, "gmacs": 0.001}
+            state = states.get((row["point"], seed), "done")
+            config = _config(spec, run_id=run_id, seed=seed, setting=setting)
             if state != "new":
                 _write_run(run_path(root, run_id), config, state, position=position, ema=ema)
-    index = {"schema": 1, "study": study, "trajectory": trajectory, "points": kind, "rows": rows}
-    index["command"] = f"ablate run {study}"
-    _write(study_path(root, study) / "index.json", index)
+    whole = {"schema": 1, "study": study, **index, "command": f"ablate run {study}", "rows": rows}
+    _write(study_path(root, study) / "index.json", whole)
     return study_path(root, study)
 
 
-def _config(
-    line: Trajectory, steps: tuple[str, ...], *, run_id: str, seed: int, data: str, epochs: int
-) -> dict[str, Any]:
+def _spec_after(line: Trajectory, steps: tuple[str, ...]) -> dict[str, Any]:
     try:
-        spec = to_dict(apply_steps(line.start, [line.by_name[name] for name in steps]))
+        return to_dict(apply_steps(line.start, [line.by_name[name] for name in steps]))
     except ValueError:  # a combination that needs another one: any spec will do here
-        spec = to_dict(line.start)
+        return to_dict(line.start)
+
+
+def _config(spec: dict[str, Any], *, run_id: str, seed: int, setting: Setting) -> dict[str, Any]:
     return {
         "schema": 1,
         "run_id": run_id,
         "spec": spec,
-        "data": {"name": data, "image_size": line.image_size, "val_fraction": 0.1},
-        "recipe": {"epochs": epochs, "lr": 0.001, "batch_size": 128, "augment": {"hflip": True}},
+        "data": {"name": setting.data, "image_size": setting.image_size, "val_fraction": 0.1},
+        "recipe": {
+            "epochs": setting.epochs,
+            "lr": 0.001,
+            "batch_size": 128,
+            "augment": {"hflip": True},
+        },
         "seed": seed,
         "hardware": {"accelerator": "cpu", "devices": 1, "num_workers": 0, "threads": 1},
         "root": None,

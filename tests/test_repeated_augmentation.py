@@ -49,7 +49,7 @@ def copies(loader: ImageLoader, epoch: int = EPOCH) -> dict[tuple[int, int], Ten
 def test_an_epoch_holds_as_many_copies_as_that_of_timm() -> None:
     count = 512  # timm rounds down to a multiple of 256
     theirs = RepeatAugSampler(
-        range(count),  # type: ignore[arg-type]  # it asks for the length alone
+        range(count),  # it asks for the length alone
         num_replicas=1,
         rank=0,
         num_repeats=REPEATS,

@@ -39,12 +39,14 @@ def paths(root: Path) -> ReportPaths:
 
 
 def test_every_file_is_there(paths: ReportPaths) -> None:
-    names = {path.name for path in vars(paths).values()}
+    files = [paths.markdown, paths.csv, paths.json, paths.latex, paths.html, *paths.figures]
+    files += [path.with_suffix(".png") for path in paths.figures]
+    names = {path.name for path in files}
     assert names == {
         *("report.md", "table.csv", "report.json", "table.tex", "index.html"),
         *("steps.svg", "steps.png", "curves.svg", "curves.png"),
     }
-    assert all(path.stat().st_size > 500 for path in vars(paths).values())
+    assert all(path.stat().st_size > 500 for path in files)
     assert {path.name for path in paths.html.parent.iterdir()} == names
 
 
@@ -82,9 +84,9 @@ def test_latex_is_a_booktabs_table_with_escaped_cells(paths: ReportPaths) -> Non
     assert not re.search(r"[^\x00-\x7f]|(?<!\\)%(?! needs)", text)
 
 
-@pytest.mark.parametrize("name", ["steps_svg", "curves_svg"])
-def test_figures_are_xml_without_dates_or_links(paths: ReportPaths, name: str) -> None:
-    text = getattr(paths, name).read_text()
+@pytest.mark.parametrize("number", [0, 1])
+def test_figures_are_xml_without_dates_or_links(paths: ReportPaths, number: int) -> None:
+    text = paths.figures[number].read_text()
     element = ElementTree.fromstring(text)
     assert element.tag.endswith("svg")
     assert "<dc:date>" not in text
@@ -92,9 +94,9 @@ def test_figures_are_xml_without_dates_or_links(paths: ReportPaths, name: str) -
 
 
 def test_the_same_study_gives_the_same_figure(paths: ReportPaths, root: Path) -> None:
-    before = paths.steps_svg.read_bytes(), paths.curves_svg.read_bytes()
+    before = [path.read_bytes() for path in paths.figures]
     again = report.write_report("made_up", runs_root=root)
-    assert (again.steps_svg.read_bytes(), again.curves_svg.read_bytes()) == before
+    assert [path.read_bytes() for path in again.figures] == before
 
 
 class Page(HTMLParser):
@@ -163,12 +165,12 @@ def test_the_terminal_shows_as_many_columns_as_fit_and_names_the_others(root: Pa
         report.print_terminal("made_up", runs_root=root, console=console)
         text = console.export_text()
         assert max(map(len, text.splitlines())) <= width
-        assert ("Left out for lack of width: memory (MiB)" in text) == left_out
+        assert ("Left out for lack of width: published GMACs, memory (MiB)" in text) == left_out
         assert "50.10 ± 0.10" in text
         assert ("another data set and scale" in text) != left_out
         assert f"+0.30 [{MINUS}0.20, +0.80]" in text  # not broken over lines
         assert "03_depthwise, seed 1: failed" in text
-        assert "Steps have 2 to 3 finished seeds. With 2 seeds the smallest" in " ".join(
+        assert "Points have 2 to 3 finished seeds. With 2 seeds the smallest" in " ".join(
             text.split()
         )
 

@@ -11,15 +11,19 @@ from rich.console import Console
 from ablations import report
 from ablations.report.comparison import study_rows
 from ablations.report.curves import point_curve, spread
+from ablations.report.design import CUMULATIVE, OnTrajectory
+from ablations.report.drawings import drawings
 from ablations.report.figure import steps_figure
 from ablations.report.page import inline_svg, page
+from ablations.report.printed import published_label
 from ablations.report.records import load_study
 from ablations.report.tables import NOTHING, columns, latex, number, rich_table
-from ablations.report.text import headline, published_label, statistics_sentences
+from ablations.report.text import headline, statistics_sentences
 from lit_models import TRAJECTORIES
 from tests.fabricate import cumulative, fabricate_study
 
 NANO = TRAJECTORIES["convnext_nano"]
+NANO_STUDY = OnTrajectory(CUMULATIVE, NANO)
 
 
 def test_latex_escapes_what_would_break() -> None:
@@ -41,7 +45,8 @@ def test_the_page_escapes_what_a_run_says(tmp_path: Path) -> None:
     status = {"state": "failed", "epoch": 0, "message": "<script>alert(1)</script> & more"}
     (folder / "status.json").write_text(json.dumps(status))
     study = load_study("made_up", runs_root=tmp_path)
-    text = page(study, study_rows(study), steps_svg="<svg/>", curves_svg="<svg/>")
+    rows = study_rows(study)
+    text = page(study, rows, dict.fromkeys(drawings(study, rows), "<svg/>"))
     assert "<script>" not in text
     assert "&lt;script&gt;alert(1)" in text
 
@@ -49,7 +54,7 @@ def test_the_page_escapes_what_a_run_says(tmp_path: Path) -> None:
 def test_a_title_with_markup_is_printed_as_it_is(tmp_path: Path) -> None:
     fabricate_study(tmp_path)
     rows = report.rows("made_up", runs_root=tmp_path)
-    table, _ = rich_table(rows, kind="cumulative", title="[red]x[/red] [/b]", width=200)
+    table, _ = rich_table(rows, design=NANO_STUDY, title="[red]x[/red] [/b]", width=200)
     console = Console(width=200, file=io.StringIO(), record=True)
     console.print(table)
     assert "[red]x[/red] [/b]" in console.export_text()
@@ -58,7 +63,7 @@ def test_a_title_with_markup_is_printed_as_it_is(tmp_path: Path) -> None:
 def test_columns_without_content_are_left_out(tmp_path: Path) -> None:
     fabricate_study(tmp_path, seeds=[0])
     study = load_study("made_up", runs_root=tmp_path)
-    headings = [column.heading for column in columns(study_rows(study), kind=study.kind)]
+    headings = [column.heading for column in columns(study_rows(study), design=study.design)]
     assert "published (%)" in headings
     assert "EMA top-1 (%)" not in headings
 
@@ -67,7 +72,7 @@ def test_the_published_panel_is_labelled_as_what_it_is(tmp_path: Path) -> None:
     fabricate_study(tmp_path, study="nano")
     regime = {"trajectory": "resnet50_to_convnext_t", "data": "imagenet", "epochs": 300}
     fabricate_study(tmp_path, study="same", seeds=[0], **regime)  # type: ignore[arg-type]
-    labels = [published_label(load_study(s, runs_root=tmp_path)) for s in ("nano", "same")]
+    labels = [published_label(report.rows(s, runs_root=tmp_path)) for s in ("nano", "same")]
     assert labels[0].splitlines()[0] == "published: another data set and scale"
     assert labels[1].splitlines()[0] == "published"
     assert all("ImageNet-1K, 224 px, 300 epochs\narXiv 2201.03545, Table 10" in x for x in labels)

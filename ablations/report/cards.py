@@ -8,11 +8,12 @@ from ablations.report.comparison import Row
 from ablations.report.records import Point, Study
 from ablations.report.tables import difference, number
 from ablations.report.text import plural, signed
+from lit_models.reference import Network
 from lit_models.serialise import difference as spec_difference
 from lit_models.serialise import from_dict
-from lit_models.spec import ArchSpec
 
 LONGEST_VALUE = 90  # characters of a field's value
+MOST_FIELDS = 12
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Card:
     summary: str
     compared_with: str
     fields: tuple[tuple[str, str, str], ...]
+    more_fields: int  # that differ as well
     costs: tuple[tuple[str, str], ...]
     accuracy: str
 
@@ -38,18 +40,19 @@ def cards(study: Study, rows: Sequence[Row]) -> tuple[Card, ...]:
 
 def _card(study: Study, point: Point, reference: Point, by_label: dict[str, Row]) -> Card:
     row, before = by_label[point.label], by_label[reference.label]
-    step = study.trajectory.by_name.get(point.step)
+    changes = _changes(_spec(reference), _spec(point))
     return Card(
         title=point.title,
-        summary=step.summary if step else "",
+        summary=study.design.summary_of(point),
         compared_with=reference.title,
-        fields=_changes(_spec(reference), _spec(point)),
+        fields=changes[:MOST_FIELDS],
+        more_fields=len(changes[MOST_FIELDS:]),
         costs=_costs(row, before),
         accuracy=_accuracy(row),
     )
 
 
-def _spec(point: Point) -> ArchSpec | None:
+def _spec(point: Point) -> Network | None:
     """The spec that the point's runs were given; None when no run folder has a readable one."""
     for run in point.runs:
         if run.config is not None:
@@ -60,9 +63,9 @@ def _spec(point: Point) -> ArchSpec | None:
     return None
 
 
-def _changes(before: ArchSpec | None, after: ArchSpec | None) -> tuple[tuple[str, str, str], ...]:
-    if before is None or after is None:
-        return ()
+def _changes(before: Network | None, after: Network | None) -> tuple[tuple[str, str, str], ...]:
+    if before is None or after is None or type(before) is not type(after):
+        return ()  # a network of timm has no fields that ours has
     changed = spec_difference(before, after)
     return tuple((path, _short(old), _short(new)) for path, old, new in changed)
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ablations.published import PublishedCurve, published_curve
+from ablations.published import PublishedRow, PublishedTable
+from ablations.report.design import made_of
 from ablations.report.records import Point, Run, Study
 from ablations.statistics import paired_delta, sample
 from lit_models.metrics import (
@@ -17,7 +18,6 @@ from lit_models.metrics import (
     TEST_TOP1,
     TRAIN_SECONDS,
 )
-from lit_models.trajectories import START, Trajectory
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,17 @@ class Row:
 
     `top1` holds the test accuracy of each finished seed after the last epoch. `delta` is the mean
     difference to `reference`, paired by seed, with the ends of its 95 % t interval (None with fewer
-    than two pairs of seeds; `delta_seeds` counts the pairs). `published_*` is the paper's row of
-    the same step. `seeds` counts the finished seeds, `planned_seeds` all. None: not known (yet).
+    than two pairs of seeds; `delta_seeds` counts the pairs). `made_of` is the network that a point
+    names with its steps, None on a trajectory. `published_*` is the paper's row of the same step or
+    name: `published_differs` says what of network, data set, image size and epochs is not as in
+    this study (None: nothing), `published_more` holds other printed numbers by name. `seeds` counts
+    the finished seeds, `planned_seeds` all. None: not known (yet).
     """
 
     point: str
     step: str
     title: str
+    made_of: str | None
     adopted: bool
     reference: str | None
     seeds: int
@@ -48,7 +52,12 @@ class Row:
     published_top1: float | None
     published_std: float | None
     published_gmacs: float | None
+    published_params_m: float | None
+    published_more: Mapping[str, float]
     published_source: str | None
+    published_setting: str | None
+    published_differs: str | None
+    published_note: str | None
     params: int | None
     gmacs: float | None
     images_per_s: float | None
@@ -61,14 +70,7 @@ class Row:
 
 def study_rows(study: Study) -> tuple[Row, ...]:
     """The comparison of a study, one row a point, in the order of the plan."""
-    curve = study_curve(study)
-    return tuple(_row(study, point, curve) for point in study.points)
-
-
-def study_curve(study: Study) -> PublishedCurve | None:
-    """The published curve of the study's trajectory, if there is one."""
-    key = study.trajectory.published
-    return published_curve(key) if key else None
+    return tuple(_row(study, point) for point in study.points)
 
 
 def to_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -81,15 +83,16 @@ def by_seed(point: Point, key: str) -> dict[int, float]:
     return {run.seed: run.summary[key] for run in point.done if run.summary and key in run.summary}
 
 
-def _row(study: Study, point: Point, curve: PublishedCurve | None) -> Row:
+def _row(study: Study, point: Point) -> Row:
     return Row(
         point=point.label,
         step=point.step,
         title=point.title,
+        made_of=made_of(point) if point.network else None,
         adopted=point.adopted,
         **_accuracy(point),
         **_difference(point, study.reference(point)),
-        **_published(study, point, curve),
+        **_published(study, point),
         **_cost(point),
     )
 
@@ -121,27 +124,38 @@ def _difference(point: Point, reference: Point | None) -> dict[str, Any]:
     }
 
 
-def _published(study: Study, point: Point, curve: PublishedCurve | None) -> dict[str, Any]:
-    step = _published_step(study.trajectory, point.steps)
-    row = curve.steps.get(step) if curve and step else None
+def _published(study: Study, point: Point) -> dict[str, Any]:
+    table, row = study.design.published, study.design.published_row(point)
+    if table is None or row is None:
+        names = ("top1", "std", "gmacs", "params_m", "source", "setting", "differs", "note")
+        return {f"published_{name}": None for name in names} | {"published_more": {}}
     return {
-        "published_top1": row.top1 if row else None,
-        "published_std": row.std if row else None,
-        "published_gmacs": row.gflops if row else None,
-        "published_source": curve.source if curve and row else None,
+        "published_top1": row.top1,
+        "published_std": row.std,
+        "published_gmacs": row.gflops,
+        "published_params_m": row.params_m,
+        "published_more": dict(row.more),
+        "published_source": table.source_of(row),
+        "published_setting": table.setting_of(row),
+        "published_differs": _differs(study, point, table, row),
+        "published_note": table.notes_of(row),
     }
 
 
-def _published_step(trajectory: Trajectory, steps: tuple[str, ...]) -> str | None:
-    """The row of the published table with these steps: None off the trajectory's own line."""
-    if not steps:
-        return START
-    *before, last = steps
-    names = trajectory.step_names
-    main = names[len(before)] if len(before) < len(names) else None
-    tried = {step.name for step in trajectory.alternatives.get(main or "", ())}
-    on_line = tuple(before) == names[: len(before)] and last in {main, *tried}
-    return last if on_line else None
+def _differs(study: Study, point: Point, table: PublishedTable, row: PublishedRow) -> str | None:
+    """Why a printed number is no reference value for a measured one; None where it is."""
+    data, recipe = study.config.get("data", {}), study.config.get("recipe", {})
+    other = table.other_setting(
+        row,
+        data=str(data.get("name")),
+        image_size=int(data.get("image_size") or 0),
+        epochs=int(recipe.get("epochs") or 0),
+    )
+    if "data set" in other:
+        return "another data set and scale"
+    same_network = study.design.same_network(point, row)
+    other = other if same_network else ("network", *other)
+    return f"different {', '.join(other)}" if other else None
 
 
 def _cost(point: Point) -> dict[str, Any]:

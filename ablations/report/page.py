@@ -1,20 +1,20 @@
 """One HTML page with the whole report: no script, no file beside it, light and dark."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from ablations.report.cards import Card, cards
 from ablations.report.comparison import Row
+from ablations.report.drawings import Drawing
 from ablations.report.origin import configuration, provenance_facts
 from ablations.report.records import Study
 from ablations.report.tables import columns
 from ablations.report.text import (
-    curve_caption,
-    figure_caption,
     headline,
     missing_runs,
+    plural,
     progress,
     setting,
     statistics_sentences,
@@ -23,14 +23,15 @@ from ablations.report.text import (
 _CSS = Path(__file__).with_name("page.css")
 
 
-def page(study: Study, rows: Sequence[Row], *, steps_svg: str, curves_svg: str) -> str:
+def page(study: Study, rows: Sequence[Row], pictures: Mapping[Drawing, str]) -> str:
     """The page; the figures are given as SVG documents and become part of it."""
+    first, *others = ((drawing.heading, _figure(drawing, svg)) for drawing, svg in pictures.items())
     sections = [
         ("What was run", _what_was_run(study)),
-        ("The steps", _figure(steps_svg, "steps", figure_caption(study, rows))),
+        first,
         ("The numbers", _table(study, rows)),
-        ("Training curves", _figure(curves_svg, "curves", curve_caption())),
-        ("What each step changed", _cards(cards(study, rows))),
+        *others,
+        (f"What each {study.design.noun} changed", _cards(cards(study, rows))),
         ("What these numbers can show", _list(statistics_sentences(study, rows))),
         ("Runs without a result", _missing(study)),
         ("Where the numbers come from", _facts(provenance_facts(study))),
@@ -56,17 +57,18 @@ def inline_svg(svg: str, name: str) -> str:
     return re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
 
 
-def _figure(svg: str, name: str, caption: str) -> str:
+def _figure(drawing: Drawing, svg: str) -> str:
+    caption = escape(drawing.caption)
     return (
-        f'<figure><div class="paper scroll" role="img" aria-label="{escape(caption)}">'
-        f"{inline_svg(svg, name)}</div><figcaption>{escape(caption)}</figcaption></figure>"
+        f'<figure><div class="paper scroll" role="img" aria-label="{caption}">'
+        f"{inline_svg(svg, drawing.name)}</div><figcaption>{caption}</figcaption></figure>"
     )
 
 
 def _what_was_run(study: Study) -> str:
     facts = [
         ("study", study.name),
-        ("trajectory", f"{study.trajectory.title} ({study.trajectory.name}), {study.kind}"),
+        study.design.fact,
         ("data", setting(study)),
         ("seeds", ", ".join(map(str, study.seeds))),
     ]
@@ -79,7 +81,7 @@ def _what_was_run(study: Study) -> str:
 
 
 def _table(study: Study, rows: Sequence[Row]) -> str:
-    shown = columns(rows, kind=study.kind)
+    shown = columns(rows, design=study.design)
     side = ["left" if column.left else "" for column in shown]
     head = "".join(
         f'<th scope="col" class="{s}">{escape(c.heading)}</th>'
@@ -103,11 +105,13 @@ def _card(card: Card) -> str:
         f'<div class="field"><code>{escape(path)}</code>: {escape(old)} → {escape(new)}</div>'
         for path, old, new in card.fields
     )
+    count = card.more_fields
+    more = f'<div class="field">and {plural(count, "other field")}</div>' if count else ""
     return (
         f'<article class="card"><h3>{escape(card.title)}</h3>'
         f'<p class="soft">compared with {escape(card.compared_with)}</p>'
         f'<p>{escape(card.summary)}</p><p class="worth">{escape(card.accuracy)}</p>'
-        f"{changed}{_facts(card.costs)}</article>\n"
+        f"{changed}{more}{_facts(card.costs)}</article>\n"
     )
 
 

@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablations.points import END
+from ablations.points import Point as PlannedPoint
+from ablations.report.design import Design, design_of
 from ablations.store import INDEX, RunFolder, read_json, run_path, study_path
-from lit_models.trajectories import START, TRAJECTORIES, Trajectory
-
-CUMULATIVE, LEAVE_ONE_OUT = "cumulative", "leave_one_out"
-ADD_ONE_IN, FACTORIAL, EXPLICIT = "add_one_in", "factorial", "explicit"
 
 
 @dataclass(frozen=True)
@@ -20,6 +17,7 @@ class Run:
     point: str
     step: str
     steps: tuple[str, ...]
+    network: str | None
     seed: int
     run_id: str
     folder: Path
@@ -43,6 +41,7 @@ class Point:
     label: str
     step: str
     steps: tuple[str, ...]
+    network: str | None  # what the steps start from, where that is no trajectory
     title: str
     adopted: bool  # False: a setting that the trajectory tried beside the one it went on with
     runs: tuple[Run, ...]
@@ -65,13 +64,12 @@ class Illegal:
 
 @dataclass(frozen=True)
 class Study:
-    """What was planned and what came of it. `kind` is how its points were chosen."""
+    """What was planned and what came of it. `design` is how its points were chosen."""
 
     name: str
-    kind: str
     title: str
     command: str
-    trajectory: Trajectory
+    design: Design
     points: tuple[Point, ...]
     illegal: tuple[Illegal, ...] = ()
 
@@ -90,21 +88,13 @@ class Study:
         """The configuration of the first run that has one; empty when none has."""
         return next((run.config for run in self.runs if run.config is not None), {})
 
-    def reference(self, point: Point) -> Point | None:
-        """The point that a point is compared with; None for the first.
+    def point_of(self, run: Run) -> Point:
+        """The point that a run belongs to."""
+        return next(point for point in self.points if point.label == run.point)
 
-        leave_one_out: the full network. add_one_in and factorial: the one with the fewest steps.
-        Otherwise: the point with the longest part of its row of steps, so that a setting tried
-        beside a step is compared with the step before, as the step itself is.
-        """
-        if self.kind == LEAVE_ONE_OUT:
-            chosen = max(self.points, key=lambda p: len(p.steps))
-        elif self.kind in (ADD_ONE_IN, FACTORIAL):
-            chosen = min(self.points, key=lambda p: len(p.steps))
-        else:
-            earlier = [p for p in self.points if _begins(point.steps, p.steps)]
-            chosen = max(earlier, key=lambda p: len(p.steps), default=point)
-        return None if chosen.label == point.label else chosen
+    def reference(self, point: Point) -> Point | None:
+        """The point that a point is compared with; None for the first."""
+        return self.design.reference(point, self.points)
 
 
 def load_study(study: str, *, runs_root: Path) -> Study:
@@ -118,11 +108,12 @@ def load_study(study: str, *, runs_root: Path) -> Study:
     if index is None:
         raise ValueError(f"{path}: no such file; `ablate run {study}` starts the study")
     try:
-        trajectory = TRAJECTORIES[index["trajectory"]]
+        kind, command = str(index["points"]), str(index["command"])
+        published = index.get("published")
+        design = design_of(kind, trajectory=index["trajectory"], published=published)
         rows = [_row(row, runs_root) for row in index["rows"]]
         illegal = tuple(Illegal(i["point"], i["reason"]) for i in index.get("illegal") or ())
-        kind, command = str(index["points"]), str(index["command"])
-        points = _points(rows, kind, trajectory, index)
+        points = _points(rows, design, index)
     except (KeyError, TypeError) as error:
         raise ValueError(
             f"{path}: not an index of a study ({type(error).__name__}: {error}); "
@@ -130,14 +121,15 @@ def load_study(study: str, *, runs_root: Path) -> Study:
         ) from None
     if not rows:
         raise ValueError(f"{path}: the study has no runs")
-    title = str(index.get("title") or trajectory.title)
-    return Study(study, kind, title, command, trajectory, points, illegal)
+    title = str(index.get("title") or design.title)
+    return Study(study, title, command, design, points, illegal)
 
 
 def _row(row: Mapping[str, Any], runs_root: Path) -> Run:
     planned: dict[str, Any] = {name: row[name] for name in ("point", "step", "seed", "run_id")}
     folder = RunFolder(run_path(runs_root, row["run_id"]))
-    planned |= {"steps": tuple(row["steps"]), "folder": folder.path, "state": folder.state()}
+    planned |= {"steps": tuple(row["steps"]), "network": row.get("network")}
+    planned |= {"folder": folder.path, "state": folder.state()}
     nothing: dict[str, Any] = dict.fromkeys(("config", "summary", "provenance"))
     nothing["metrics"] = ()
     if planned["state"] == "new":
@@ -154,35 +146,15 @@ def _row(row: Mapping[str, Any], runs_root: Path) -> Run:
     return Run(**planned, **found, problem=folder.message())
 
 
-def _points(
-    rows: Sequence[Run], kind: str, trajectory: Trajectory, index: Mapping[str, Any]
-) -> tuple[Point, ...]:
+def _points(rows: Sequence[Run], design: Design, index: Mapping[str, Any]) -> tuple[Point, ...]:
     grouped: dict[str, list[Run]] = {}
     for run in rows:
         grouped.setdefault(run.point, []).append(run)
-    planned = {row["point"]: (row.get("params"), row.get("gmacs")) for row in index["rows"]}
+    sizes = {row["point"]: {k: row.get(k) for k in ("params", "gmacs")} for row in index["rows"]}
     points = []
     for label, runs in grouped.items():
-        steps, step = runs[0].steps, runs[0].step
-        title = point_title(step, steps, kind=kind, trajectory=trajectory)
-        adopted = kind != CUMULATIVE or set(steps) <= set(trajectory.step_names)
+        named = PlannedPoint(label, runs[0].step, runs[0].steps, runs[0].network)
+        said: dict[str, Any] = {"title": design.title_of(named), "adopted": design.adopted(named)}
         ordered = tuple(sorted(runs, key=lambda run: run.seed))
-        points.append(Point(label, step, steps, title, adopted, ordered, *planned[label]))
+        points.append(Point(**vars(named), **said, runs=ordered, **sizes[label]))
     return tuple(points)
-
-
-def point_title(step: str, steps: tuple[str, ...], *, kind: str, trajectory: Trajectory) -> str:
-    """How a point is called in tables and figures; `steps` lead to it, `step` is its own."""
-    titles = {name: one.title for name, one in trajectory.by_name.items()}
-    if kind == EXPLICIT:
-        return step
-    if step == START:
-        return trajectory.start_title if not steps else "none of them"
-    if step == END:
-        return "all steps"
-    names = [titles.get(name, name) for name in step.split("+")]
-    return f"without {names[0]}" if kind == LEAVE_ONE_OUT else " + ".join(names)
-
-
-def _begins(steps: tuple[str, ...], start: tuple[str, ...]) -> bool:
-    return len(start) < len(steps) and steps[: len(start)] == start

@@ -17,6 +17,10 @@ Style = dict[str, Any]  # keyword arguments of matplotlib
 
 INK, FAINT = "#1f2328", "#6e7781"
 MEASURED, PUBLISHED, COST = "#0072b2", "#7f7f7f", "#e69f00"
+SHADE = "#f1f3f5"  # behind every second group of rows
+# Networks that belong together, in a scatter plot; each hue has a marker as well
+GROUPS = ("#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#332288", "#000000", MEASURED)
+MARKERS = "sD^vP<Xo"
 FONT_SIZE, SMALL = 8.5, 7.0
 TRIED = "tried, not gone on with"
 _SETTINGS: Any = {

@@ -2,24 +2,18 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ablations.report.comparison import Row
-from ablations.report.records import ADD_ONE_IN, CUMULATIVE, FACTORIAL, LEAVE_ONE_OUT
+from ablations.report.design import Design
 from ablations.report.text import signed
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 NOTHING = "\u2013"  # a dash
-_COMPARED_WITH = {
-    CUMULATIVE: "previous step",
-    LEAVE_ONE_OUT: "all steps",
-    ADD_ONE_IN: "start",
-    FACTORIAL: "none",
-}
 
 
 @dataclass(frozen=True)
@@ -32,13 +26,14 @@ class Column:
     spare: int = 0  # a narrow terminal leaves out the column with the largest number first
 
 
-def columns(rows: Sequence[Row], *, kind: str) -> tuple[Column, ...]:
-    """The columns that have something to say; `kind` is how the study's points were chosen."""
+def columns(rows: Sequence[Row], *, design: Design) -> tuple[Column, ...]:
+    """The columns that have something to say."""
     chosen = [
-        Column("step", lambda row: row.title if row.adopted else f"({row.title})", left=True),
+        Column(design.noun, lambda row: row.title if row.adopted else f"({row.title})", left=True),
+        Column("made of", lambda row: row.made_of or NOTHING, left=True, spare=12),
         Column("seeds", _seeds),
         Column("top-1 (%)", lambda row: plus_minus(row.top1_mean, row.top1_std)),
-        Column(f"Δ {_COMPARED_WITH.get(kind, 'reference')} [95 %]", difference),
+        *_differences(rows, design),
         Column(
             "EMA top-1 (%)", lambda row: plus_minus(row.ema_top1_mean, row.ema_top1_std), spare=2
         ),
@@ -46,11 +41,36 @@ def columns(rows: Sequence[Row], *, kind: str) -> tuple[Column, ...]:
             "published (%)", lambda row: plus_minus(row.published_top1, row.published_std), spare=4
         ),
         Column("params (M)", lambda row: number(row.params and row.params / 1e6), spare=3),
+        Column("published params (M)", lambda row: printed(row.published_params_m), spare=9),
         Column("GMACs", lambda row: number(row.gmacs), spare=1),
+        Column("published GMACs", lambda row: printed(row.published_gmacs), spare=8),
         Column("images/s", lambda row: number(row.images_per_s, digits=0), spare=5),
         Column("memory (MiB)", lambda row: number(row.peak_memory_mb, digits=0), spare=6),
+        *(_printed_elsewhere(name) for name in _more(rows)),
     ]
-    return tuple(c for c in chosen if c.left or any(c.cell(row) != NOTHING for row in rows))
+    return tuple(c for c in chosen if any(c.cell(row) != NOTHING for row in rows))
+
+
+def _differences(rows: Sequence[Row], design: Design) -> tuple[Column, ...]:
+    """The differences, and what each is taken from where one heading cannot say it."""
+    titles = {row.point: row.title for row in rows}
+    taken_from = list(dict.fromkeys(row.reference for row in rows if row.reference))
+    if not all(row.made_of for row in rows) or not taken_from:
+        return (Column(f"Δ {design.compared_with} [95 %]", difference),)
+    if len(taken_from) == 1:
+        return (Column(f"Δ {titles[taken_from[0]]} [95 %]", difference),)
+    reference = Column(
+        "reference", lambda row: titles.get(row.reference or "", NOTHING), left=True, spare=10
+    )
+    return Column(f"Δ {design.compared_with} [95 %]", difference), reference
+
+
+def _more(rows: Sequence[Row]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for row in rows for name in row.published_more))
+
+
+def _printed_elsewhere(name: str) -> Column:
+    return Column(f"published {name}", lambda row: printed(row.published_more.get(name)), spare=11)
 
 
 def plus_minus(mean: float | None, std: float | None) -> str:
@@ -58,6 +78,11 @@ def plus_minus(mean: float | None, std: float | None) -> str:
     if mean is None:
         return NOTHING
     return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
+
+
+def printed(value: float | None) -> str:
+    """A published number with the digits that it was printed with."""
+    return NOTHING if value is None else f"{value:g}"
 
 
 def difference(row: Row) -> str:
@@ -74,9 +99,9 @@ def number(value: float | None, *, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if value >= 1 or digits == 0 else f"{value:#.3g}"
 
 
-def markdown_table(rows: Sequence[Row], *, kind: str) -> str:
+def markdown_table(rows: Sequence[Row], *, design: Design) -> str:
     """A GitHub-flavoured Markdown table."""
-    shown = columns(rows, kind=kind)
+    shown = columns(rows, design=design)
     head = [column.heading for column in shown]
     rule = [":--" if column.left else "--:" for column in shown]
     body = [[column.cell(row).replace("|", "\\|") for column in shown] for row in rows]
@@ -84,20 +109,25 @@ def markdown_table(rows: Sequence[Row], *, kind: str) -> str:
 
 
 def csv_table(rows: Sequence[Row]) -> str:
-    """Every field of every row, unrounded; the top-1 of the seeds as `seed:value` pairs."""
+    """Every field of every row, unrounded; mappings as `key:value` pairs."""
     text = io.StringIO()
     names = list(asdict(rows[0]))
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        pairs = " ".join(f"{seed}:{value}" for seed, value in row.top1.items())
-        writer.writerow(asdict(row) | {"top1": pairs})
+        writer.writerow({name: _cell(value) for name, value in asdict(row).items()})
     return text.getvalue()
 
 
-def latex_table(rows: Sequence[Row], *, kind: str, caption: str) -> str:
+def _cell(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    return " ".join(f"{str(key).replace(' ', '_')}:{item}" for key, item in value.items())
+
+
+def latex_table(rows: Sequence[Row], *, design: Design, caption: str) -> str:
     """A table for LaTeX; needs the package booktabs."""
-    shown = columns(rows, kind=kind)
+    shown = columns(rows, design=design)
     lines = [[column.cell(row) for column in shown] for row in rows]
     head = " & ".join(latex(column.heading) for column in shown)
     body = "".join(f"    {' & '.join(map(latex, line))} \\\\\n" for line in lines)
@@ -138,10 +168,10 @@ def latex(text: str) -> str:
 
 
 def rich_table(
-    rows: Sequence[Row], *, kind: str, title: str, width: int
+    rows: Sequence[Row], *, design: Design, title: str, width: int
 ) -> "tuple[Table, tuple[str, ...]]":
     """The table for a terminal, and the headings of the columns left out when it is too narrow."""
-    shown = list(columns(rows, kind=kind))
+    shown = list(columns(rows, design=design))
     left_out: list[str] = []
     while _width(shown, rows) > width and any(column.spare for column in shown):
         least = max(shown, key=lambda column: column.spare)

@@ -6,13 +6,13 @@ from rich.console import Console
 from rich.text import Text
 
 from ablations.report.comparison import study_rows
+from ablations.report.printed import published_note
 from ablations.report.records import load_study
 from ablations.report.tables import rich_table
 from ablations.report.text import (
     headline,
     missing_runs,
     progress,
-    published_note,
     sample_sentences,
     setting,
 )
@@ -24,11 +24,11 @@ def print_report(study: str, *, runs_root: Path, console: Console | None = None)
     found = load_study(study, runs_root=runs_root)
     rows = study_rows(found)
     title = f"{found.title}: {setting(found)}"
-    table, left_out = rich_table(rows, kind=found.kind, title=title, width=console.width)
+    table, left_out = rich_table(rows, design=found.design, title=title, width=console.width)
     console.print(table)
     notes = [headline(found, rows), progress(found)]
     if "published (%)" not in left_out:
-        notes.append(published_note(found, rows))
+        notes.append(published_note(rows))
     if left_out:
         notes.append(f"Left out for lack of width: {', '.join(left_out)}.")
     notes += sample_sentences(rows)

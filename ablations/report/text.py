@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from ablations.report.comparison import Row, by_seed, run_problem, study_curve
-from ablations.report.records import CUMULATIVE, Study
+from ablations.report.comparison import Row, by_seed, run_problem
+from ablations.report.design import CUMULATIVE, NETWORKS
+from ablations.report.records import Study
 from ablations.statistics import (
     comparisons_sentence,
     images_sentence,
@@ -46,38 +47,21 @@ def setting(study: Study) -> str:
     return ", ".join([*parts, plural(len(study.seeds), "seed")])
 
 
-def published_label(study: Study) -> str:
-    """The title of the published panel; says so when it is another data set or scale."""
-    curve = study_curve(study)
-    if curve is None:
-        return ""
-    scale = "" if comparable(study) else ": another data set and scale"
-    return f"published{scale}\n{curve.setting}\n{curve.source}"
-
-
-def comparable(study: Study) -> bool:
-    """Whether the published curve is of the study's networks, data set, image size and epochs."""
-    curve = study_curve(study)
-    data, recipe = study.config.get("data", {}), study.config.get("recipe", {})
-    return curve is not None and curve.same_setting(
-        trajectory=study.trajectory.name,
-        data=str(data.get("name")),
-        image_size=int(data.get("image_size") or 0),
-        epochs=int(recipe.get("epochs") or 0),
-    )
-
-
 def headline(study: Study, rows: Sequence[Row]) -> str:
     """The result in one sentence.
 
-    A cumulative study: from the first to the last point that was gone on with. Others: the
-    reference and the largest difference to it.
+    A cumulative study: from the first to the last point that was gone on with. Networks: the
+    highest and the lowest. Others: the reference and the largest difference to it.
     """
     known = [row for row in rows if row.adopted and row.top1]
     if not known:
         return "No run is finished yet."
-    if study.kind == CUMULATIVE:
+    if len(known) == 1:
+        return f"{known[0].title}: {_percent(known[0])} top-1 on the test split."
+    if study.design.kind == CUMULATIVE:
         return _from_first_to_last(study, known)
+    if study.design.kind == NETWORKS:
+        return _highest_and_lowest(known)
     changed = max((row for row in known if row.delta is not None), key=_size, default=None)
     if changed is None:
         return f"{known[0].title}: {_percent(known[0])} top-1 on the test split."
@@ -89,38 +73,16 @@ def headline(study: Study, rows: Sequence[Row]) -> str:
     )
 
 
-def figure_caption(study: Study, rows: Sequence[Row]) -> str:
-    """What the figure of the steps shows."""
-    shown = (
-        "Top-1 accuracy on the test split after each step, and multiply-adds of one image. "
-        "Each accuracy axis begins where its label says."
-    )
-    return " ".join(part for part in (shown, published_note(study, rows)) if part)
-
-
-def published_note(study: Study, rows: Sequence[Row]) -> str:
-    """Where the published values are from, whether they compare, and what is odd about them."""
-    curve = study_curve(study)
-    if curve is None or all(row.published_top1 is None for row in rows):
-        return ""
-    source = f"Published values: {curve.setting}, {curve.source}"
-    if not comparable(study):
-        return f"{source}: another data set and scale."
-    notes = "; ".join(f"{name}: {row.note}" for name, row in curve.steps.items() if row.note)
-    return f"{source}." + (f" On single rows: {notes}." if notes else "")
-
-
-def curve_caption() -> str:
-    """What the figure of the training curves shows."""
+def _highest_and_lowest(known: Sequence[Row]) -> str:
+    high, low = (most(known, key=lambda row: row.top1_mean or 0.0) for most in (max, min))
     return (
-        "Top-1 accuracy on the validation split after each epoch, of the seeds that are finished."
+        f"Top-1 on the test split is highest for “{high.title}” ({_percent(high)}) and lowest for "
+        f"“{low.title}” ({_percent(low)}), of {len(known)} networks."
     )
 
 
 def _from_first_to_last(study: Study, known: Sequence[Row]) -> str:
     first, last = known[0], known[-1]
-    if first is last:
-        return f"{first.title}: {_percent(first)} top-1 on the test split."
     points = {point.label: point for point in study.points}
     after, before = (by_seed(points[row.point], TEST_TOP1) for row in (last, first))
     delta = paired_delta(after, before)
@@ -143,7 +105,7 @@ def sample_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     finished = [row.seeds for row in rows if row.seeds]
     intervals = sum(row.delta_low is not None for row in rows)
     fewest, most = min(finished, default=0), max(finished, default=0)
-    uneven = f"Steps have {fewest} to {most} finished seeds. " if fewest < most else ""
+    uneven = f"Points have {fewest} to {most} finished seeds. " if fewest < most else ""
     sentences = (
         uneven + seeds_sentence(fewest),
         seeds_sentence(most) if fewest < most else "",

@@ -1,25 +1,22 @@
 """Write a study's report folder."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.report.comparison import Row, study_rows, to_json
-from ablations.report.curves import curves_figure
-from ablations.report.figure import steps_figure
+from ablations.report.drawings import Drawing, drawings
 from ablations.report.origin import provenance_facts
 from ablations.report.page import page
+from ablations.report.printed import published_note
 from ablations.report.records import Study, load_study
 from ablations.report.style import figure_style, save
 from ablations.report.tables import csv_table, latex_table, markdown_table
 from ablations.report.text import (
-    curve_caption,
-    figure_caption,
     headline,
     missing_runs,
     progress,
-    published_note,
     setting,
     statistics_sentences,
 )
@@ -30,24 +27,29 @@ REPORT = "report"
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """The files of a report."""
+    """The files of a report; `figures` are SVG files, each with a PNG of the same name beside it.
+
+    The first figure is the comparison.
+    """
 
     markdown: Path
     csv: Path
     json: Path
     latex: Path
-    steps_svg: Path
-    steps_png: Path
-    curves_svg: Path
-    curves_png: Path
     html: Path
+    figures: tuple[Path, ...]
 
 
-def paths_of(folder: Path) -> ReportPaths:
+def paths_of(folder: Path, figures: Sequence[Drawing]) -> ReportPaths:
     """Where the files of a report lie in its folder."""
-    names = ("report.md", "table.csv", "report.json", "table.tex")
-    figures = ("steps.svg", "steps.png", "curves.svg", "curves.png", "index.html")
-    return ReportPaths(*(folder / name for name in (*names, *figures)))
+    return ReportPaths(
+        markdown=folder / "report.md",
+        csv=folder / "table.csv",
+        json=folder / "report.json",
+        latex=folder / "table.tex",
+        html=folder / "index.html",
+        figures=tuple(folder / f"{drawing.name}.svg" for drawing in figures),
+    )
 
 
 def write_report(study: str, *, runs_root: Path) -> ReportPaths:
@@ -63,49 +65,46 @@ def write_report(study: str, *, runs_root: Path) -> ReportPaths:
             f"study {study!r} has no finished run in {runs_root} ({len(found.runs)} planned: "
             f"{states}); `ablate run {study}` trains them, `ablate status {study}` shows them"
         )
-    paths = paths_of(study_path(runs_root, study) / REPORT)
+    chosen = drawings(found, rows)
+    paths = paths_of(study_path(runs_root, study) / REPORT, chosen)
     paths.html.parent.mkdir(parents=True, exist_ok=True)
-    _write_figures(found, rows, paths)
+    pictures = _write_figures(chosen, paths)
     _write_tables(found, rows, paths)
-    figures = {"steps_svg": paths.steps_svg, "curves_svg": paths.curves_svg}
-    inline = {name: path.read_text(encoding="utf-8") for name, path in figures.items()}
-    write_text_atomic(paths.html, page(found, rows, **inline))
+    write_text_atomic(paths.markdown, markdown(found, rows, chosen))
+    write_text_atomic(paths.html, page(found, rows, pictures))
     return paths
 
 
-def _write_figures(study: Study, rows: Sequence[Row], paths: ReportPaths) -> None:
+def _write_figures(chosen: Sequence[Drawing], paths: ReportPaths) -> Mapping[Drawing, str]:
+    """Each figure as SVG and PNG; the text of the SVG files."""
+    written = {}
     with figure_style():
-        steps, curves = steps_figure(study, rows), curves_figure(study)
-        for figure, path in (
-            (steps, paths.steps_svg),
-            (steps, paths.steps_png),
-            (curves, paths.curves_svg),
-            (curves, paths.curves_png),
-        ):
-            save(figure, path)
+        for drawing, path in zip(chosen, paths.figures, strict=True):
+            figure = drawing.draw()
+            written[drawing] = save(figure, path).read_text(encoding="utf-8")
+            save(figure, path.with_suffix(".png"))
+    return written
 
 
 def _write_tables(study: Study, rows: Sequence[Row], paths: ReportPaths) -> None:
     caption = f"{study.title}: {setting(study)}. {headline(study, rows)}"
-    caption = f"{caption} {published_note(study, rows)}".strip()
+    caption = f"{caption} {published_note(rows)}".strip()
     write_text_atomic(paths.csv, csv_table(rows))
     write_text_atomic(paths.json, json.dumps(to_json(rows), indent=2, ensure_ascii=False) + "\n")
-    write_text_atomic(paths.latex, latex_table(rows, kind=study.kind, caption=caption))
-    write_text_atomic(paths.markdown, markdown(study, rows, paths))
+    write_text_atomic(paths.latex, latex_table(rows, design=study.design, caption=caption))
 
 
-def markdown(study: Study, rows: Sequence[Row], paths: ReportPaths) -> str:
+def markdown(study: Study, rows: Sequence[Row], chosen: Sequence[Drawing]) -> str:
     """The report as Markdown, with the figures as files beside it."""
+    first, *others = ([f"![{d.alt}]({d.name}.svg)", d.caption] for d in chosen)
     lines = [
         f"# {study.title}",
         headline(study, rows),
         f"{setting(study)}. {progress(study)}",
         f"```\n{study.command}\n```",
-        f"![Accuracy and GMACs after each step]({paths.steps_svg.name})",
-        figure_caption(study, rows),
-        markdown_table(rows, kind=study.kind).strip(),
-        f"![Validation accuracy by epoch]({paths.curves_svg.name})",
-        curve_caption(),
+        *first,
+        markdown_table(rows, design=study.design).strip(),
+        *(line for other in others for line in other),
         "## What these numbers can show",
         "\n".join(f"- {sentence}" for sentence in statistics_sentences(study, rows)),
     ]

@@ -1,0 +1,78 @@
+"""Which figures a report has, and what is said about them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ablations.report.comparison import Row
+from ablations.report.cost_figure import cost_figure
+from ablations.report.curves import curves_figure
+from ablations.report.design import NETWORKS
+from ablations.report.figure import steps_figure
+from ablations.report.networks_figure import networks_figure
+from ablations.report.printed import published_note
+from ablations.report.records import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+STEPS = (
+    "Top-1 accuracy on the test split after each step, and multiply-adds of one image. "
+    "Each accuracy axis begins where its label says."
+)
+EACH_NETWORK = (
+    "Top-1 accuracy on the test split of each network, multiply-adds of one image, and parameters. "
+    "A shade joins a network and its steps. Each accuracy axis begins where its label says."
+)
+COST = (
+    "Top-1 accuracy on the test split against multiply-adds of one image and against parameters. "
+    "A line joins a network and its steps."
+)
+CURVES = "Top-1 accuracy on the validation split after each epoch, of the seeds that are finished."
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure: name of its files, heading on the page, a short description, what it shows."""
+
+    name: str
+    heading: str
+    alt: str
+    caption: str
+    draw: "Callable[[], Figure]"
+
+
+def drawings(study: Study, rows: Sequence[Row]) -> tuple[Drawing, ...]:
+    """The figures of a report, the comparison first."""
+    curves = Drawing(
+        "curves",
+        "Training curves",
+        "Validation accuracy by epoch",
+        CURVES,
+        lambda: curves_figure(study),
+    )
+    if study.design.kind != NETWORKS:
+        steps = Drawing(
+            "steps",
+            "The steps",
+            "Accuracy and GMACs after each step",
+            f"{STEPS} {published_note(rows)}".strip(),
+            lambda: steps_figure(study, rows),
+        )
+        return steps, curves
+    networks = Drawing(
+        "networks",
+        "The networks",
+        "Accuracy, GMACs and parameters of each network",
+        f"{EACH_NETWORK} {published_note(rows)}".strip(),
+        lambda: networks_figure(study, rows),
+    )
+    cost = Drawing(
+        "cost",
+        "Accuracy and cost",
+        "Accuracy against GMACs and parameters",
+        COST,
+        lambda: cost_figure(study, rows),
+    )
+    return networks, cost, curves
