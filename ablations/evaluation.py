@@ -13,7 +13,8 @@ from ablations.devices import resolve_devices
 from ablations.evaluation_config import EvaluationConfig
 from ablations.session import own_environment, quiet
 from datamodules import ImageDataModule
-from datamodules.config import Augmentation
+from datamodules.catalog import count_classes, dataset
+from datamodules.config import Augmentation, DataConfig
 from lit_models.checkpoints import AVERAGED, read_weights
 from lit_models.classifier import LitClassifier
 from lit_models.metrics import LOSS, TOP1, TOP5, metric
@@ -50,8 +51,10 @@ def evaluate(path: Path, config: EvaluationConfig, *, split: Split = "test") -> 
     """
     content = read_weights(path)
     values = content["hyper_parameters"]
-    data = _data(config, values)
-    _check(path, values, data)
+    chosen = _at_its_size(config.data, values)
+    _check(path, values, chosen.name, count_classes(chosen), dataset(chosen).in_chans)
+    data = _module_of(chosen, config)
+    _check(path, values, chosen.name, data.num_classes, data.in_chans)
     part = data.splits.test if split == "test" else data.splits.val
     if part is None:
         raise ValueError(f"{config.data.name} has no val: set data.val_fraction above 0")
@@ -84,12 +87,13 @@ def evaluate(path: Path, config: EvaluationConfig, *, split: Split = "test") -> 
     )
 
 
-def _data(config: EvaluationConfig, values: Mapping[str, Any]) -> ImageDataModule:
+def _at_its_size(config: DataConfig, values: Mapping[str, Any]) -> DataConfig:
     """The data at the side that the network is built for, if it is built for one."""
-    chosen = config.data
     side = values["spec"].get("image_size")
-    if chosen.image_size is None and side is not None:
-        chosen = replace(chosen, image_size=side)
+    return config if config.image_size is not None else replace(config, image_size=side)
+
+
+def _module_of(chosen: DataConfig, config: EvaluationConfig) -> ImageDataModule:
     data = ImageDataModule(
         chosen,
         Augmentation(interpolation=config.recipe.augment.interpolation),
@@ -101,18 +105,20 @@ def _data(config: EvaluationConfig, values: Mapping[str, Any]) -> ImageDataModul
     return data
 
 
-def _check(path: Path, values: Mapping[str, Any], data: ImageDataModule) -> None:
-    name = data.config.name
-    if values["num_classes"] != data.num_classes:
+def _check(
+    path: Path, values: Mapping[str, Any], name: str, classes: int | None, in_chans: int
+) -> None:
+    """Refuse data that the network was not made for; `classes`: None is not known yet."""
+    if classes not in (None, values["num_classes"]):
         raise ValueError(
-            f"{path} tells {values['num_classes']} classes apart and {name} has "
-            f"{data.num_classes}: evaluate it on the classes that it was trained on, or fine-tune "
-            f"it on {name} with recipe.start_from={path}"
+            f"{path} tells {values['num_classes']} classes apart and {name} has {classes}: "
+            "evaluate it on the classes that it was trained on, or fine-tune it on "
+            f"{name} with recipe.start_from={path}"
         )
-    if values["in_chans"] != data.in_chans:
+    if in_chans != values["in_chans"]:
         raise ValueError(
             f"{path} is for images of {values['in_chans']} channels and those of {name} have "
-            f"{data.in_chans}"
+            f"{in_chans}"
         )
 
 
