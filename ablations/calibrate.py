@@ -96,4 +96,4 @@ def _interpolate(
 
     points = sorted((costs[spec].gmacs, seconds) for spec, seconds in measured.items())
     x, y = zip(*points, strict=True)
-    return float(np.interp(gmacs, x, y)) * max(1.0, gmacs / x[-1])
+    return float(np.interp(gmacs, x, y) * max(1.0, gmacs / x[-1]))

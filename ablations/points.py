@@ -8,6 +8,7 @@ from typing import Any
 
 from ablations.config import Points, PointsKind, StudyConfig
 from ablations.networks import network_after
+from ablations.published import published_table
 from datamodules.config import nearest
 from lit_models.trajectories import START, TRAJECTORIES, Trajectory
 
@@ -62,6 +63,8 @@ def check_points(study: StudyConfig) -> None:
             f"trajectory is {study.trajectory!r}, which has no meaning for points.kind=networks, "
             "whose points name their networks: leave it out."
         )
+    if study.published is not None:
+        published_table(study.published)
     for point in _networks(study.points):
         try:
             network_after(point.steps, network=point.network)

@@ -28,7 +28,7 @@ def identify(**changes: Any) -> dict[str, Any]:
 
 def test_the_hash_is_frozen() -> None:
     """A changed default or field makes old results stale. If that is meant, renew the hash here."""
-    assert run_id(identify()) == "cifar10-seed3-a22212557be5"
+    assert run_id(identify()) == "cifar10-seed3-618df6d6f6c8"
 
 
 def test_it_is_plain_data_and_key_order_does_not_matter() -> None:

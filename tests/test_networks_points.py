@@ -10,12 +10,11 @@ import pytest
 
 from ablations.cli import main
 from ablations.config import Points, Recipe, Study
-from ablations.counts import Setting, check_sides
 from ablations.listing import listing
-from ablations.networks import image_sides
 from ablations.plan import index_of, make_plan
-from ablations.planning import kernel_notes
+from ablations.planning import kernel_notes, plan_costs
 from ablations.show import describe, find_run
+from ablations.store import INDEX, RunFolder, read_json, run_path, study_path
 from ablations.studies import load_experiments, read_source
 from datamodules.config import Augmentation, DataConfig
 from lit_models import SPECS, to_dict
@@ -133,6 +132,23 @@ def test_timms_networks_are_built_for_the_images_of_the_study() -> None:
     assert small.config["spec"]["image_size"] == 32
 
 
+def test_what_a_network_of_timm_is_decides_the_run() -> None:
+    def run_of(name: str, **changes: Any) -> str:
+        (row,) = make_plan(of({"a": [f"timm/{name}"]}, **changes)).rows
+        return row.run_id
+
+    small = "deit_small_patch16_224"
+    different = [
+        run_of(small),
+        run_of("vit_small_patch16_224"),
+        run_of(small, data=replace(IMAGENET, image_size=160)),
+        run_of(small, recipe=Recipe(drop_path_rate=0.1)),
+    ]
+
+    assert len(set(different)) == 4
+    assert run_of(small, title="other") == different[0]
+
+
 def test_the_recipe_reaches_every_network_and_a_blur_that_cannot_is_named() -> None:
     (row,) = make_plan(of({"a": ["resnet50"]}, recipe=Recipe(blur_pool=True))).rows
     assert isinstance(row.spec, ArchSpec)
@@ -174,16 +190,28 @@ def test_images_that_change_their_size_are_refused(changes: Any, words: str) -> 
     assert make_plan(of({"conv": TOKENS["conv"]}, **changes)).rows
 
 
-def test_timms_networks_for_one_size_are_refused_where_another_is_evaluated() -> None:
-    study = of({"a": ["timm/test_vit2"]}, data=replace(FASHION, eval_size=48))
-    setting = Setting(32, 10, 1)
-    networks = make_plan(study).networks().values()
+def test_timms_networks_for_one_size_are_refused_where_another_is_evaluated(
+    tmp_path: Path,
+) -> None:
+    networks = {"any": ["timm/resnet18"], "one": ["timm/vit_tiny_patch16_224"]}
+    study = of(networks, data=replace(FASHION, eval_size=48))
+    with pytest.raises(ValueError, match=r"point 01_one: a 48 px image does not fit .*\(32\)"):
+        plan_costs(make_plan(study), tmp_path)
 
-    fixed = TimmModel("vit_tiny_patch16_224", image_size=32)
-    with pytest.raises(ValueError, match="timm/vit_tiny_patch16_224: a 48 px image does not fit"):
-        check_sides([fixed], image_sides(study).values(), setting)
-    check_sides([fixed], [32], setting)
-    check_sides([*networks, SPECS["resnet50"]], [32], setting)
+    any_size = of({"any": networks["any"]}, data=study.data)
+    one_size = of({"one": networks["one"]}, data=FASHION)
+    assert plan_costs(make_plan(any_size), tmp_path)
+    assert plan_costs(make_plan(one_size), tmp_path)
+    small = replace(one_size, data=replace(FASHION, image_size=28))
+    with pytest.raises(ValueError, match="point 00_one: timm/vit_tiny_patch16_224 cuts images"):
+        plan_costs(make_plan(small), tmp_path)
+
+
+def test_an_image_that_is_too_small_for_a_network_names_the_point(tmp_path: Path) -> None:
+    networks = {"fine": ["resnet50"], "deep": ["convnext_tiny", "kernel_size=3"]}
+    study = of(networks, data=replace(FASHION, image_size=8), oversized_kernels=True)
+    with pytest.raises(ValueError, match="point 01_deep: a 8 px image does not fit"):
+        plan_costs(make_plan(study), tmp_path)
 
 
 LARGE = {"k7": ["convnext_tiny"], "k31": ["convnext_tiny", "kernel_size=31"]}
@@ -251,6 +279,12 @@ PLAIN = "plain: [convnext_tiny]"
         ("      networks:", "      lists:", ":8 ", "points.lists has no meaning"),
         ("      kind: networks\n", "", ":", "points.networks has no meaning"),
         ("    title: networks", "    oversized_kernels: 3", ":5 ", "true or false"),
+        (
+            "    title: networks",
+            "    published: table10_resnet50",
+            ":5 ",
+            "table10_resnet50_regime",
+        ),
     ],
 )
 def test_a_wrong_line_is_refused_with_its_place(
@@ -282,8 +316,13 @@ def test_one_illegal_network_stops_a_plan_made_by_hand() -> None:
 
 def test_the_list_shows_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path)
-    (study,) = listing(read_source(path))["studies"]
+    found = listing(read_source(path))
+    (study,) = found["studies"]
 
+    assert {"name": "spach_xxs_patch16_224_mlp", "image_size": 224} in found["networks"]
+    assert (
+        "kernel_size=31" in {step["name"]: step["text"] for step in found["steps"]}["kernel_size"]
+    )
     assert (study["trajectory"], study["points"]) == ("", "networks")
     assert study["networks"]["gelu_off"] == ["convnext_tiny", "activation=relu"]
     assert main(["list", "--file", str(path)]) == 0
@@ -319,3 +358,46 @@ def test_a_change_is_against_the_network_without_the_last_step(tmp_path: Path) -
     # 224 px is another network, which does not run on these images
     assert (side["params"], side["gmacs"]) == (None, None)
     assert ["image_size", 224, 32] in side["fields"]
+
+
+RUN = """\
+recipes:
+  tiny: {epochs: 1, batch_size: 16, ema_decay: 0.9, drop_path_rate: 0.1, channels_last: true}
+studies:
+  small:
+    title: networks
+    points:
+      kind: networks
+      networks:
+        convmixer: [nano_convmixer]
+        attention: [nano_spach_attn]
+        vit: [timm/test_vit]
+    data: {name: digits, image_size: 32, train_limit: 40, test_limit: 20}
+    recipe: tiny
+hardware: {accelerator: cpu, workers: 0}
+"""
+
+
+def test_a_study_of_ours_and_of_timms_networks_trains(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--file", str(write(tmp_path, RUN)), "--runs", str(tmp_path / "runs")]
+    assert main(["run", "small", *options]) == 0
+    capsys.readouterr()
+    assert main(["plan", "small", "--no-time", "--json", *options]) == 0
+    planned = json.loads(capsys.readouterr().out)
+
+    assert [row["state"] for row in planned] == ["done"] * 3
+    for row in planned:
+        folder = RunFolder(run_path(tmp_path / "runs", row["run_id"]))
+        summary, config = folder.summary(), folder.config()
+        assert summary is not None
+        assert {"test/top1", "test_ema/top1", "images_per_s"} <= set(summary)
+        assert (summary["params"], summary["gmacs"]) == (row["params"], row["gmacs"])
+        assert config["labels"]["network"].endswith(("nano_convmixer", "nano_spach_attn", "vit"))
+    assert config["spec"] == {"timm": "test_vit", "drop_path_rate": 0.1, "image_size": 32}
+    index = read_json(study_path(tmp_path / "runs", "small") / INDEX)
+    assert index is not None
+    assert {"network", "params", "gmacs"} <= set(index["rows"][0])
+    assert main(["show", "small/vit/0", *options]) == 0
+    assert "timm/test_vit" in capsys.readouterr().out
