@@ -85,7 +85,7 @@ _TIMM_CONVNEXT: Rules = (
 )
 
 _ROBUST: Rules = (
-    ("stem.0.conv", "stem"),
+    ("stem.0.conv", "stem.**"),
     *_blocks(
         _B,
         "stages.{s}.blocks.{b}",

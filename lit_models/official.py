@@ -107,11 +107,13 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     model.load_state_dict(dict(tensors))
 
 
-def unwrap(content: Mapping[str, Any]) -> dict[str, Tensor]:
+def unwrap(content: Mapping[Any, Any]) -> dict[str, Tensor]:
     """The bare state dict inside what a file holds, without prefixes.
 
     Raises ValueError when there is none, or it holds something else than tensors.
     """
+    if not isinstance(content, Mapping):
+        raise ValueError(f"it is a {type(content).__name__} and no state dict")
     while inner := [content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)]:
         content = inner[0]
     while prefix := _common_prefix(content):
@@ -119,7 +121,8 @@ def unwrap(content: Mapping[str, Any]) -> dict[str, Tensor]:
         content = {key.removeprefix(prefix): content[key] for key in content if key in own}
     if not content:
         raise ValueError("there are no weights in it")
-    other = [key for key, value in content.items() if not isinstance(value, Tensor)]
+    fine = {key for key in content if isinstance(key, str) and isinstance(content[key], Tensor)}
+    other = [key for key in content if key not in fine]
     if other:
         kind = type(content[other[0]]).__name__
         raise ValueError(
@@ -129,7 +132,7 @@ def unwrap(content: Mapping[str, Any]) -> dict[str, Tensor]:
     return dict(content)
 
 
-def _common_prefix(content: Mapping[str, Any]) -> str:
+def _common_prefix(content: Mapping[Any, Any]) -> str:
     """A prefix of every key (but those of our checkpoints' average); empty: none."""
     for prefix in PREFIXES:
         rest = [key for key in content if not str(key).startswith(prefix)]

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from ablations.cli import main
 from ablations.recorder import CHECKPOINT, RunRecorder
 from ablations.store import RunFolder
 from ablations.train import train_run
-from lit_models import LitClassifier, to_dict
+from lit_models import LitClassifier, build, to_dict
 from lit_models.checkpoints import load_network
 from lit_models.starting import start
 from lit_models.tensor_files import read_tensors
@@ -289,6 +290,28 @@ def test_a_classifier_of_other_classes_is_a_fresh_one(tmp_path: Path) -> None:
     state = module.backbone.state_dict()
     assert torch.equal(state["head.fc.weight"], fresh["head.fc.weight"])
     assert torch.equal(state["stem.0.conv.weight"], published(classes=7)["0.weight"])
+
+
+def test_a_run_starts_from_weights_of_timm(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretrained = build(CASES["convmixer"].spec, num_classes=1000, in_chans=1, seed=5)
+    asked = []
+
+    def network(name: str, *, key: str) -> nn.Module:
+        asked.append((name, key))
+        return pretrained
+
+    monkeypatch.setattr("lit_models.starting.timm_network", network)
+    module = LitClassifier(
+        to_dict(CASES["convmixer"].spec),
+        {"start_from": "timm/convmixer_768_32.in1k"},
+        num_classes=10,
+        in_chans=1,
+        seed=0,
+    )
+    start(module)
+    assert asked == [("convmixer_768_32.in1k", "recipe.start_from")]
+    expected = pretrained.state_dict()["stem.0.conv.weight"]
+    assert torch.equal(module.backbone.state_dict()["stem.0.conv.weight"], expected)
 
 
 @pytest.mark.parametrize(

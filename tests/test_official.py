@@ -132,6 +132,22 @@ def test_unknown_keys_are_shown_beside_the_layouts_that_the_network_has() -> Non
     refused(network(CASES["convmixer"]), state, reason)
 
 
+def test_a_leaf_path_that_the_layout_leaves_open_may_be_any() -> None:
+    for name, here, there in (
+        ("robust_up", "stem.", "stem.conv."),
+        ("robust_up", ".norm2.", ".norm1."),
+        ("spach_single_shared_mlp", "stem.proj.", "stem."),
+        ("spach_single_shared_mlp", "cpe_net.conv.", "cpe_net."),
+        ("spach_multi_hybrid_conv4", "layer2.0.conv.", "layer2.0.reduction.0."),
+        ("spach_multi_hybrid_conv4", "channel_func.", "channel_func.mlp."),
+    ):
+        model, state = network(CASES[name]), CASES[name].state()
+        renamed = {key.replace(here, there): value for key, value in state.items()}
+        assert renamed.keys() != state.keys()
+        load_official(model, renamed)
+        assert values(model.state_dict()) == values(state)
+
+
 def test_layer_scales_too_many_say_which_step_adds_them() -> None:
     model = network(CASES["isotropic_no_gamma"])
     refused(model, CASES["isotropic"].state(), "2 left over: blocks.0.gamma.*layer_scale=1e-6")
@@ -172,6 +188,7 @@ def test_wrapped_keys_are_understood(name: str, wrapper: str) -> None:
         ({"model": {}}, "there are no weights in it"),
         ({"epoch": 3}, "'epoch' is a int and no tensor"),
         ({"model": "resnet"}, "'model' is a str and no tensor"),
+        (torch.nn.Identity(), "it is a Identity and no state dict"),
     ],
 )
 def test_what_is_no_state_dict_is_said(content: Mapping[str, Any], reason: str) -> None:

@@ -28,7 +28,9 @@ class Pair:
     def theirs(self) -> nn.Module:
         network = timm.create_model(self.name)
         if self.depth is not None:
-            network.blocks = network.blocks[: self.depth]
+            blocks = network.blocks
+            assert isinstance(blocks, nn.Sequential)
+            network.blocks = blocks[: self.depth]
         return network
 
 
