@@ -43,7 +43,7 @@ class Branch(nn.Module):
         self.layers = _row(spec, branch, place)
         scale = branch.layer_scale
         self.scale = nn.Identity() if scale is None else LayerScale(width, scale)
-        dropped = branch.residual and place.drop_path > 0
+        dropped = branch.residual and branch.layers and place.drop_path > 0
         self.drop_path = DropPath(place.drop_path) if dropped else nn.Identity()
         self.residual = branch.residual
         self.shortcut: nn.Module = nn.Identity()
@@ -122,7 +122,7 @@ def _spatial(
         activation="spatial" in branch.activations,
         activation_kind=branch.activation_kind,
         parallel_kernels=spatial.parallel_kernels,
-        mixer=None if spatial.convolves else _mixer(spec, spatial, channels, place),
+        mixer=None if spatial.convolves else _mixer(spec, branch, channels, place),
     )
     if spatial.shared:
         name = "conv" if spatial.convolves else "mixer"
@@ -131,11 +131,17 @@ def _spatial(
     return layer
 
 
-def _mixer(spec: space.ArchSpec, spatial: space.Spatial, channels: int, place: Place) -> nn.Module:
+def _mixer(spec: space.ArchSpec, branch: space.Branch, channels: int, place: Place) -> nn.Module:
+    spatial = branch.spatial
+    assert spatial is not None
     if spatial.kind == "attention":
         return Attention(channels, heads=spec.heads(spatial, channels))
     assert place.positions is not None
-    return TokenMlp(place.positions, hidden=int(place.positions * spatial.token_ratio))
+    return TokenMlp(
+        place.positions,
+        hidden=spatial.token_width(place.positions),
+        activation=make_activation(spec, kind=branch.activation_kind),
+    )
 
 
 def build_block(spec: space.ArchSpec, block: space.Block, place: Place) -> nn.Sequential:

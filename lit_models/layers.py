@@ -41,14 +41,20 @@ def make_blur(channels: int) -> nn.Module:
     return BlurPool2d(channels, filt_size=3, stride=1, pad_mode="constant")
 
 
-def padding_of(kernel_size: int, stride: int) -> int | str:
-    """A patch convolution tiles the map and needs none, others see zeros around the map.
+def padding_of(kernel_size: int, stride: int) -> int:
+    """A patch convolution tiles the map and needs none, others see zeros around the map."""
+    return 0 if stride == kernel_size else kernel_size // 2
 
-    PyTorch puts the odd row and column of `same` on the right and below (ConvMixer's even kernels).
-    """
-    if stride == kernel_size:
-        return 0
-    return "same" if stride == 1 and kernel_size % 2 == 0 else kernel_size // 2
+
+def pads_unevenly(kernel_size: int, stride: int) -> bool:
+    """Whether an even kernel keeps the map's side: one more row and column of zeros at the end."""
+    return stride == 1 and kernel_size % 2 == 0
+
+
+def make_padding(kernel_size: int) -> nn.Module:
+    """Zeros around a map for an even kernel, the odd ones right and below (ConvMixer's `same`)."""
+    before, after = (kernel_size - 1) // 2, kernel_size // 2
+    return nn.ZeroPad2d((before, after, before, after))
 
 
 class ParallelConv(nn.Module):
@@ -105,6 +111,9 @@ class ConvNormAct(nn.Sequential):
         super().__init__()
         if spec.blur_pool and stride > 1 and channels >= BLURRED_CHANNELS:
             self.blur = make_blur(channels)
+        uneven = pads_unevenly(kernel_size, stride)
+        if uneven:
+            self.pad = make_padding(kernel_size)
         norm_next = norm and (spec.norm_first or not activation)
         batch_norm_next = norm_next and (norm_kind or spec.norm) == "batch"
         groups = channels if depthwise else 1
@@ -117,7 +126,7 @@ class ConvNormAct(nn.Sequential):
                 width,
                 kernel_size,
                 stride,
-                padding=padding_of(kernel_size, stride),
+                padding=0 if uneven else padding_of(kernel_size, stride),
                 groups=groups,
                 bias=spec.bias == "always" or not batch_norm_next if bias is None else bias,
             )

@@ -1,6 +1,7 @@
 """Which specs are networks: each check refuses with the reason and with what is needed."""
 
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 from lit_models.geometry import block_sides
@@ -102,6 +103,19 @@ def _check_rows(spec: "ArchSpec") -> None:
             "pointwise_in" not in branch.layers or branch.expands_channels,
             "pointwise_in leads to the hidden width: a pointwise_out has to lead back",
         )
+        narrowest = min(spec.hidden_width(stage, branch) for stage in range(len(spec.depths)))
+        require(
+            narrowest > 0 or not branch.expands_channels,
+            f"a ratio of {branch.ratio} leaves no channels inside the blocks",
+        )
+    for stage, index in spec.strided_blocks():
+        spatial = spec.block_at(stage, index).branches[0].spatial
+        size, stride = spatial.kernel_size if spatial else None, spec.block_stride(stage, index)
+        require(
+            size is None or size % 2 == 1 or size == stride,
+            f"stage {stage + 1}: an even kernel has no centre, and with a stride none to put the "
+            f"zeros around; found {size} with stride {stride}",
+        )
 
 
 def _check_parallel(spec: "ArchSpec") -> None:
@@ -113,10 +127,13 @@ def _check_parallel(spec: "ArchSpec") -> None:
             or spatial.kernel_size != spec.block_stride(stage, index),
             f"stage {stage + 1}: a convolution that tiles the map has no parallel kernels",
         )
+    # where the activation comes first, the norm is of what it gives, and no second norm of the sum
+    norm_next = {b: spec.norm_first or "spatial" not in b.activations for b in spec.branches()}
     for branch in spec.branches():
         parallel = branch.spatial is not None and branch.spatial.parallel_kernels is not None
         require(
-            not (parallel and "spatial" in branch.norms and spec.norm == "batch"),
+            not (parallel and "spatial" in branch.norms and spec.norm == "batch")
+            or not norm_next[branch],
             "parallel kernels have batch norms of their own: the batch norm after their sum is "
             "one too many, take 'spatial' out of the norms",
         )
@@ -133,10 +150,29 @@ def _check_mixers(spec: "ArchSpec") -> None:
         sides = {stage: side for stage, _, side in block_sides(spec, spec.image_size)}
         gone = [stage + 1 for stage, side in sides.items() if side < 1]
         require(not gone, f"an image of {spec.image_size} px leaves no map in stages {gone}")
+        total = spec.stem.stride * prod(spec.strides)
+        require(
+            spec.image_size % total == 0,
+            f"token MLPs are built for maps without a cut-off edge: image_size {spec.image_size} "
+            f"is no multiple of the total stride {total}",
+        )
+        _check_token_widths(spec, sides)
     for stage, depth in enumerate(spec.depths):
         for index in range(depth if "attention" in mixers else 0):
             for number, branch in enumerate(spec.block_at(stage, index).branches):
                 _check_heads(spec, branch, stage, first=index == 0 and number == 0)
+
+
+def _check_token_widths(spec: "ArchSpec", sides: dict[int, int]) -> None:
+    for stage, side in sides.items():
+        for index in range(spec.depths[stage]):
+            for branch in spec.block_at(stage, index).branches:
+                mixer = branch.spatial
+                require(
+                    mixer is None or mixer.kind != "token_mlp" or mixer.token_width(side**2) > 0,
+                    f"stage {stage + 1}: a token MLP of ratio {mixer and mixer.token_ratio} on "
+                    f"{side**2} positions has nothing inside",
+                )
 
 
 def _check_sharing(spec: "ArchSpec") -> None:

@@ -34,11 +34,13 @@ class Attention(nn.Module):
 class TokenMlp(Mlp):
     """A perceptron over the positions of `(N, C, H, W)`, the same for each channel.
 
-    Linear, GELU, linear (arXiv 2105.01601). `positions` is H x W and `hidden` the width between.
+    Linear, activation, linear (arXiv 2105.01601). `positions` is H x W and `hidden` the width
+    between.
     """
 
-    def __init__(self, positions: int, *, hidden: int) -> None:
+    def __init__(self, positions: int, *, hidden: int, activation: nn.Module) -> None:
         super().__init__(positions, hidden)
+        self.act = activation
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`(N, C, H, W)` to the same shape. Raises ValueError for another number of positions."""

@@ -12,6 +12,7 @@ row, so "fewer norms" is an edit of one set:
 """
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 Role = Literal["pointwise_in", "spatial", "pointwise_out"]
@@ -51,6 +52,12 @@ class ConvLayer:
     norm_kind: NormKind | None = None
     activation_kind: ActivationKind | None = None
     bias: bool | None = None
+
+    def __post_init__(self) -> None:
+        require(
+            self.kernel_size > 0 and self.stride > 0,
+            f"kernels and strides are positive, found {self.kernel_size} and {self.stride}",
+        )
 
 
 @dataclass(frozen=True)
@@ -114,12 +121,25 @@ class Spatial:
             return
         size = self.kernel_size
         require(size is not None, "only convolutions have parallel kernels")
+        require(
+            not self.shared,
+            "parallel kernels have batch norms, which are each block's own: merge them first, as "
+            "with reparameterise=merged, to share the convolution",
+        )
+        require(
+            len(set(self.parallel_kernels)) == len(self.parallel_kernels),
+            f"parallel kernels have different sizes, found {self.parallel_kernels}",
+        )
         wrong = [k for k in self.parallel_kernels if not 0 < k < (size or 0) or k % 2 == 0]
         require(
             not wrong and size is not None and size % 2 == 1,
             f"parallel kernels are odd and smaller than the odd kernel they merge into: found "
             f"{self.parallel_kernels} beside {size}",
         )
+
+    def token_width(self, positions: int) -> int:
+        """Hidden positions of a token MLP on this many."""
+        return int(positions * self.token_ratio)
 
     @property
     def convolves(self) -> bool:
@@ -170,6 +190,10 @@ class Branch:
         require(
             self.bypass is None or (self.residual and self.bypass % 2 == 1),
             "a bypass has an odd kernel and stands beside a residual branch",
+        )
+        require(
+            self.layer_scale is None or isfinite(self.layer_scale),
+            f"layer_scale is a number, found {self.layer_scale}",
         )
         require(
             bool(self.layers) or not (self.norms or self.layer_scale is not None),

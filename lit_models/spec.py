@@ -211,7 +211,9 @@ def parallel_spec(spec: ArchSpec, small: tuple[int, ...]) -> ArchSpec:
     def edit(branch: Branch) -> Branch:
         if branch.spatial is None or not branch.spatial.convolves:
             return branch
-        norms = branch.norms - {"spatial"} if spec.norm == "batch" else branch.norms
+        follows = spec.norm_first or "spatial" not in branch.activations
+        replaced = spec.norm == "batch" and follows
+        norms = branch.norms - {"spatial"} if replaced else branch.norms
         return replace(branch, spatial=replace(branch.spatial, parallel_kernels=small), norms=norms)
 
     return spec.map_branches(edit)

@@ -145,7 +145,10 @@ def move_depthwise_up() -> Step:
     def edit(spec: ArchSpec) -> ArchSpec:
         branches = _convolving(spec)
         need(
-            bool(branches) and all(b.spatial and b.spatial.kind == "depthwise" for b in branches),
+            bool(branches), "it moves a convolution in a row of layers, and these blocks have none"
+        )
+        need(
+            all(b.spatial and b.spatial.kind == "depthwise" for b in branches),
             "it moves a depthwise convolution and there is none: it needs 'depthwise'",
         )
         return spec.map_branches(move)
@@ -225,7 +228,13 @@ def fewer_norms(*, layer_scale: float) -> Step:
             all(any(b.spatial for b in block.branches) for block in spec.blocks),
             "it needs a spatial convolution in every block, for the norm after it",
         )
-        return spec.map_branches(keep_one)
+        after = spec.map_branches(keep_one)
+        before = [branch.norms for branch in spec.branches()]
+        need(
+            [branch.norms for branch in after.branches()] != before,
+            "its blocks have no other norms than the one after the spatial convolution",
+        )
+        return after
 
     summary = "one norm a block, after the spatial convolution; layer scale ends the branch"
     return Step("fewer_norms", "fewer norms", summary, edit)

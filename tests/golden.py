@@ -8,8 +8,11 @@ from lit_models.spec import ArchSpec
 
 
 def golden() -> dict[str, dict[str, int | float]]:
-    """Complexity by name, for 3-channel images of the trajectory's size and 1000 classes."""
-    points: dict[str, tuple[ArchSpec, int]] = {name: (spec, 224) for name, spec in SPECS.items()}
+    """Complexity by name, for 3-channel images and 1000 classes.
+
+    Images have the trajectory's side, that which a token MLP is built for, or 224 px.
+    """
+    points = {name: (spec, spec.image_size or 224) for name, spec in SPECS.items()}
     for trajectory in TRAJECTORIES.values():
         for step in (START, *trajectory.by_name):
             points[f"{trajectory.name}/{step}"] = trajectory.spec_after(step), trajectory.image_size

@@ -30,7 +30,7 @@ def test_attention_is_pytorchs_multi_head_attention_over_positions() -> None:
 
 
 def test_a_token_mlp_mixes_positions_of_each_channel_alike() -> None:
-    mixer = TokenMlp(15, hidden=7).double()
+    mixer = TokenMlp(15, hidden=7, activation=nn.GELU()).double()
     found = mixer(MAP)
     rows = MAP.flatten(2).reshape(-1, 15)
     hidden = nn.functional.gelu(rows @ mixer.fc1.weight.T + mixer.fc1.bias)
@@ -40,7 +40,7 @@ def test_a_token_mlp_mixes_positions_of_each_channel_alike() -> None:
 
 def test_a_token_mlp_refuses_another_number_of_positions() -> None:
     with pytest.raises(ValueError, match=r"maps of 15 positions and got 4x4: build the network"):
-        TokenMlp(15, hidden=7)(torch.zeros(1, 2, 4, 4))
+        TokenMlp(15, hidden=7, activation=nn.GELU())(torch.zeros(1, 2, 4, 4))
     network = build("nano_spach_mlp", num_classes=2)
     with pytest.raises(ValueError, match="image_size"):
         network(torch.zeros(1, 3, 64, 64))
@@ -102,3 +102,7 @@ def test_heads_divide_the_channels() -> None:
         replace(spec, image_size=32)
     with pytest.raises(IllegalSpec, match=r"8 px leaves no map in stages \[3, 4\]"):
         replace(SPECS["spach_ms_xxs_patch4_224_mlp"], image_size=8)
+    with pytest.raises(IllegalSpec, match="image_size 30 is no multiple of the total stride 4"):
+        replace(SPECS["nano_spach_mlp"], image_size=30)
+    with pytest.raises(IllegalSpec, match="on 1 positions has nothing inside"):
+        replace(SPECS["nano_spach_mlp"], image_size=4)

@@ -40,7 +40,7 @@ ILLEGAL_SPECS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "nothing to stride": (
         {"blocks": (Block((Branch(("pointwise_in", "pointwise_out")),)),)},
-        "the first branch needs one",
+        "stage 2 has none there: it needs separate downsampling",
     ),
     "ratios disagree": (
         {"blocks": (Block((BOTTLENECK.branches[0], Branch(("pointwise_out",), ratio=2.0))),)},

@@ -17,6 +17,7 @@ def patch_size(size: int) -> Step:
     first. Where strides of 2 cannot make up for it, in isotropic networks, and where a stage needs
     its downsampling to change the width, the total stride changes.
     """
+    need(size > 0, f"patch sizes are positive, found {size}")
 
     def edit(spec: ArchSpec) -> ArchSpec:
         last = spec.stem.layers[-1]

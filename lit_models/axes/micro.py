@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lit_models.parts import ActivationKind, NormKind, Place
-from lit_models.spec import ArchSpec, Block, Branch
+from lit_models.spec import ArchSpec, Block, Branch, ConvLayer
 from lit_models.steps import Step, need
 
 
@@ -29,9 +29,18 @@ def activation_kind(kind: ActivationKind) -> Step:
         def own(branch: Branch) -> Branch:
             return replace(branch, activation_kind=None)
 
-        return replace(spec.map_branches(own), activation=kind)
+        return replace(
+            spec.map_branches(own),
+            activation=kind,
+            stem=replace(spec.stem, layers=_of_the_network(spec.stem.layers)),
+            downsample=replace(spec.downsample, layers=_of_the_network(spec.downsample.layers)),
+        )
 
     return Step("activation", kind, f"every activation is {kind}", edit)
+
+
+def _of_the_network(layers: tuple[ConvLayer, ...]) -> tuple[ConvLayer, ...]:
+    return tuple(replace(layer, activation_kind=None) for layer in layers)
 
 
 def norms_at(places: frozenset[Place]) -> Step:
@@ -123,6 +132,11 @@ def layer_scale(initial: float | None) -> Step:
     """A learned factor per channel at the end of the branches that mix positions; None: off."""
 
     def edit(spec: ArchSpec) -> ArchSpec:
+        need(
+            initial is None or any(branch.spatial for branch in spec.branches()),
+            "it scales the branches that mix positions, and these blocks have none",
+        )
+
         def on_branch(branch: Branch) -> Branch:
             if initial is None:
                 return replace(branch, layer_scale=None)

@@ -49,11 +49,7 @@ def kernel_size(size: int, *, stages: Stages = None) -> Step:
     need(size % 2 == 1 and size > 0, f"kernel sizes are odd and positive, found {size}")
 
     def edit(spec: ArchSpec) -> ArchSpec:
-        mixers = [b.spatial for b in spec.branches() if b.spatial is not None]
-        need(
-            any(mixer.convolves for mixer in mixers),
-            "it needs a spatial convolution, and this network has none",
-        )
+        _need_convolution(spec, f"mixer=convolution:{size}", f"bypass={size}")
         return _edit_spatial(
             spec, stages, lambda s: replace(s, kernel_size=size) if s.convolves else s
         )
@@ -77,6 +73,8 @@ def mixer(kind: Mixer, size: int | None = None, *, stages: Stages = None) -> Ste
             kind != "token_mlp" or side is not None,
             "a token MLP is built for one image size: give its side, as in mixer=token_mlp:224",
         )
+        need(size is None or size > 0, f"a size is positive, found {size}")
+        need(size is None or kind != "none", f"none has no size, found {size}")
         new = _spatial(kind, size)
 
         def on_block(stage: int, _index: int, block: Block) -> Block:
@@ -113,7 +111,10 @@ def _with_mixer(block: Block, new: Spatial | None) -> Block:
     if any(has):
         at = has.index(True)
         branch = block.branches[at]
-        changed = replace(branch, spatial=new) if new else _without_mixer(branch)
+        old = branch.spatial
+        changed = replace(branch, spatial=_swapped(old, new)) if old and new else None
+        if new is None:
+            changed = _without_mixer(branch)
         kept = [changed if n == at else b for n, b in enumerate(block.branches)]
         left = tuple(b for b in kept if b is not None)
         need(bool(left), "its blocks are nothing but the mixer that would go")
@@ -126,6 +127,24 @@ def _with_mixer(block: Block, new: Spatial | None) -> Block:
         return Block((replace(row, bypass=first.bypass), *block.branches[1:]))
     need(len(block.branches) == 1, "its blocks have two branches already, and none for a mixer")
     return Block((row, first))
+
+
+def _swapped(old: Spatial, new: Spatial) -> Spatial:
+    """The new mixer with what the old one has and it can keep."""
+    if old.convolves and new.convolves:
+        return replace(old, kind=new.kind, kernel_size=new.kernel_size)
+    return replace(new, shared=old.shared)
+
+
+def _need_convolution(spec: ArchSpec, *instead: str) -> None:
+    mixers = [branch.spatial for branch in spec.branches() if branch.spatial is not None]
+    bypass = any(branch.bypass for branch in spec.branches())
+    where = " (its bypass is one)" if bypass else ""
+    hint = f"; {' or '.join(instead)} may be what you want" if instead else ""
+    need(
+        any(mixer.convolves for mixer in mixers),
+        f"it needs a mixer that is a convolution, and this network has none{where}{hint}",
+    )
 
 
 def _without_mixer(branch: Branch) -> Branch | None:
@@ -198,10 +217,7 @@ def reparameterise(kernels: tuple[int, ...]) -> Step:
     """
 
     def edit(spec: ArchSpec) -> ArchSpec:
-        need(
-            any(b.spatial is not None and b.spatial.convolves for b in spec.branches()),
-            "it needs a spatial convolution, and this network has none",
-        )
+        _need_convolution(spec)
         return parallel_spec(spec, kernels)
 
     sizes = " and ".join(f"{size}x{size}" for size in kernels)
