@@ -1,7 +1,8 @@
 """Our networks in timm's registry: import this module, and `timm.create_model` knows them.
 
-Names: `lit_<network>` for a named spec (`lit_convnext_tiny`) and `lit_<trajectory>_<step>` for
-every point of a trajectory (`lit_convnext_nano_kernel_size`, `lit_convnext_nano_start`).
+Names: `lit_<network>` for a named spec (`lit_convnext_tiny`), `lit_<network>_merged` for its merged
+form where it has parallel kernels, and `lit_<trajectory>_<step>` for every point of a trajectory
+(`lit_convnext_nano_kernel_size`, `lit_convnext_nano_start`).
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from timm.models import build_model_with_cfg, generate_default_cfgs, register_mo
 
 from lit_models.backbone import Backbone
 from lit_models.initialise import initialise
-from lit_models.spec import ArchSpec
+from lit_models.spec import ArchSpec, merged_spec
 from lit_models.specs import SPECS
 from lit_models.trajectories import START, TRAJECTORIES
 
@@ -21,7 +22,10 @@ PREFIX = "lit_"
 
 def names() -> dict[str, tuple[ArchSpec, int]]:
     """Every registered name with its spec and image size (px)."""
-    named = {PREFIX + name: (spec, spec.image_size or 224) for name, spec in SPECS.items()}
+    merged = {f"{name}_merged": merged_spec(spec) for name, spec in SPECS.items()}
+    merged = {name: spec for name, spec in merged.items() if spec not in SPECS.values()}
+    every = {**SPECS, **merged}
+    named = {PREFIX + name: (spec, spec.image_size or 224) for name, spec in every.items()}
     for trajectory in TRAJECTORIES.values():
         for step in (START, *trajectory.by_name):
             spec = trajectory.spec_after(step)

@@ -153,6 +153,9 @@ def test_a_merged_network_has_the_name_of_the_network_that_it_becomes(tmp_path: 
     out = tmp_path / "net.safetensors"
     written = export(source, out, name="a", form="timm", images={"image_size": 64})
     assert "'lit_nano_robust_resnet_dw'" in written.load
+    source = checkpoint(tmp_path / "b.ckpt", SPECS["nano_replknet"])
+    written = export(source, tmp_path / "b.pth", name="b", form="timm", images={"image_size": 32})
+    assert "'lit_nano_replknet_merged'" in written.load
 
 
 def test_shared_weights_are_written_for_every_block(tmp_path: Path) -> None:
