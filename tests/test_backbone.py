@@ -146,7 +146,7 @@ def test_timm_creates_extracts_and_optimises(step: str) -> None:
 
 def test_every_point_is_registered_and_pretrained_is_refused() -> None:
     names = registered.names()
-    merged = 3  # with a merged form that has no name of its own: nano_replknet and the two up blocks
+    merged = 3  # forms without a name of their own: of nano_replknet and of the two up blocks
     assert len(names) == len(SPECS) + merged + 3 * (1 + 12 + 3)
     assert set(names) <= set(timm.list_models("lit_*"))
     with pytest.raises(ValueError, match="no pretrained weights"):
