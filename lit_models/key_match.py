@@ -11,6 +11,7 @@ _COUNTER = "num_batches_tracked"
 _FEW = 3  # names in a message
 
 Shape = tuple[int, ...]
+Modules = dict[str, list[str]]  # a module's name -> the leaves of it: weight, bias, ...
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,6 @@ def match(
         unequal=_unequal(pairs, ours, theirs),
         counters=counters,
     )
-
-
-Modules = dict[str, list[str]]  # a module's name -> the leaves of it: weight, bias, ...
 
 
 def _resolved(
