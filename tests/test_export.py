@@ -27,6 +27,7 @@ from lit_models.checkpoints import load_network
 from lit_models.families.replknet import replknet
 from lit_models.layers import ParallelConv
 from lit_models.reference import Network, TimmModel
+from lit_models.spec import Branch
 from tests.run_folders import RECIPES, make_run
 
 TINY = replknet((1, 1), width=8, kernels=(5, 3), small=(1,))
@@ -159,16 +160,16 @@ def test_a_merged_network_has_the_name_of_the_network_that_it_becomes(tmp_path: 
 
 
 def test_shared_weights_are_written_for_every_block(tmp_path: Path) -> None:
-    def share(branch: Any) -> Any:
+    def share(branch: Branch) -> Branch:
         spatial = branch.spatial
         return replace(branch, spatial=replace(spatial, shared=True)) if spatial else branch
 
-    spec = replace(TINY, depths=(2, 2)).map_branches(share)
-    source = checkpoint(tmp_path / "a.ckpt", spec)
-    out = tmp_path / "net.pt"
-    export(source, out, name="a", form="torch", images={"image_size": 16})
+    spec = SPECS["nano_spach_attn"].map_branches(share)
+    source, out = checkpoint(tmp_path / "a.ckpt", spec), tmp_path / "net.pt"
+    export(source, out, name="a", form="torch", images={"image_size": 32})
     state = torch.load(out, weights_only=True)["state_dict"]
-    first, second = (state[f"stages.0.blocks.{i}.0.layers.spatial.conv.weight"] for i in (0, 1))
+    key = "stages.0.blocks.{}.0.layers.spatial.mixer.qkv.weight"
+    first, second = (state[key.format(index)] for index in (0, 1))
     assert torch.equal(first, second)
     assert first.data_ptr() != second.data_ptr()
 

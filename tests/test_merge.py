@@ -15,20 +15,22 @@ from lit_models.families.replknet import replknet
 from lit_models.families.robust_resnet import REPARAMETERISED
 from lit_models.layers import ParallelConv
 from lit_models.merge import for_inference, merge
-from lit_models.spec import Branch, Downsample, IllegalSpec, Stem, merged_spec
+from lit_models.spec import (
+    Block,
+    Branch,
+    Downsample,
+    IllegalSpec,
+    Spatial,
+    Stem,
+    merged_spec,
+)
 
 DEPTHS, SIDE = (1, 1, 2, 1), 64
 PARALLEL = "stages.0.blocks.0.0.layers.spatial.conv"
 
 
-def shared_kernels(spec: ArchSpec) -> ArchSpec:
-    """The blocks of a stage share their large kernel."""
-
-    def share(branch: Branch) -> Branch:
-        spatial = branch.spatial
-        return replace(branch, spatial=replace(spatial, shared=True)) if spatial else branch
-
-    return spec.map_branches(share)
+# The blocks of the second stage share their attention.
+ATTENTION = Branch(("spatial",), Spatial("attention", None, heads=2, shared=True))
 
 
 REPLKNET = replknet(DEPTHS, width=8, kernels=(31, 29, 27, 13))
@@ -37,7 +39,10 @@ NETWORKS = {
     "replknet xl": replknet(DEPTHS, width=8, kernels=(27, 27, 27, 13), small=(), ratio=1.5),
     "two small kernels": replknet(DEPTHS, width=8, kernels=(13,) * 4, small=(7, 3, 1)),
     "convnext": replace(with_kernel(31, (5,)), depths=DEPTHS, widths=(8, 8, 16, 16)),
-    "shared": shared_kernels(replace(REPLKNET, depths=(2, 2, 2, 2))),
+    "shared": replace(
+        replknet((2, 2), width=8, kernels=(13, 13)),
+        blocks=(REPLKNET.blocks[0], Block((ATTENTION,))),
+    ),
     "blurred": replace(REPARAMETERISED["robust_resnet_dw_small_reparam"], blur_pool=True),
     **REPARAMETERISED,
 }
@@ -132,14 +137,17 @@ def test_a_small_kernel_is_in_the_middle_of_the_large_one() -> None:
     assert rows == columns == [13, 14, 15, 16, 17]
 
 
-def test_shared_kernels_stay_shared() -> None:
-    merged = merge(shaken(NETWORKS["shared"]))
-    first, second = (
-        merged.get_submodule(f"stages.1.blocks.{i}.0.layers.spatial.conv") for i in (0, 1)
-    )
-    other = merged.get_submodule("stages.2.blocks.0.0.layers.spatial.conv")
-    assert first is second
-    assert first is not other
+def test_what_blocks_share_stays_shared() -> None:
+    model = shaken(NETWORKS["shared"])
+    merged = merge(model)
+    mixers = [
+        network.get_submodule(f"stages.1.blocks.{index}.0.layers.spatial.mixer")
+        for network in (model, merged)
+        for index in (0, 1)
+    ]
+    assert mixers[0] is mixers[1]
+    assert mixers[2] is mixers[3]
+    assert mixers[0] is not mixers[2]
 
 
 def test_an_average_merges_with_its_own_statistics() -> None:
