@@ -1,0 +1,159 @@
+"""The studies of the papers in experiments.yaml: complete, in two sizes, with printed recipes."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from ablations.config import Experiments, Study, find_experiments
+from ablations.plan import make_plan
+from ablations.points import study_points
+from ablations.published import published_table
+from ablations.report.design import made_of
+from ablations.studies import load_experiments
+
+# Full size only: their small form needs another teacher, or nothing at all.
+ALONE = {"deit_distilled", "reference_transformers"}
+
+
+@pytest.fixture(scope="module")
+def experiments() -> Experiments:
+    return load_experiments(find_experiments())
+
+
+@pytest.fixture(scope="module")
+def of_networks(experiments: Experiments) -> Mapping[str, Study]:
+    return {n: s for n, s in experiments.studies.items() if s.points.kind == "networks"}
+
+
+def test_every_study_has_a_small_one_beside_it(of_networks: Mapping[str, Study]) -> None:
+    full = {name for name in of_networks if not name.endswith("_nano")}
+    small = {name.removesuffix("_nano") for name in of_networks if name.endswith("_nano")}
+    assert small == full - ALONE
+    for name, study in of_networks.items():
+        networks = {network for network, *_ in study.points.networks.values()}
+        if name.endswith("_nano"):
+            assert all(n.startswith(("nano_", "timm/test_")) for n in networks), name
+            assert study.data.image_size == 32
+        else:
+            assert not any(n.startswith("nano_") for n in networks), name
+            assert study.data.name == "imagenet"
+            assert study.recipe.epochs >= 120
+
+
+def test_every_study_has_a_plan_of_different_networks(of_networks: Mapping[str, Study]) -> None:
+    for name, study in of_networks.items():
+        plan = make_plan(study)
+        assert len(plan.unique()) == len(plan.rows) == len(study.points.networks), name
+        assert study.description.endswith(".")
+
+
+def test_published_rows_are_of_the_networks_that_have_their_names(
+    of_networks: Mapping[str, Study],
+) -> None:
+    shown: dict[str, set[str]] = {}
+    for name, study in of_networks.items():
+        if study.published is None:
+            continue
+        rows = published_table(study.published).rows
+        named = {point.step: made_of(point) for point in study_points(study)}
+        found = set(rows) & set(named)
+        assert found, name
+        shown.setdefault(study.published, set()).update(found)
+        if not name.endswith("_nano"):
+            assert {label: rows[label].network for label in found} == {
+                label: named[label] for label in found
+            }
+    beside = {"Swin-T", "Swin-S", "Swin-B", "ViT-S", "ViT-B", "ViT-L", "RepLKNet-XL"}
+    for key, labels in shown.items():
+        assert set(published_table(key).rows) - labels <= beside, key
+
+
+# As the papers and their code print them; the file names the source of each.
+PRINTED: Mapping[str, Mapping[str, Any]] = {
+    "robust_resnets": {
+        "epochs": 300,
+        "batch_size": 1024,
+        "optimizer": "adamw",
+        "lr": 1e-3,
+        "eps": 1e-8,
+        "weight_decay": 0.05,
+        "warmup_epochs": 5,
+        "warmup_lr": 1e-6,
+        "min_lr": 1e-5,
+        "mixup": 0.8,
+        "cutmix": 1.0,
+        "label_smoothing": 0.1,
+        "drop_path_rate": 0.1,
+        "ema_decay": None,
+        "repeats": 3,
+        "random_erasing": 0.25,
+        "schedule": "cosine",
+    },
+    "spach_structures": {
+        "epochs": 300,
+        "batch_size": 1024,
+        "lr": 1e-3,
+        "weight_decay": 0.05,
+        "warmup_epochs": 20,
+        "ema_decay": 0.99996,
+        "drop_path_rate": 0.1,
+        "repeats": 3,
+        "warmup_lr": 1e-6,
+        "min_lr": 1e-5,
+        "mixup": 0.8,
+        "cutmix": 1.0,
+    },
+    "convmixer": {
+        "epochs": 150,
+        "batch_size": 640,
+        "lr": 0.01,
+        "eps": 1e-3,
+        "weight_decay": 2e-5,
+        "gradient_clip": 1.0,
+        "mixup": 0.5,
+        "cutmix": 0.5,
+        "warmup_epochs": 0,
+        "repeats": 1,
+        "random_erasing": 0.25,
+        "label_smoothing": 0.1,
+        "schedule": "piecewise",
+    },
+    "replknet": {
+        "epochs": 300,
+        "batch_size": 2048,
+        "lr": 4e-3,
+        "weight_decay": 0.05,
+        "warmup_epochs": 10,
+        "ema_decay": 0.9999,
+        "drop_path_rate": None,
+        "repeats": 1,
+    },
+    "convnext_tiny_kernels": {"epochs": 120, "batch_size": 4096, "lr": 4e-3, "ema_decay": None},
+    "convnext_variants": {"epochs": 300, "batch_size": 4096, "ema_decay": 0.9999},
+    "convnext_isotropic": {"epochs": 300, "warmup_epochs": 50, "ema_decay": 0.9999},
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_a_recipe_is_the_printed_one(name: str, of_networks: Mapping[str, Study]) -> None:
+    recipe = asdict(of_networks[name].recipe)
+    recipe |= recipe["augment"]
+    assert {key: recipe[key] for key in PRINTED[name]} == PRINTED[name]
+    assert recipe["rand_augment"] == "rand-m9-mstd0.5-inc1"
+
+
+def test_convmixers_schedule_and_crop(of_networks: Mapping[str, Study]) -> None:
+    study = of_networks["convmixer"]
+    assert study.recipe.lr_knots == [(0.0, 0.0), (0.4, 1.0), (0.8, 1 / 20), (1.0, 0.0)]
+    assert study.data.crop_ratio == 0.96
+
+
+def test_students_have_the_other_kind_of_network_as_their_teacher(
+    of_networks: Mapping[str, Study],
+) -> None:
+    teachers = {name: of_networks[name].recipe.teacher for name in of_networks}
+    assert teachers["robust_resnet_distilled"] == "timm/deit_small_patch16_224"
+    assert teachers["deit_distilled"] == "timm/resnet50"
+    assert {t for n, t in teachers.items() if "distilled" not in n} == {None}
