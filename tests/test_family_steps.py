@@ -26,9 +26,10 @@ STAGED_SPACH = "spach_ms_conv spach_ms_mlp spach_ms_attn spach_ms_hybrid"
 SPACH = f"{ONE_STAGE_SPACH} {STAGED_SPACH}"
 ISOTROPIC = f"convnext_isotropic {ONE_STAGE_SPACH} convmixer"
 FAMILIES = f"{RESNETS} convnext convnext_isotropic {SPACH} convmixer replknet".split()
-CONVOLUTIONAL = f"{RESNETS} convnext convnext_isotropic convmixer replknet"
 ALREADY = "changes nothing here: the network already has it"
-NO_CONVOLUTION = "it needs a spatial convolution, and this network has none"
+NO_CONVOLUTION = (
+    r"it needs a mixer that is a convolution, and this network has none \(its bypass is"
+)
 NO_DENSE = "it needs a dense spatial convolution, and this network has none"
 STRIDED = {
     "in the first block strides the spatial convolution": (
@@ -55,7 +56,7 @@ def rest(*without: str) -> str:
 REFUSALS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "patch_size=2": {ALREADY: f"convnext {STAGED_SPACH}"},
-        "patch_size=8": {},
+        "patch_size=8": {"a token MLP of ratio 0.5 on 1 positions": "spach_ms_mlp"},
         "layout=isotropic": {"the network has one stage already": ISOTROPIC},
         "layout=pyramid": {"the network has 3 stages already": STAGED},
         "depths=2+1+2": {
@@ -95,8 +96,9 @@ REFUSALS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "sharing=on": {
             "no two blocks of a stage have mixers of the same shape": (
                 "resnet resnet_dw resnet_inverted_dw resnet_up_inverted_dw robust_dw "
-                f"robust_inverted_dw robust_up_inverted_dw {REPARAM} spach_ms_hybrid"
+                "robust_inverted_dw robust_up_inverted_dw spach_ms_hybrid"
             ),
+            "parallel kernels have batch norms, which are each block's own": f"{REPARAM} replknet",
             "it needs a spatial mixer, and this network has none": "spach_conv spach_ms_conv",
         },
         "sharing=off": {
@@ -142,7 +144,10 @@ REFUSALS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "narrow inside: it needs inverted_bottleneck": NARROW,
             "it needs two 1x1 layers with a width between them": "convmixer",
         },
-        "layer_scale=1e-6": {ALREADY: f"{ROBUST} {REPARAM} convnext spach_conv spach_ms_conv"},
+        "layer_scale=1e-6": {
+            ALREADY: f"{ROBUST} {REPARAM} convnext",
+            "it scales the branches that mix positions": "spach_conv spach_ms_conv",
+        },
         "layer_scale=off": {
             ALREADY: f"{BASELINES} convnext_isotropic spach_conv spach_ms_conv convmixer replknet"
         },
@@ -151,7 +156,9 @@ REFUSALS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "it needs two 1x1 convolutions in every block": "convmixer",
         },
         "fewer_norms": {
-            ALREADY: f"robust_up_inverted_dw {REPARAM} convnext",
+            "no other norms than the one after the spatial convolution": (
+                f"robust_up_inverted_dw {REPARAM} convnext convnext_isotropic"
+            ),
             "it needs a spatial convolution in every block": f"spach_conv {STAGED_SPACH}",
         },
         "depthwise": {NO_DENSE: rest("resnet")},
@@ -161,7 +168,8 @@ REFUSALS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 f"resnet_up_inverted_dw robust_up_inverted_dw {REPARAM} "
                 "convnext convnext_isotropic convmixer"
             ),
-            "it moves a depthwise convolution and there is none": f"resnet {SPACH}",
+            "there is none: it needs 'depthwise'": "resnet",
+            "it moves a convolution in a row of layers, and these blocks have none": SPACH,
         },
         "separate_downsampling": {
             ALREADY: "convnext",

@@ -6,17 +6,15 @@ heads and mixers; only widths and images are small.
 """
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from lit_models import SPECS, ArchSpec, build
+from lit_models import SPECS, ArchSpec, build, load_official
 from lit_models.families.convnext import isotropic
-from lit_models.official import load_official
+from lit_models.merge import merge
 from lit_models.spec import Branch
 from tests.official_forward.convmixer import ConvMixer
 from tests.official_forward.convnext import ConvNeXt
@@ -25,13 +23,9 @@ from tests.official_forward.named import Config, forward, named, random_state
 from tests.official_forward.replknet import RepLKNet
 from tests.official_forward.robust_resnet import RobustResNet
 from tests.official_forward.spach import Names, Spach
+from tests.systems import SYSTEMS
 
 CLASSES = 7
-SYSTEMS: dict[str, dict[str, int]] = {
-    name: row
-    for family in yaml.safe_load(Path(__file__).with_name("systems.yaml").read_text()).values()
-    for name, row in family.items()
-}
 ONE_A_FAMILY = (
     "convnext_tiny",
     "robust_resnet_up_inverted_dw_small",
@@ -161,6 +155,49 @@ def test_the_comparison_sees_every_tensor(name: str) -> None:
         del values["blocks.23.spatial_func.fc2.bias"]
     for key, value in values.items():
         assert 0.01 * (slopes[id(value)] * value).norm() > 1e-7, key
+
+
+def merged_state(state: dict[str, Tensor], config: RepLKNet) -> dict[str, Tensor]:
+    """The state dict of the merged network, by the study's rule, from that of the training form."""
+    merged = {key: value for key, value in state.items() if ".large_kernel." not in key}
+    for key in state:
+        if not key.endswith("lkb_origin.conv.weight"):
+            continue
+        block = key.removesuffix(".lkb_origin.conv.weight")
+        weight, bias = _folded(state, f"{block}.lkb_origin")
+        if config.small_kernel is not None:
+            small, offset = _folded(state, f"{block}.small_conv")
+            margin = (weight.shape[-1] - config.small_kernel) // 2
+            weight = weight + torch.nn.functional.pad(small, (margin,) * 4)
+            bias = bias + offset
+        merged[f"{block}.lkb_reparam.weight"], merged[f"{block}.lkb_reparam.bias"] = weight, bias
+    return merged
+
+
+def _folded(state: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
+    """A convolution with its batch norm as one weight and bias."""
+    factor = state[f"{name}.bn.weight"] / torch.sqrt(state[f"{name}.bn.running_var"] + 1e-5)
+    bias = state[f"{name}.bn.bias"] - state[f"{name}.bn.running_mean"] * factor
+    return state[f"{name}.conv.weight"] * factor.view(-1, 1, 1, 1), bias
+
+
+@pytest.mark.parametrize("name", ["replknet_31b", "replknet_xl"])
+@torch.no_grad()
+def test_merged_networks_compute_what_the_training_form_does(name: str) -> None:
+    config = narrow(named()[name])
+    assert isinstance(config, RepLKNet)
+    state, inputs = random_state(config), images(config)
+    expected = forward(state, inputs, config)
+    official = merged_state(state, config)
+    after = forward(official, inputs, replace(config, merged=True))
+    assert (after - expected).abs().max() < 1e-9  # the rule itself
+    trained = build(ours(SPECS[name], config), num_classes=CLASSES, seed=0).double().eval()
+    load_official(trained, state)
+    loaded = build(ours(SPECS[f"{name}_merged"], config), num_classes=CLASSES, seed=0)
+    load_official(loaded.double().eval(), official)
+    for model in (merge(trained), loaded):
+        assert (model(inputs) - expected).abs().max() < 1e-9
+        assert not any("norms" in key for key in model.state_dict())
 
 
 @pytest.mark.parametrize("name", ["spach_xxs_patch16_224_mlp__conv4", "spach_ms_s_patch4_224_attn"])
