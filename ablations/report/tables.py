@@ -30,7 +30,6 @@ def columns(rows: Sequence[Row], *, design: Design) -> tuple[Column, ...]:
     """The columns that have something to say."""
     chosen = [
         Column(design.noun, lambda row: row.title if row.adopted else f"({row.title})", left=True),
-        Column("made of", lambda row: row.made_of or NOTHING, left=True, spare=12),
         Column("seeds", _seeds),
         Column("top-1 (%)", lambda row: plus_minus(row.top1_mean, row.top1_std)),
         *_differences(rows, design),
@@ -47,6 +46,7 @@ def columns(rows: Sequence[Row], *, design: Design) -> tuple[Column, ...]:
         Column("images/s", lambda row: number(row.images_per_s, digits=0), spare=5),
         Column("memory (MiB)", lambda row: number(row.peak_memory_mb, digits=0), spare=6),
         *(_printed_elsewhere(name) for name in _more(rows)),
+        Column("made of", lambda row: row.made_of or NOTHING, left=True, spare=12),
     ]
     return tuple(c for c in chosen if any(c.cell(row) != NOTHING for row in rows))
 
