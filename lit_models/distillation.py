@@ -7,6 +7,7 @@ read the same logits.
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,9 +87,12 @@ def distillation_loss(
     return (1 - alpha) * loss + alpha * temperature**2 * apart
 
 
-def load_teacher(training: TrainingConfig, *, num_classes: int, in_chans: int) -> Teacher | None:
+def load_teacher(
+    training: TrainingConfig, *, num_classes: int, in_chans: int, fetch: bool = True
+) -> Teacher | None:
     """The recipe's teacher with its weights, on the CPU; None: the recipe has none.
 
+    Without `fetch`, a network of timm has random weights, which is enough to take its time.
     Raises ValueError, beginning with the key, when there is no such network, its weights cannot be
     had, or its classes or image channels are not the student's.
     """
@@ -96,7 +100,7 @@ def load_teacher(training: TrainingConfig, *, num_classes: int, in_chans: int) -
     if name is None:
         return None
     network = (
-        timm_network(name.removeprefix(TIMM), key="recipe.teacher")
+        timm_network(name.removeprefix(TIMM), key="recipe.teacher", pretrained=fetch)
         if is_timm(name)
         else load_network(checkpoint_file(name, key="recipe.teacher"), ema=training.teacher_ema)
     )
@@ -129,7 +133,8 @@ def check_teacher(
     if teacher is None:
         return
     name = f"recipe.teacher={training.teacher}"
-    _check_normalisation(teacher.network, name, ours=(*mean, *std))
+    if is_timm(training.teacher):  # a checkpoint's network saw the data of its run
+        _check_normalisation(teacher.network, name, ours=(*mean, *std))
     for side in sides:
         try:
             shape = tuple(teacher(torch.zeros(1, in_chans, side, side)).shape)
@@ -144,7 +149,7 @@ def check_teacher(
 
 
 def _check_normalisation(network: nn.Module, name: str, *, ours: Sequence[float]) -> None:
-    config = getattr(network, "pretrained_cfg", None) or {}  # only timm's networks say it
+    config: Any = getattr(network, "pretrained_cfg", None) or {}
     theirs = (*config.get("mean", ()), *config.get("std", ()))
     if theirs and not np.allclose(theirs, ours, atol=1e-3):
         raise ValueError(
@@ -153,8 +158,8 @@ def _check_normalisation(network: nn.Module, name: str, *, ours: Sequence[float]
         )
 
 
-def timm_network(name: str, *, key: str) -> nn.Module:
-    """A network of timm with its pretrained weights.
+def timm_network(name: str, *, key: str, pretrained: bool = True) -> nn.Module:
+    """A network of timm with its pretrained weights, or as it is built.
 
     Raises ValueError, beginning with `key`, when there is none or its weights cannot be had.
     """
@@ -167,7 +172,7 @@ def timm_network(name: str, *, key: str) -> nn.Module:
     if not timm.models.is_model_pretrained(name):
         raise ValueError(f"{key}: timm has no pretrained weights for {name!r}")
     try:
-        network: nn.Module = timm.create_model(name, pretrained=True)
+        network: nn.Module = timm.create_model(name, pretrained=pretrained)
     except Exception as error:  # whatever the hub's client raises: no network, no such file
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(

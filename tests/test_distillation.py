@@ -20,9 +20,10 @@ from ablations.studies import read_source, resolve_study
 from ablations.train import train_run
 from datamodules.config import Augmentation, DataConfig
 from datamodules.info import IMAGENET_MEAN, IMAGENET_STD
-from lit_models import LitClassifier, TrainingConfig, to_dict
+from lit_models import LitClassifier, TrainingConfig, build, to_dict
 from lit_models.checkpoints import load_network
 from lit_models.distillation import check_teacher, distillation_loss, load_teacher
+from lit_models.reference import TimmModel
 from lit_models.training import training_config
 from tests.run_folders import CONVNEXT, NO_BATCH_NORM, RECIPES, RESNET, make_run, results, same
 from tests.test_ddp import TWO, train_on_two
@@ -32,7 +33,8 @@ TEACHER = 3 * torch.randn(6, 5, generator=torch.Generator().manual_seed(1), dtyp
 CLASSES = torch.tensor([0, 1, 2, 3, 4, 0])
 IMAGES = torch.randn(24, 1, 8, 8, generator=torch.Generator().manual_seed(2))
 LABELS = torch.arange(24) % 10
-EXPECTED = {"num_classes": 10, "in_chans": 1, "mean": (0.3093,), "std": (0.3502,)}
+RESNET_TEACHER = build(RESNET, num_classes=10, in_chans=1)
+EXPECTED: dict[str, Any] = {"num_classes": 10, "in_chans": 1, "mean": (0.3093,), "std": (0.3502,)}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def classifier(teacher: Path, **changes: Any) -> LitClassifier:
 
 def fit(module: LitClassifier, **options: Any) -> pl.Trainer:
     trainer = pl.Trainer(
-        accelerator="cpu",
+        accelerator=options.pop("accelerator", "cpu"),
         max_epochs=1,
         logger=False,
         enable_checkpointing=False,
@@ -191,6 +193,22 @@ def test_it_trains_with_every_layout_and_precision(taught: Path, changes: dict[s
     assert all(value.isfinite().all() for value in module.state_dict().values())
 
 
+def test_a_recipe_that_compiles_compiles_both(
+    taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = []
+
+    def spy(function: Any, **_: Any) -> Any:
+        compiled.append(function.__self__)
+        return function
+
+    monkeypatch.setattr(torch, "compile", spy)  # the real one takes a minute on a CPU
+    module = classifier(taught, compile=True)
+    module.setup("fit")
+    assert module.teacher is not None
+    assert compiled == [module.backbone, module.teacher.network]
+
+
 def test_the_teacher_follows_the_student_to_its_precision(taught: Path) -> None:
     module = classifier(taught)
     kinds = []
@@ -203,6 +221,22 @@ def test_the_teacher_follows_the_student_to_its_precision(taught: Path) -> None:
     module.training_step = look  # type: ignore[method-assign]
     fit(module, precision="64-true")
     assert kinds[0] == {torch.float64}
+
+
+@pytest.mark.cuda
+def test_the_teacher_follows_the_student_to_the_gpu(taught: Path) -> None:
+    module = classifier(taught, channels_last=True)
+    places = []
+
+    def look(batch: Any, batch_idx: int) -> torch.Tensor:
+        assert module.teacher is not None
+        places.append({p.device.type for p in module.teacher.network.parameters()})
+        return LitClassifier.training_step(module, batch, batch_idx)
+
+    module.training_step = look  # type: ignore[method-assign]
+    fit(module, accelerator="gpu", devices=1, precision="bf16-mixed")
+    assert places[0] == {"cuda"}
+    assert all(value.isfinite().all() for value in module.state_dict().values())
 
 
 def test_the_averaged_weights_of_a_teacher_are_others(taught: Path) -> None:
@@ -404,6 +438,42 @@ def test_weights_of_timm_that_cannot_be_fetched_are_one_sentence(
     with pytest.raises(ValueError, match=r"cannot be fetched \(no route\): fetch them") as error:
         load_teacher(TrainingConfig(teacher="timm/resnet18"), num_classes=10, in_chans=3)
     assert "\n" not in str(error.value)
+
+
+def test_timms_networks_that_were_trained_here_saw_the_data_as_it_is(tmp_path: Path) -> None:
+    """Their `pretrained_cfg` tells of timm's weights, not of these."""
+    spec, file = TimmModel("test_resnet"), tmp_path / "teacher.ckpt"
+    model = build(spec, num_classes=10, in_chans=1)
+    state = {f"backbone.{name}": value for name, value in model.state_dict().items()}
+    sizes = {"num_classes": 10, "in_chans": 1}
+    values = {"spec": to_dict(spec), "training": {}, **sizes, "seed": 0}
+    torch.save({"state_dict": state, "hyper_parameters": values}, file)
+    check_teacher(TrainingConfig(teacher=str(file)), **EXPECTED, sides=[32])
+
+
+@pytest.mark.parametrize("teacher", [None, "timm/resnet18"])
+def test_the_estimate_of_the_time_has_the_teacher_in_it(
+    teacher: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ablations.config import Hardware, Recipe, Study
+    from ablations.measure import bench_of, measure
+
+    asked = []
+
+    def spy(name: str, *, pretrained: bool) -> nn.Module:
+        asked.append((name, pretrained))
+        return RESNET_TEACHER
+
+    monkeypatch.setattr(timm, "create_model", spy)
+    seen: list[int] = []
+    hook = RESNET_TEACHER.register_forward_hook(lambda _m, inputs, _o: seen.append(len(inputs[0])))
+    recipe = Recipe(epochs=1, batch_size=4, teacher=teacher)
+    hardware = Hardware(accelerator="cpu", threads=1)
+    data = DataConfig(name="digits", image_size=8)
+    measure({RESNET: 0.1}, bench_of(Study(recipe=recipe, data=data, hardware=hardware)))
+    hook.remove()
+    assert seen == ([] if teacher is None else [4, 4])
+    assert asked == ([] if teacher is None else [("resnet18", False)])  # nothing is fetched
 
 
 def test_the_preflight_shows_the_teacher_every_side_of_training(
