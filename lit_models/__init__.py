@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lit_models.checkpoints import load_network
     from lit_models.classifier import LitClassifier
     from lit_models.complexity import Complexity, count
-    from lit_models.merge import for_inference, merge
+    from lit_models.merging import for_inference, merge
     from lit_models.official import load_official
     from lit_models.timm_weights import from_timm, to_timm
 
@@ -29,8 +29,8 @@ _NEEDS_TORCH = {
     "Backbone": "backbone",
     "build": "builder",
     "load_official": "official",
-    "merge": "merge",
-    "for_inference": "merge",
+    "merge": "merging",
+    "for_inference": "merging",
     "load_network": "checkpoints",
     "LitClassifier": "classifier",
     "Complexity": "complexity",

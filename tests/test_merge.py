@@ -14,7 +14,7 @@ from lit_models.families.convnext import with_kernel
 from lit_models.families.replknet import replknet
 from lit_models.families.robust_resnet import REPARAMETERISED
 from lit_models.layers import ParallelConv
-from lit_models.merge import for_inference, merge
+from lit_models.merging import for_inference, merge
 from lit_models.spec import (
     Block,
     Branch,

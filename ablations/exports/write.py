@@ -18,7 +18,7 @@ from ablations.exports.timm_file import TIMM
 from ablations.exports.torch_file import TORCH
 from lit_models.backbone import Backbone
 from lit_models.checkpoints import load_checkpoint
-from lit_models.merge import for_inference
+from lit_models.merging import for_inference
 from lit_models.reference import Network, TimmModel
 
 FORMATS: Mapping[str, Format] = MappingProxyType({"onnx": ONNX, "timm": TIMM, "torch": TORCH})
