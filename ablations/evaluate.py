@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.evaluation_config import evaluation_config
-from ablations.store import CONFIG, RunFolder, run_path, runs_root
+from ablations.store import ALL_RUNS, CONFIG, RunFolder, run_path, runs_root
 from lit_models.weight_files import checkpoint_file
 
 
@@ -54,8 +54,10 @@ def find_subject(text: str, *, root: Path, file: Path | None) -> Subject:
 
     Raises ValueError when there is none, or the run has no checkpoint yet.
     """
-    value = text
-    if not Path(text).expanduser().exists():
+    value, stored = text, root / ALL_RUNS / text
+    if "/" not in text and stored.is_dir():
+        value = str(stored)  # without a look at every study's plan
+    elif not Path(text).expanduser().exists():
         from ablations.show import find_run
 
         try:

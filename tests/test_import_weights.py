@@ -14,12 +14,17 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from ablations.checkpoint import write_checkpoint
 from ablations.cli import main
+from ablations.evaluation import evaluate
+from ablations.evaluation_config import evaluation_config
+from ablations.import_weights import import_weights
 from ablations.recorder import CHECKPOINT, RunRecorder
 from ablations.store import RunFolder
 from ablations.train import train_run
 from lit_models import LitClassifier, build, to_dict
 from lit_models.checkpoints import load_network
+from lit_models.families.spach import single_stage
 from lit_models.starting import start
 from lit_models.tensor_files import read_tensors
 from tests.official_layouts import CASES, State, Writer
@@ -190,6 +195,17 @@ def test_an_imported_checkpoint_is_evaluated(
     assert found["loss"] == pytest.approx(expected[1], rel=1e-5)
     assert main(["evaluate", str(imported), "digits", *DATA]) == 0
     assert f"top-1 {found['top1']:.2f} %" in capsys.readouterr().out
+
+
+def test_a_network_that_is_built_for_a_size_sees_images_of_that_size(tmp_path: Path) -> None:
+    options = {"width": 4, "heads": 1, "ratio": 2, "patch_size": 4, "image_size": 16}
+    spec = single_stage("mlp", 1, **options)
+    file, out = tmp_path / "own.pth", tmp_path / "own.ckpt"
+    torch.save(build(spec, num_classes=10, in_chans=1, seed=0).state_dict(), file)
+    write_checkpoint(import_weights(file, spec).content, out)
+    words = ["data.test_limit=30", "hardware.accelerator=cpu"]
+    found = evaluate(out, evaluation_config("digits", words, run={}))
+    assert (found.image_size, found.images) == (16, 30)
 
 
 def _by_hand(checkpoint: Path) -> tuple[float, float]:
