@@ -25,6 +25,7 @@ _CODE = (  # everything between a spec and its count; families are specs
     "blocks",
     "builder",
     "complexity",
+    "fused",
     "geometry",
     "layers",
     "legality",

@@ -10,6 +10,7 @@ from timm.models import checkpoint_seq
 from torch import nn
 
 from lit_models.blocks import Place, Shared, build_block
+from lit_models.fused import channels_last_on_cpu
 from lit_models.geometry import block_sides
 from lit_models.layers import ConvNormAct, make_norm
 from lit_models.spec import ArchSpec, ConvLayer
@@ -127,7 +128,7 @@ class Backbone(nn.Module):
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
         """`(N, in_chans, H, W)` to the last feature map `(N, num_features, H', W')`."""
-        out: torch.Tensor = self.stages(self.stem(x))
+        out: torch.Tensor = self.stages(self.stem(channels_last_on_cpu(x)))
         return out
 
     def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:  # noqa: FBT001, FBT002

@@ -7,6 +7,7 @@ from timm.layers import DropPath
 from torch import nn
 
 from lit_models import spec as space
+from lit_models.fused import add_scaled
 from lit_models.layers import ConvNormAct, LayerScale, make_activation, make_norm
 from lit_models.mixers import Attention, TokenMlp
 
@@ -62,7 +63,14 @@ class Branch(nn.Module):
             else None
         )
         self.norm_out = make_norm(spec, width) if "sum" in norms else nn.Identity()
-        self.act_out = make_activation(spec, kind=kind) if "sum" in acts else nn.Identity()
+        self.act_out = (
+            make_activation(spec, kind=kind, overwrite=branch.residual)
+            if "sum" in acts
+            else nn.Identity()
+        )
+        # what may be overwritten: no layer needs these outputs for its gradient, as a ReLU would
+        *_, last = self.layers.modules()
+        self.overwrite_row = isinstance(last, nn.BatchNorm2d | nn.Conv2d)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`(N, channels, H, W)` to `(N, block width, H / stride, W / stride)`."""
@@ -72,11 +80,18 @@ class Branch(nn.Module):
             y = kept = self.shortcut(x)
             if len(self.layers):
                 row = self.layers(self.act_in(self.norm_in(x)))
-                y = self.drop_path(self.scale(row)) + kept
+                y = add_scaled(kept, row, self._factor(row), overwrite=self.overwrite_row)
             if self.bypass is not None:
                 y = y + self.bypass(kept)
         out: torch.Tensor = self.act_out(self.norm_out(y))
         return out
+
+    def _factor(self, row: torch.Tensor) -> torch.Tensor | None:
+        """What the layers' output is multiplied by: layer scale, drop path, their product."""
+        if self.drop_path.training and isinstance(self.drop_path, DropPath):
+            drawn: torch.Tensor = self.drop_path(row.new_ones(len(row), 1, 1, 1))
+            return self.scale(drawn) if isinstance(self.scale, LayerScale) else drawn
+        return self.scale.gamma.view(1, -1, 1, 1) if isinstance(self.scale, LayerScale) else None
 
 
 def _row(spec: space.ArchSpec, branch: space.Branch, place: Place) -> nn.Sequential:

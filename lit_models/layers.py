@@ -7,6 +7,7 @@ import torch
 from timm.layers import BlurPool2d, GroupNorm1, LayerNorm2d, create_act_layer
 from torch import nn
 
+from lit_models.fused import OverwritingGELU, OverwritingReLU, PointwiseConv
 from lit_models.spec import BLURRED_CHANNELS, ActivationKind, ArchSpec, NormKind
 
 # Epsilons: PyTorch's 1e-5 for batch norm and group norm, 1e-6 for layer norm as in the released
@@ -19,6 +20,9 @@ _NORMS: Mapping[NormKind, Callable[[int], nn.Module]] = MappingProxyType(
         "none": lambda _: nn.Identity(),
     }
 )
+_OVERWRITING: Mapping[ActivationKind, type[nn.Module]] = MappingProxyType(
+    {"relu": OverwritingReLU, "gelu": OverwritingGELU}
+)
 
 
 def make_norm(spec: ArchSpec, channels: int, *, kind: NormKind | None = None) -> nn.Module:
@@ -26,9 +30,18 @@ def make_norm(spec: ArchSpec, channels: int, *, kind: NormKind | None = None) ->
     return _NORMS[kind or spec.norm](channels)
 
 
-def make_activation(spec: ArchSpec, *, kind: ActivationKind | None = None) -> nn.Module:
-    """An activation of this kind, else of the spec's."""
-    layer: nn.Module = create_act_layer(kind or spec.activation)
+def make_activation(
+    spec: ArchSpec, *, kind: ActivationKind | None = None, overwrite: bool = False
+) -> nn.Module:
+    """An activation of this kind, else of the spec's.
+
+    `overwrite`: nothing else reads its input, and no layer before it needs its own output for the
+    gradient (a convolution, a norm or a sum does not), so the result may take its place.
+    """
+    chosen = kind or spec.activation
+    if overwrite and chosen in _OVERWRITING:
+        return _OVERWRITING[chosen]()
+    layer: nn.Module = create_act_layer(chosen)
     return layer
 
 
@@ -79,7 +92,7 @@ class ParallelConv(nn.Module):
         parts = [norm(conv(x)) for conv, norm in zip(self.convs, self.norms, strict=True)]
         out: torch.Tensor = parts[0]
         for part in parts[1:]:
-            out = out + part
+            out += part  # a batch norm does not need its output
         return out
 
 
@@ -120,22 +133,23 @@ class ConvNormAct(nn.Sequential):
         self.conv: nn.Module
         if mixer is not None:
             self.mixer = mixer
-        elif parallel_kernels is None:
-            self.conv = nn.Conv2d(
-                channels,
-                width,
-                kernel_size,
-                stride,
-                padding=0 if uneven else padding_of(kernel_size, stride),
-                groups=groups,
-                bias=spec.bias == "always" or not batch_norm_next if bias is None else bias,
-            )
-        else:
+        elif parallel_kernels is not None:
             sizes = (kernel_size, *parallel_kernels)
             self.conv = ParallelConv(channels, width, sizes, stride=stride, groups=groups)
+        else:
+            biased = spec.bias == "always" or not batch_norm_next if bias is None else bias
+            padding = 0 if uneven else padding_of(kernel_size, stride)
+            self.conv = (
+                PointwiseConv(channels, width, bias=biased)
+                if kernel_size == stride == groups == 1
+                else nn.Conv2d(channels, width, kernel_size, stride, padding, 1, groups, biased)
+            )
         makers = {
             "norm": (norm, lambda: make_norm(spec, width, kind=norm_kind)),
-            "act": (activation, lambda: make_activation(spec, kind=activation_kind)),
+            "act": (
+                activation,
+                lambda: make_activation(spec, kind=activation_kind, overwrite=True),
+            ),
         }
         for name in ("norm", "act") if spec.norm_first else ("act", "norm"):
             wanted, make = makers[name]
