@@ -55,10 +55,19 @@ def check(subject: Subject, *, by_path: bool) -> None:
 
 
 def images_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run's network saw: side in px and normalisation; nothing where that is not known."""
+    """What a run's network saw: side in px and normalisation; nothing where that is not known.
+
+    Raises ValueError when another version of this project wrote the configuration.
+    """
     if "data" not in config:
         return {}
-    data = resolve(DataConfig(**config["data"], root=config.get("root")))
+    try:
+        data = resolve(DataConfig(**config["data"], root=config.get("root")))
+    except TypeError as error:
+        raise ValueError(
+            f"the run was written by another version of this project: its data has other keys "
+            f"({error})"
+        ) from None
     info = DATASETS[data.name]
     side = data.eval_size or data.image_size
     return {"image_size": side, "mean": list(info.mean), "std": list(info.std)}

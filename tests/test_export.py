@@ -14,6 +14,7 @@ import torch
 
 from ablations.checkpoint import write_checkpoint
 from ablations.cli import main
+from ablations.export import images_of
 from ablations.exports import torch_file, write
 from ablations.exports.timm_file import timm_form
 from ablations.exports.write import export
@@ -330,6 +331,12 @@ def test_a_run_of_another_schema_is_refused(
         assert main(run(tmp_path, given, "--format", "torch", "--out", str(tmp_path / "n.pt"))) == 2
         said = capsys.readouterr().err
         assert f"another version of this project (schema {SCHEMA_VERSION - 1}" in said
+
+
+def test_a_run_with_other_keys_of_data_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"another version of this project.*'colour'"):
+        images_of({"data": {"name": "digits", "colour": "red"}})
+    assert images_of({}) == {}
 
 
 def copied(runs: Path, root: Path, **changes: Mapping[str, Any]) -> Path:
