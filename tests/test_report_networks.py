@@ -8,8 +8,10 @@ import pytest
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from ablations import board, report
+from ablations.points import Point
 from ablations.report.comparison import Row, study_rows
 from ablations.report.cost_figure import cost_figure
+from ablations.report.design import Networks
 from ablations.report.drawings import drawings
 from ablations.report.networks_figure import groups, networks_figure
 from ablations.report.page import page
@@ -232,3 +234,14 @@ def test_the_board_has_a_column_for_the_network_and_for_each_step(tmp_path: Path
     values = hparams_metadata.parse_session_start_info_plugin_data(content).hparams
     found = {name: values[name].string_value for name in names[-3:]}
     assert found == {"network": "resnet_dw", "kernel_size": "5", "patch_size": "8"}
+
+
+def test_steps_without_a_value_are_on_or_off() -> None:
+    plain = Point("00_a", "a", (), "nano_convnext")
+    fewer = Point("01_b", "b", ("kernel_size=3", "fewer_norms"), "nano_resnet")
+    design = Networks()
+    found = [design.hparams(point, [plain, fewer]) for point in (plain, fewer)]
+    assert found == [
+        {"network": "nano_convnext", "kernel_size": "", "fewer_norms": False},
+        {"network": "nano_resnet", "kernel_size": "3", "fewer_norms": True},
+    ]
