@@ -1,6 +1,7 @@
 """The report of a study of networks, from fabricated run folders whose numbers are known."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -160,6 +161,12 @@ def test_the_headline_names_the_highest_and_the_lowest(tmp_path: Path) -> None:
     assert "highest for “DW-patch-8-5”" not in text
     assert "highest for “Inverted-5” (52.40 ± 0.10 %)" in text
     assert "lowest for “DW” (50.10 ± 0.10 %), of 6 networks" in text
+
+
+def test_the_headline_of_equal_networks_names_none(tmp_path: Path) -> None:
+    study = kernels(tmp_path)
+    rows = [replace(row, top1_mean=50.0) for row in study_rows(study)]
+    assert headline(study, rows) == "All 6 networks have 50.00 % top-1 on the test split."
 
 
 @pytest.mark.parametrize(("published", "panels"), [(True, 4), (False, 3)])

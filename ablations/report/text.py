@@ -75,6 +75,8 @@ def headline(study: Study, rows: Sequence[Row]) -> str:
 
 def _highest_and_lowest(known: Sequence[Row]) -> str:
     high, low = (most(known, key=lambda row: row.top1_mean or 0.0) for most in (max, min))
+    if high is low:
+        return f"All {len(known)} networks have {high.top1_mean:.2f} % top-1 on the test split."
     return (
         f"Top-1 on the test split is highest for “{high.title}” ({_percent(high)}) and lowest for "
         f"“{low.title}” ({_percent(low)}), of {len(known)} networks."
