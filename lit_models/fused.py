@@ -82,7 +82,9 @@ def add_scaled(kept: Tensor, row: Tensor, factor: Tensor | None, *, overwrite: b
     With `overwrite` nothing else reads `row`, and it may hold the result.
     """
     if factor is None:
-        return row.add_(kept) if overwrite and _overwritable(row) else row + kept
+        # under autocast `row` may be narrower than the sum
+        fits = overwrite and row.dtype == kept.dtype and _overwritable(row)
+        return row.add_(kept) if fits else row + kept
     if row.dtype == factor.dtype == kept.dtype:
         return torch.addcmul(kept, row, factor)
     return row * factor + kept  # autocast would make copies for addcmul

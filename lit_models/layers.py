@@ -92,7 +92,7 @@ class ParallelConv(nn.Module):
         parts = [norm(conv(x)) for conv, norm in zip(self.convs, self.norms, strict=True)]
         out: torch.Tensor = parts[0]
         for part in parts[1:]:
-            out += part  # a batch norm does not need its output
+            out = out.add_(part)  # a batch norm does not need its output
         return out
 
 
