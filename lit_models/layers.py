@@ -73,7 +73,7 @@ def make_padding(kernel_size: int) -> nn.Module:
 class ParallelConv(nn.Module):
     """Convolutions of several kernel sizes on one input, each with its batch norm, summed.
 
-    The training form of a large kernel (RepLKNet, arXiv 2203.06717): `lit_models.merge` makes one
+    The training form of a large kernel (RepLKNet, arXiv 2203.06717): `lit_models.merging` makes one
     convolution of it. Maps `(N, channels, H, W)` to `(N, width, H / stride, W / stride)`.
     """
 
