@@ -49,6 +49,10 @@ def command(options: argparse.Namespace) -> int:
         from ablations.loader_bench.command import command as measure_loaders
 
         return measure_loaders(options)
+    if options.what == "train":
+        from ablations.train_bench.command import command as measure_training
+
+        return measure_training(options)
     return grid(options)
 
 

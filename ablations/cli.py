@@ -12,6 +12,7 @@ from typing import cast
 from ablations.data_arguments import add_data
 from ablations.export_arguments import add_export
 from ablations.store import RUNS_VARIABLE
+from ablations.train_bench.arguments import add_train_bench
 from ablations.weights_arguments import add_weights
 
 Command = Callable[[argparse.Namespace], int]
@@ -96,16 +97,22 @@ def make_parser() -> argparse.ArgumentParser:
     bench = _add(verbs, "bench", "measure the project itself", json=True)
     bench.add_argument(
         "what",
-        choices=["grid", "loader"],
-        help="grid: the fixed cost of a run in a grid; loader: every way to load images, in turns",
+        choices=["grid", "loader", "train"],
+        help="grid: the fixed cost of a run in a grid; loader: every way to load images, in turns; "
+        "train: our networks beside timm's, forward and training steps, in turns",
     )
     bench.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="loader: betons; default: photographs"
     )
     bench.add_argument("--workers", type=_workers, metavar="N", help="grid: runs at a time")
-    bench.add_argument("--rounds", type=int, default=5, metavar="N", help="loader: default 5")
+    bench.add_argument(
+        "--rounds", type=int, default=5, metavar="N", help="loader, train: default 5"
+    )
     bench.add_argument("--images", type=int, default=512, metavar="N", help="loader: default 512")
-    bench.add_argument("--out", type=Path, metavar="FILE.json", help="loader: keep the numbers")
+    bench.add_argument(
+        "--out", type=Path, metavar="FILE.json", help="loader, train: keep the numbers"
+    )
+    add_train_bench(bench)
     add_data(verbs)
     add_weights(verbs)
     # No help text: only the launcher types it.

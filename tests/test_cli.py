@@ -22,7 +22,11 @@ OPTIONS = {
     "report": [*COMMON, "--json", "study"],
     "board": [*COMMON, "--port", "study"],
     "show": [*COMMON, "--json", "run"],
-    "bench": [*COMMON, "--images", "--json", "--out", "--rounds", "--workers", "files", "what"],
+    "bench": [
+        *COMMON,
+        *("--batch-size", "--device", "--image-size", "--images", "--json", "--models", "--out"),
+        *("--rounds", "--threads", "--workers", "files", "what"),
+    ],
     "data": ["--help", "-h", "action"],
     "export": [*COMMON, "--ema", "--force", "--format", "--out", "run"],
     "import": [

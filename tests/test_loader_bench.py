@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ablations import turns
 from ablations.cli import main
 from ablations.loader_bench import command, measure, photographs
 from ablations.loader_bench.entrants import CONTESTANTS, SMALL, Contestant
@@ -134,8 +135,8 @@ def test_cpu_time_of_children_is_seen() -> None:
 
 
 def test_the_median_is_of_ratios_within_a_round() -> None:
-    assert measure.median_ratio([2, 30, 8], [1, 10, 2]) == 3
-    assert measure.median_ratio([2, 30], [1, 10]) == 2.5
+    assert turns.median_ratio([2, 30, 8], [1, 10, 2]) == 3
+    assert turns.median_ratio([2, 30], [1, 10]) == 2.5
 
 
 def test_photographs_are_cut_to_imagenets_size_and_are_the_same_each_time(

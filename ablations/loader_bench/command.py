@@ -16,7 +16,8 @@ from typing import Any
 from ablations.loader_bench.entrants import CONTESTANTS, OURS, OURS_SMALL, SMALL, Contestant
 from ablations.loader_bench.files import Subject, standard_files, subject
 from ablations.loader_bench.job import Job
-from ablations.loader_bench.measure import Reading, measure, median_ratio
+from ablations.loader_bench.measure import Reading, measure
+from ablations.turns import median_ratio
 
 RESTART = "ours, restart markers"
 _SIDE, _BATCH, _SMALL_BATCH = 224, 64, 512

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from ablations import turns
 from ablations.loader_bench.entrants import Contestant
 from ablations.loader_bench.job import Job, to_text
 
@@ -45,49 +42,34 @@ class Entrant:
     """
 
     def __init__(self, contestant: Contestant, job: Job, log: Path) -> None:
-        self.contestant, self.log = contestant, log
-        command = [sys.executable, "-m", "ablations.loader_bench.worker"]
         began = time.monotonic()
-        with log.open("w") as errors:
-            self.process = subprocess.Popen(
-                [*command, contestant.function, to_text(job)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        self._answer()
+        self.process = turns.Contestant(
+            "ablations.loader_bench.worker",
+            contestant.function,
+            to_text(job),
+            title=contestant.title,
+            log=log,
+        )
+        self.process.answer()
         self.reading = Reading(time.monotonic() - began)
-        self._answer()
-        self.reading.memory = sum(map(_memory, _tree(self.process.pid))) / 1e6
+        self.process.answer()
+        self.reading.memory = sum(map(_memory, _tree(self._pid))) / 1e6
+
+    @property
+    def _pid(self) -> int:
+        return self.process.process.pid
 
     def round(self) -> None:
         """Run one epoch and keep its numbers."""
         before = self._helpers()
-        assert self.process.stdin is not None
-        print("go", file=self.process.stdin, flush=True)
-        answer = self._answer()
+        answer = self.process.ask("go")
         cpu = answer["cpu"] + self._helpers() - before
         self.reading.cpu.append(1000 * cpu / answer["images"])
         self.reading.rate.append(answer["images"] / answer["seconds"])
 
-    def end(self) -> None:
-        """End the process."""
-        self.process.kill()
-        self.process.communicate()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            said = self.log.read_text(errors="replace").strip().splitlines()[-5:]
-            raise ValueError(f"{self.contestant.title} failed: {' | '.join(said)}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
     def _helpers(self) -> float:
         """CPU seconds of the process's children, which it cannot see itself."""
-        return sum(map(_cpu, _tree(self.process.pid)[1:]))
+        return sum(map(_cpu, _tree(self._pid)[1:]))
 
 
 def measure(
@@ -104,7 +86,7 @@ def measure(
         for number, (name, contestant) in enumerate(contestants.items()):
             say(f"starting {contestant.title}")
             entrants[name] = Entrant(contestant, make_job(name), folder / f"{number}.log")
-            stack.callback(entrants[name].end)
+            stack.callback(entrants[name].process.end)
         order = list(entrants.values())
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
@@ -112,13 +94,6 @@ def measure(
             for entrant in order:
                 entrant.round()
         return {name: entrant.reading for name, entrant in entrants.items()}
-
-
-def median_ratio(readings: Sequence[float], of: Sequence[float]) -> float:
-    """The median over rounds of one contestant's number divided by another's."""
-    ratios = sorted(a / b for a, b in zip(readings, of, strict=True))
-    middle = len(ratios) // 2
-    return ratios[middle] if len(ratios) % 2 else (ratios[middle - 1] + ratios[middle]) / 2
 
 
 def _tree(pid: int) -> list[int]:

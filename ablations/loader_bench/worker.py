@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ablations.turns import open_answers
+
 
 def main(function: str, text: str) -> None:
     """Answer once for the first batch, then once an epoch."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    answers = open_answers()
     from ablations.loader_bench.job import from_text
 
     job = from_text(text)
