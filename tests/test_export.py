@@ -130,6 +130,7 @@ def test_timms_own_networks_load_in_timm(tmp_path: Path) -> None:
     written = export(source, out, name="a", form="timm", images={"image_size": 64})
     assert written.load.startswith("timm.create_model('resnet50', num_classes=10, in_chans=3, ")
     assert "merged" not in written.sentence
+    assert "read back: logits are " in written.sentence
     model = eval(written.load, {"timm": timm})
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     whole = load_network(source)

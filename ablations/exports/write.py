@@ -137,11 +137,11 @@ def _sentence(package: Package, path: Path, apart: float | None, *, merged: bool
     params = sum(parameter.numel() for parameter in package.model.parameters())
     side = package.image_size
     kind = "merged weights, " if merged else ""
-    checked = (
-        "not read back, since onnxruntime is not installed"
-        if apart is None
-        else f"read back: logits are within {apart:.1g} of the checkpoint's"
-    )
+    if apart is None:
+        checked = "not read back, since onnxruntime is not installed"
+    else:
+        near = f"within {apart:.1g} of" if apart else "equal to"
+        checked = f"read back: logits are {near} the checkpoint's"
     return (
         f"{path}: {kind}{params:,} parameters, images (N, {package.in_chans}, {side}, {side}) to "
         f"logits (N, {package.num_classes}); {checked}"
