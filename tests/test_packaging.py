@@ -8,11 +8,14 @@ import zipfile
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import lit_models
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("lit_models", "datamodules", "ablations")
@@ -134,3 +137,10 @@ def test_make_help_lists_the_targets() -> None:
     listed = [line.split()[1] for line in result.stdout.splitlines()]
     assert sorted(listed) == sorted(phony.split()[1:])
     assert {"quickstart", "test", "lint", "format", "lock", "clean"} <= set(listed)
+
+
+def test_exported_names_are_what_they_say_however_often_they_are_asked_for() -> None:
+    """A submodule of the same name would take the place of a function once it is imported."""
+    for _ in range(2):
+        modules = [n for n in lit_models.__all__ if isinstance(getattr(lit_models, n), ModuleType)]
+        assert modules == []
