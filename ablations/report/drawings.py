@@ -23,12 +23,9 @@ STEPS = (
 )
 EACH_NETWORK = (
     "Top-1 accuracy on the test split of each network, multiply-adds of one image, and parameters. "
-    "A shade joins a network and its steps. Each accuracy axis begins where its label says."
+    "Each accuracy axis begins where its label says."
 )
-COST = (
-    "Top-1 accuracy on the test split against multiply-adds of one image and against parameters. "
-    "A line joins a network and its steps."
-)
+COST = "Top-1 accuracy on the test split against multiply-adds of one image and against parameters."
 CURVES = "Top-1 accuracy on the validation split after each epoch, of the seeds that are finished."
 
 
@@ -45,6 +42,7 @@ class Drawing:
 
 def drawings(study: Study, rows: Sequence[Row]) -> tuple[Drawing, ...]:
     """The figures of a report, the comparison first."""
+    note = published_note(rows)
     curves = Drawing(
         "curves",
         "Training curves",
@@ -57,22 +55,27 @@ def drawings(study: Study, rows: Sequence[Row]) -> tuple[Drawing, ...]:
             "steps",
             "The steps",
             "Accuracy and GMACs after each step",
-            f"{STEPS} {published_note(rows)}".strip(),
+            _sentences(STEPS, note),
             lambda: steps_figure(study, rows),
         )
         return steps, curves
+    joined = len({point.network for point in study.points}) < len(study.points)
     networks = Drawing(
         "networks",
         "The networks",
         "Accuracy, GMACs and parameters of each network",
-        f"{EACH_NETWORK} {published_note(rows)}".strip(),
+        _sentences(EACH_NETWORK, "A shade joins a network and its steps." if joined else "", note),
         lambda: networks_figure(study, rows),
     )
     cost = Drawing(
         "cost",
         "Accuracy and cost",
         "Accuracy against GMACs and parameters",
-        COST,
+        _sentences(COST, "A line joins a network and its steps." if joined else ""),
         lambda: cost_figure(study, rows),
     )
     return networks, cost, curves
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(filter(None, parts))
