@@ -198,7 +198,9 @@ def test_pip_takes_over_where_uv_fails(machine: Machine) -> None:
     result = machine.setup(FAIL="-m uv")
     assert result.returncode == 0, result.stderr
     assert "trying pip" in result.stderr
-    assert any("-m pip" in call and "--editable .[dev,slurm,onnx]" in call for call in machine.calls())
+    assert any(
+        "-m pip" in call and "--editable .[dev,slurm,onnx]" in call for call in machine.calls()
+    )
 
 
 def test_after_an_interrupted_installation_it_begins_anew(machine: Machine) -> None:
