@@ -144,7 +144,7 @@ class ConvNormAct(nn.Sequential):
                 if kernel_size == stride == groups == 1
                 else nn.Conv2d(channels, width, kernel_size, stride, padding, 1, groups, biased)
             )
-        makers = {
+        makers: dict[str, tuple[bool, Callable[[], nn.Module]]] = {
             "norm": (norm, lambda: make_norm(spec, width, kind=norm_kind)),
             "act": (
                 activation,

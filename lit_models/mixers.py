@@ -50,5 +50,6 @@ class TokenMlp(Mlp):
                 f"a token MLP was built for maps of {self.fc1.in_features} positions and got "
                 f"{x.shape[-2]}x{x.shape[-1]}: build the network with the image_size that it sees"
             )
-        out: torch.Tensor = super().forward(x.flatten(2)).view_as(x)
+        hidden = self.act(self.fc1(x.flatten(2)))
+        out: torch.Tensor = self.fc2(hidden).view_as(x)
         return out

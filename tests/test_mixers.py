@@ -1,6 +1,7 @@
 """Attention, token MLPs, sharing and bypass: against plain formulations, and their errors."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -33,8 +34,9 @@ def test_a_token_mlp_mixes_positions_of_each_channel_alike() -> None:
     mixer = TokenMlp(15, hidden=7, activation=nn.GELU()).double()
     found = mixer(MAP)
     rows = MAP.flatten(2).reshape(-1, 15)
-    hidden = nn.functional.gelu(rows @ mixer.fc1.weight.T + mixer.fc1.bias)
-    expected = (hidden @ mixer.fc2.weight.T + mixer.fc2.bias).view_as(MAP)
+    values = mixer.state_dict()
+    hidden = nn.functional.gelu(rows @ values["fc1.weight"].T + values["fc1.bias"])
+    expected = (hidden @ values["fc2.weight"].T + values["fc2.bias"]).view_as(MAP)
     assert (found - expected).abs().max() < 1e-12
 
 
@@ -49,8 +51,8 @@ def test_a_token_mlp_refuses_another_number_of_positions() -> None:
 
 def test_shared_mixers_are_one_module_and_norms_scales_and_bypasses_are_not() -> None:
     shared = parse_step("sharing=on").apply(SPECS["nano_spach_attn"])
-    blocks = build(shared).stages[0].get_submodule("blocks")
-    first, second = (block[0] for block in list(blocks)[:2])  # type: ignore[index]
+    network: Any = build(shared)
+    first, second = (block[0] for block in network.stages[0].blocks[:2])
     assert first.layers.spatial.mixer is second.layers.spatial.mixer
     assert first.norm_in is not second.norm_in
     assert first.bypass is not second.bypass
