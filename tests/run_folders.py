@@ -55,7 +55,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             decay_epochs=1.0,
         ),
         "accumulation": replace(_BASE, batch_size_per_device=4, ema_decay=0.9),
-        "layer_decay": replace(_BASE, layer_decay=0.8, channels_last=True),
+        "repeats": replace(_BASE, augment=Augmentation(crop="pad", pad=1, hflip=0.5, repeats=3)),
+        "layer_decay": replace(
+            _BASE,
+            layer_decay=0.8,
+            channels_last=True,
+            schedule="piecewise",
+            lr_knots=[(0.0, 0.0), (0.4, 1.0), (1.0, 0.1)],
+        ),
         "bf16": replace(_BASE, precision="bf16-mixed"),
     }
 )
