@@ -39,6 +39,19 @@ def test_gradients_agree_too(name: str) -> None:
     assert abs(ratio - 1) < 1e-12
 
 
+@pytest.mark.parametrize("name", ONE_A_FAMILY)
+@torch.no_grad()
+def test_one_image_on_one_thread_is_no_exception(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our layers lay their maps out in another way then."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    config = narrow(named()[name])
+    state, inputs = random_state(config), images(config)[:1]
+    found = loaded(SPECS[name], config, state)(inputs)
+    assert (found - forward(state, inputs, config)).abs().max() < 1e-9
+
+
 def _length(gradients: Sequence[Tensor]) -> Tensor:
     norms = torch.stack([gradient.norm() for gradient in gradients])
     length: Tensor = torch.linalg.vector_norm(norms)
