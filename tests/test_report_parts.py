@@ -15,6 +15,7 @@ from ablations.report.design import CUMULATIVE, OnTrajectory
 from ablations.report.drawings import drawings
 from ablations.report.figure import steps_figure
 from ablations.report.page import inline_svg, page
+from ablations.report.panels import broken
 from ablations.report.printed import published_label
 from ablations.report.records import load_study
 from ablations.report.tables import NOTHING, columns, latex, number, rich_table
@@ -128,6 +129,13 @@ def test_labels_do_not_overlap_and_stay_in_the_frame(wanted: list[float]) -> Non
     assert min(gaps) >= 0.05 - 1e-9
     assert found[0] >= -1e-9
     assert found[-1] <= 1 + 1e-9
+
+
+def test_a_title_is_broken_after_commas() -> None:
+    line = "Fashion-MNIST, 32 px, 448 training images, 2 epochs, 1 seed"
+    assert broken(line, 44) == ["Fashion-MNIST, 32 px, 448 training images,", "2 epochs, 1 seed"]
+    assert broken("a source without any comma in it", 20) == ["a source without any", "comma in it"]
+    assert broken("short", 20) == ["short"]
 
 
 def test_labels_that_have_room_stay_where_they_are() -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROW_HEIGHT, HEAD_AND_FOOT = 0.27, 1.35  # inches
 HATCH = "/////"
+_FIXED = "\N{NO-BREAK SPACE}"
 LETTER = 0.56  # width of one on average, in font sizes
 
 
@@ -90,9 +91,16 @@ def set_title(axes: "Axes", title: str) -> None:
     figure, size = axes.get_figure(root=True), SMALL + 0.5
     assert figure is not None
     share = axes.get_position(original=True).width
-    letters = int(share * figure.get_figwidth() * 72 / (LETTER * size))
-    lines = [part for line in title.splitlines() for part in wrap(line, max(letters, 12))]
+    letters = max(12, int(share * figure.get_figwidth() * 72 / (LETTER * size)))
+    lines = [part for line in title.splitlines() for part in broken(line, letters)]
     axes.set_title("\n".join(lines), loc="left", fontsize=size, pad=8)
+
+
+def broken(line: str, letters: int) -> list[str]:
+    """A line in pieces of at most so many letters, after commas rather than inside short parts."""
+    parts = line.split(", ")
+    kept = [p.replace(" ", _FIXED) if len(p) <= letters // 2 else p for p in parts]
+    return [piece.replace(_FIXED, " ") for piece in wrap(", ".join(kept), letters)]
 
 
 def accuracy_range(marks: Sequence[Mark]) -> tuple[float, float]:
