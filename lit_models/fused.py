@@ -77,14 +77,15 @@ def _overwritable(x: Tensor) -> bool:
 
 
 def add_scaled(kept: Tensor, row: Tensor, factor: Tensor | None, *, overwrite: bool) -> Tensor:
-    """`kept + row * factor` in one pass, in maps `(N, C, H, W)`; no factor is 1.
+    """`kept + row * factor` of maps `(N, C, H, W)`; no factor is 1.
 
     With `overwrite` nothing else reads `row`, and it may hold the result.
     """
+    wide = factor is not None and row.dtype != factor.dtype
+    if row.dtype != kept.dtype or wide:  # under autocast the sum is the wider type
+        return (row if factor is None else row * factor) + kept
     if factor is None:
-        # under autocast `row` may be narrower than the sum
-        fits = overwrite and row.dtype == kept.dtype and _overwritable(row)
-        return row.add_(kept) if fits else row + kept
-    if row.dtype == factor.dtype == kept.dtype:
-        return torch.addcmul(kept, row, factor)
-    return row * factor + kept  # autocast would make copies for addcmul
+        return row.add_(kept) if overwrite and _overwritable(row) else row + kept
+    if torch.is_grad_enabled():  # the gradient of addcmul takes a pass more than that of both
+        return (row * factor).add_(kept)
+    return torch.addcmul(kept, row, factor)
