@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
@@ -197,6 +198,20 @@ def test_accuracy_stands_against_both_costs_and_names_do_not_cover_each_other(
         boxes = [text.get_window_extent() for text in panel.texts]
         assert len(boxes) == dots
         assert not any(first.overlaps(second) for first, second in combinations(boxes, 2))
+
+
+def test_lines_go_from_a_network_to_the_same_one_with_a_step_more(tmp_path: Path) -> None:
+    study = kernels(tmp_path)
+    rows = study_rows(study)
+    found = {row.title: (row.gmacs, row.top1_mean) for row in rows}
+    steps = [("DW", "DW-5"), ("DW", "DW-patch-8"), ("DW-patch-8", "DW-patch-8-5")]
+    panel = cost_figure(study, rows).axes[0]
+    lines = [
+        np.column_stack(line.get_data()) for line in panel.lines if len(line.get_data()[0]) == 2
+    ]
+    assert len(lines) == 4
+    for line, (before, after) in zip(lines, [*steps, ("Inverted", "Inverted-5")], strict=True):
+        np.testing.assert_allclose(line, [found[before], found[after]])
 
 
 def test_a_study_with_one_finished_network_has_every_figure(tmp_path: Path) -> None:

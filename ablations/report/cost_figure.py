@@ -36,25 +36,27 @@ _PLACES = (
 
 @dataclass(frozen=True)
 class Dot:
-    """One network in a panel: cost, top-1 in percent with its std, name, number of its group."""
+    """One network in a panel: cost, top-1 in percent with its std, and how it looks.
+
+    Networks of a group are one network with different steps. A line goes to the dot named `before`:
+    the network without the last step.
+    """
 
     cost: float
     top1: float
     std: float | None
     name: str
-    group: int
+    group: int = ALONE
+    before: str | None = None
 
 
 def cost_figure(study: Study, rows: Sequence[Row]) -> "Figure":
     """Draw accuracy against GMACs and parameters, for every network with a finished run."""
     from matplotlib.figure import Figure
 
-    networks = [point.network for point in study.points]
-    number = {name: index for index, name in enumerate(dict.fromkeys(networks))}
-    joined = len(number) < len(networks)
-    group = [number[name] if joined else ALONE for name in networks]
-    found = [(f"measured: {setting(study)}", _measured(rows, group))]
-    printed = _published(rows, group)
+    looks = _looks(study)
+    found = [(f"measured: {setting(study)}", _measured(rows, looks))]
+    printed = _published(rows, looks)
     if any(len(dots) > 1 for dots in printed):
         found.append((" | ".join(published_label(rows).splitlines()), printed))
     figure = Figure(figsize=(9.6, 3.9 * len(found)), layout="constrained")
@@ -70,24 +72,37 @@ def cost_figure(study: Study, rows: Sequence[Row]) -> "Figure":
     return figure
 
 
-def _measured(rows: Sequence[Row], group: Sequence[int]) -> tuple[list[Dot], list[Dot]]:
+def _looks(study: Study) -> list[Dot]:
+    """A dot without numbers for every point."""
+    networks = [point.network for point in study.points]
+    number = {name: index for index, name in enumerate(dict.fromkeys(networks))}
+    looks = []
+    for point in study.points:
+        group = number[point.network] if len(number) < len(networks) else ALONE
+        before = study.reference(point)
+        joined = before is not None and before.network == point.network
+        looks.append(Dot(0.0, 0.0, None, point.title, group, before.title if joined else None))
+    return looks
+
+
+def _measured(rows: Sequence[Row], looks: Sequence[Dot]) -> tuple[list[Dot], list[Dot]]:
     by_gmacs, by_params = [], []
-    for row, number in zip(rows, group, strict=True):
+    for row, look in zip(rows, looks, strict=True):
         if row.top1_mean is None:
             continue
-        dot = Dot(0.0, row.top1_mean, row.top1_std, row.title, number)
+        dot = replace(look, top1=row.top1_mean, std=row.top1_std)
         by_gmacs += [replace(dot, cost=row.gmacs)] if row.gmacs else []
         by_params += [replace(dot, cost=row.params / 1e6)] if row.params else []
     return by_gmacs, by_params
 
 
-def _published(rows: Sequence[Row], group: Sequence[int]) -> tuple[list[Dot], list[Dot]]:
+def _published(rows: Sequence[Row], looks: Sequence[Dot]) -> tuple[list[Dot], list[Dot]]:
     """As printed, the costs too."""
     by_gmacs, by_params = [], []
-    for row, number in zip(rows, group, strict=True):
+    for row, look in zip(rows, looks, strict=True):
         if row.published_top1 is None:
             continue
-        dot = Dot(0.0, row.published_top1, row.published_std, row.title, number)
+        dot = replace(look, top1=row.published_top1, std=row.published_std)
         by_gmacs += [replace(dot, cost=row.published_gmacs)] if row.published_gmacs else []
         by_params += [replace(dot, cost=row.published_params_m)] if row.published_params_m else []
     return by_gmacs, by_params
@@ -107,26 +122,24 @@ def _panel(axes: "Axes", dots: Sequence[Dot], *, unit: str) -> "list[Text]":
     costs = [dot.cost for dot in dots]
     if max(costs) > WIDE * min(costs):
         _logarithmic(axes)
-    for group in dict.fromkeys(dot.group for dot in dots):
-        _draw(axes, [dot for dot in dots if dot.group == group])
+    by_name = {dot.name: dot for dot in dots}
+    for dot in dots:
+        _draw(axes, dot, before=by_name.get(dot.before or ""))
     halo = [withStroke(linewidth=2.5, foreground="white")]
     style: Style = {"textcoords": "offset points", "fontsize": SMALL - 0.5, "path_effects": halo}
     return [axes.annotate(dot.name, (dot.cost, dot.top1), (0, 0), **style) for dot in dots]
 
 
-def _draw(axes: "Axes", dots: Sequence[Dot]) -> None:
-    """The dots of one group, with the line that joins them by cost."""
-    group, dots = dots[0].group, sorted(dots, key=lambda dot: dot.cost)
-    style: Style = {
-        "color": GROUPS[group % len(GROUPS)],
-        "marker": MARKERS[group % len(MARKERS)],
-        "linestyle": "none" if group == ALONE else "-",
-    }
-    x, y = [dot.cost for dot in dots], [dot.top1 for dot in dots]
-    axes.plot(x, y, markersize=5, linewidth=0.8, **style)
-    for dot in (dot for dot in dots if dot.std is not None):
-        whisker: Style = {"color": style["color"], "capsize": 2, "linewidth": 0.7, "alpha": 0.5}
+def _draw(axes: "Axes", dot: Dot, *, before: Dot | None) -> None:
+    colour = GROUPS[dot.group % len(GROUPS)]
+    if before is not None:
+        line: Style = {"color": colour, "linewidth": 0.8, "zorder": 1}
+        axes.plot([before.cost, dot.cost], [before.top1, dot.top1], **line)
+    if dot.std is not None:
+        whisker: Style = {"color": colour, "capsize": 2, "linewidth": 0.7, "alpha": 0.5}
         axes.errorbar(dot.cost, dot.top1, yerr=dot.std, **whisker)
+    style: Style = {"marker": MARKERS[dot.group % len(MARKERS)], "markersize": 5}
+    axes.plot(dot.cost, dot.top1, color=colour, linestyle="none", **style)
 
 
 def _logarithmic(axes: "Axes") -> None:

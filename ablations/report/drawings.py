@@ -26,6 +26,8 @@ EACH_NETWORK = (
     "Each accuracy axis begins where its label says."
 )
 COST = "Top-1 accuracy on the test split against multiply-adds of one image and against parameters."
+SHADES = "Rows of one shade are one network with different steps."
+LINES = "A line goes from a network to the same one with one step more."
 CURVES = "Top-1 accuracy on the validation split after each epoch, of the seeds that are finished."
 
 
@@ -59,19 +61,20 @@ def drawings(study: Study, rows: Sequence[Row]) -> tuple[Drawing, ...]:
             lambda: steps_figure(study, rows),
         )
         return steps, curves
-    joined = len({point.network for point in study.points}) < len(study.points)
+    names = {point.network for point in study.points}
+    joined = len(names) if len(names) < len(study.points) else 0
     networks = Drawing(
         "networks",
         "The networks",
         "Accuracy, GMACs and parameters of each network",
-        _sentences(EACH_NETWORK, "A shade joins a network and its steps." if joined else "", note),
+        _sentences(EACH_NETWORK, SHADES if joined > 1 else "", note),
         lambda: networks_figure(study, rows),
     )
     cost = Drawing(
         "cost",
         "Accuracy and cost",
         "Accuracy against GMACs and parameters",
-        _sentences(COST, "A line joins a network and its steps." if joined else ""),
+        _sentences(COST, LINES if joined else ""),
         lambda: cost_figure(study, rows),
     )
     return networks, cost, curves

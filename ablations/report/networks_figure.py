@@ -76,7 +76,7 @@ def groups(study: Study) -> list[list[int]]:
 
 def _shade(axes: "Axes", study: Study) -> None:
     found = groups(study)
-    if all(len(group) == 1 for group in found):
+    if len(found) == 1 or all(len(group) == 1 for group in found):
         return
     for group in found[::2]:
         axes.axhspan(group[0] - 0.5, group[-1] + 0.5, color=SHADE, linewidth=0, zorder=0)
