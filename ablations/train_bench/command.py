@@ -25,6 +25,8 @@ _SIDE = 224
 def command(options: argparse.Namespace) -> int:
     """Measure the networks that were named."""
     names = [name for name in options.models.split(",") if name]
+    if not names:
+        raise ValueError("--models names no network: `ablate list` shows what there is")
     for name in names:
         _check_size(name, named_network(name), options.image_size)
     if options.rounds < 1:
