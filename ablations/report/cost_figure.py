@@ -79,9 +79,11 @@ def _looks(study: Study) -> list[Dot]:
     looks = []
     for point in study.points:
         group = number[point.network] if len(number) < len(networks) else ALONE
-        before = study.reference(point)
-        joined = before is not None and before.network == point.network
-        looks.append(Dot(0.0, 0.0, None, point.title, group, before.title if joined else None))
+        reference = study.reference(point)
+        before = None
+        if reference is not None and reference.network == point.network:
+            before = reference.title
+        looks.append(Dot(0.0, 0.0, None, point.title, group, before))
     return looks
 
 
