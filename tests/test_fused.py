@@ -20,6 +20,8 @@ from lit_models.fused import (
     add_scaled,
     channels_last_on_cpu,
 )
+from lit_models.layers import LayerScale
+from lit_models.spec import Branch, NormKind, Place
 
 NANO = [name for name in SPECS if name.startswith("nano_")]
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
@@ -67,9 +69,10 @@ def run(spec: ArchSpec, *, train: bool) -> Made:
     if not train:
         return logits, {}
     logits.square().sum().backward()
-    gradients = {name: p.grad for name, p in model.named_parameters()}
-    assert all(gradient is not None for gradient in gradients.values())
-    return logits.detach(), {**gradients, "images": images.grad}
+    found = {**dict(model.named_parameters()), "images": images}
+    gradients = {name: tensor.grad for name, tensor in found.items() if tensor.grad is not None}
+    assert set(gradients) == set(found)
+    return logits.detach(), gradients
 
 
 @pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
@@ -85,29 +88,28 @@ def test_every_family_computes_what_plain_layers_compute(
     torch.testing.assert_close(gradients, wanted, rtol=1e-8, atol=1e-9)
 
 
-PLACES = {
-    "before the layers, where the shortcut reads too": {"input", "spatial"},
-    "at the end of the layers, whose output a ReLU needs": {"pointwise_out", "sum"},
-    "everywhere": {"input", "spatial", "pointwise_in", "pointwise_out", "sum"},
+PLACES: dict[str, frozenset[Place]] = {
+    "before the layers, where the shortcut reads too": frozenset({"input", "spatial"}),
+    "at the end of the layers, whose output a ReLU needs": frozenset({"pointwise_out", "sum"}),
+    "everywhere": frozenset({"input", "spatial", "pointwise_in", "pointwise_out", "sum"}),
 }
+
+
+def _edited(places: frozenset[Place], norm: NormKind, *, residual: bool) -> ArchSpec:
+    def edit(branch: Branch) -> Branch:
+        norms = frozenset[Place]({"spatial"} if norm != "none" else ())
+        return replace(branch, activations=places, norms=norms, residual=residual, layer_scale=None)
+
+    kind: NormKind = "batch" if norm == "none" else norm
+    return replace(SPECS["nano_convnext"].map_branches(edit), norm=kind, activation="relu")
 
 
 @pytest.mark.parametrize("norm", ["batch", "layer", "none"])
 @pytest.mark.parametrize("places", PLACES.values(), ids=list(PLACES))
 def test_activations_overwrite_nothing_that_is_read_again(
-    places: set[str], norm: str, monkeypatch: pytest.MonkeyPatch
+    places: frozenset[Place], norm: NormKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def edited(spec: ArchSpec) -> Iterator[ArchSpec]:
-        for residual in (True, False):
-            norms = frozenset({"spatial"} if norm != "none" else ())
-            branches = spec.map_branches(
-                lambda b, r=residual, n=norms: replace(
-                    b, activations=frozenset(places), norms=n, residual=r, layer_scale=None
-                )
-            )
-            yield replace(branches, norm="batch" if norm == "none" else norm, activation="relu")
-
-    specs = list(edited(SPECS["nano_convnext"]))
+    specs = [_edited(places, norm, residual=residual) for residual in (True, False)]
     found = [run(spec, train=train) for spec in specs for train in (True, False)]
     plain(monkeypatch)
     expected = [run(spec, train=train) for spec in specs for train in (True, False)]
@@ -199,7 +201,10 @@ def test_a_sum_has_the_wider_type(kept: torch.dtype) -> None:
 
 def test_drop_path_draws_the_numbers_that_timms_layer_draws() -> None:
     spec = replace(SPECS["nano_convnext"], drop_path_rate=0.5, drop_path_schedule="constant")
-    branch = build(spec, seed=0).double().stages[0].blocks[0][0]
+    (branch, *_) = (
+        m for m in build(spec, seed=0).double().modules() if isinstance(m, blocks_module.Branch)
+    )
+    assert isinstance(branch.scale, LayerScale)
     x = image(8, branch.scale.gamma.numel(), 4, 4)
     torch.manual_seed(5)
     out = branch(x)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from timm.layers import DropPath
 from torch import nn
 
 from ablations.cli import main, make_parser
@@ -90,12 +91,17 @@ def test_a_network_that_timm_lacks_is_measured_alone(
 
 def test_timms_network_has_the_drop_path_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs: dict[str, Job] = {}
-    monkeypatch.setattr(command, "measure", lambda made, **_: jobs.update(made) or {})
+
+    def measured(made: dict[str, Job], **_: object) -> measure.Readings:
+        jobs.update(made)
+        return {}
+
+    monkeypatch.setattr(command, "measure", measured)
     assert run("--models", "convnext_tiny", "--device", "cpu") == 0
 
     assert jobs["timm"].drop_path_rate == 0.1
     network = steps._network(jobs["timm"])
-    rates = [m.drop_prob for m in network.modules() if type(m).__name__ == "DropPath"]
+    rates = [m.drop_prob for m in network.modules() if isinstance(m, DropPath)]
     assert max(rates) == pytest.approx(0.1)
 
 
@@ -148,14 +154,20 @@ def test_a_gpu_is_measured_in_bf16_eager_and_compiled(monkeypatch: pytest.Monkey
     assert [s.device for s in command._settings(None)] == ["cpu", "cpu"]
 
 
-def test_forward_is_measured_on_merged_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[nn.Module] = []
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[nn.Module]:
+    """The networks that steps are made of."""
+    found: list[nn.Module] = []
 
     def keep(_: Job, network: nn.Module) -> nn.Module:
-        seen.append(network)
+        found.append(network)
         return network
 
     monkeypatch.setattr(steps, "_autocast", keep)
+    return found
+
+
+def test_forward_is_measured_on_merged_convolutions(seen: list[nn.Module]) -> None:
     for mode in ("forward", "train"):
         steps.make_step(job("nano_replknet"), mode)()
     forward, train = seen
@@ -168,10 +180,8 @@ def test_forward_is_measured_on_merged_convolutions(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_a_training_step_changes_the_weights_in_the_asked_layout(
-    channels_last: bool, monkeypatch: pytest.MonkeyPatch
+    channels_last: bool, seen: list[nn.Module]
 ) -> None:
-    seen: list[nn.Module] = []
-    monkeypatch.setattr(steps, "_autocast", lambda _, network: seen.append(network) or network)
     setting = Setting("cpu", channels_last=channels_last)
     step = steps.make_step(job("nano_convnext", setting), "train")
     weight = next(w for w in seen[0].parameters() if w.dim() == 4 and w.shape[1] > 1)

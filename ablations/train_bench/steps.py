@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,12 +29,11 @@ def make_step(job: Job, mode: Mode) -> Step:
     network = _network(job).train(mode == "train")
     if mode == "forward":
         network = for_inference(network)
-    network.to(where, memory_format=layout)
+    network.to(where).to(memory_format=layout)
     side = job.image_size
     images = torch.randn(job.batch_size, 3, side, side, device=where)
     images = images.contiguous(memory_format=layout)
-    run: nn.Module = torch.compile(network) if job.setting.compiled else network
-    forward = _autocast(job, run)
+    forward = _autocast(job, torch.compile(network) if job.setting.compiled else network)
     if mode == "forward":
         return lambda: _evaluate(forward, images)
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
@@ -53,7 +53,7 @@ def _layout(job: Job) -> torch.memory_format:
     return torch.channels_last if job.setting.channels_last else torch.contiguous_format
 
 
-def _autocast(job: Job, run: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+def _autocast(job: Job, run: Callable[..., Any]) -> Callable[[torch.Tensor], torch.Tensor]:
     half = job.setting.precision == "bf16"
 
     def forward(images: torch.Tensor) -> torch.Tensor:
