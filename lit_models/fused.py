@@ -43,8 +43,7 @@ class PointwiseConv(nn.Conv2d):
     def _multiplies(self, x: Tensor) -> bool:
         # A GPU adds a bias within the product, but in a pass of its own after a convolution.
         pays = not _alone(x) if x.device.type == "cpu" else self.bias is not None
-        lies = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
-        return pays and lies and not torch.compiler.is_exporting()
+        return pays and _lies_channels_last(x) and not torch.compiler.is_exporting()
 
 
 class OverwritingReLU(nn.ReLU):
@@ -59,11 +58,24 @@ class OverwritingGELU(nn.GELU):
     """Exact GELU of a map that nothing else reads, in its place unless a gradient needs it."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(N, C, H, W)` to the same shape."""
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        """`(N, C, H, W)` to the same shape, lying as `x` does."""
+        if torch.compiler.is_compiling():
             return functional.gelu(x)
-        out: Tensor = torch.ops.aten.gelu_(x)  # functional has no such argument
-        return out
+        if x.is_contiguous() or not _lies_channels_last(x):
+            return _gelu(x)
+        # PyTorch's fast GELU on a CPU is for tensors that lie in the order of their dimensions
+        return _gelu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def _gelu(x: Tensor) -> Tensor:
+    if torch.is_grad_enabled():
+        return functional.gelu(x)
+    out: Tensor = torch.ops.aten.gelu_(x)  # functional has no such argument
+    return out
+
+
+def _lies_channels_last(x: Tensor) -> bool:
+    return x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
 
 
 def _overwritable(x: Tensor) -> bool:

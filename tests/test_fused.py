@@ -165,20 +165,21 @@ def test_flops_of_a_matrix_product_are_those_of_the_convolution() -> None:
     assert counts == [2 * 2 * 25 * 6 * 8] * 2
 
 
+@pytest.mark.parametrize("layout", LAYOUTS, ids=["contiguous", "channels last"])
 @pytest.mark.parametrize(
     ("layer", "function"),
     [(OverwritingReLU(), functional.relu), (OverwritingGELU(), functional.gelu)],
     ids=["relu", "gelu"],
 )
 def test_without_gradients_an_activation_takes_its_inputs_place(
-    layer: nn.Module, function: Callable[[Tensor], Tensor]
+    layer: nn.Module, function: Callable[[Tensor], Tensor], layout: torch.memory_format
 ) -> None:
-    x = image(2, 3, 4, 4)
+    x = image(2, 3, 4, 4).contiguous(memory_format=layout)
     expected = function(x)
     with torch.no_grad():
         out = layer(x)
 
-    assert out.data_ptr() == x.data_ptr()
+    assert (out.data_ptr(), out.stride()) == (x.data_ptr(), x.stride())
     torch.testing.assert_close(out, expected)
 
 
