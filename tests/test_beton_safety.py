@@ -43,7 +43,7 @@ from datamodules.beton import encoder as beton_encoder
 from ablations.cli import main
 def slow(*args, encode=beton_encoder.encode_file, **values):
     print("slow", file=sys.stderr, flush=True)
-    time.sleep(0.1)
+    time.sleep(0.5)
     return encode(*args, **values)
 beton_encoder.encode_file = slow
 sys.exit(main(["data", "write", sys.argv[1], "--out", sys.argv[2], "--workers", "1"]))
