@@ -1,7 +1,7 @@
 """Small-sample statistics of paired runs: mean, std, paired t interval, exact sign-flip test.
 
-Every point is trained with the same seeds, and one seed gives every point the same images, order and
-augmentation draws. Differences are therefore taken within a seed and then averaged over seeds.
+Every point is trained with the same seeds, and one seed gives every point the same images, order
+and augmentation draws. Differences are therefore taken within a seed, then averaged over seeds.
 """
 
 from collections.abc import Mapping, Sequence
