@@ -1,6 +1,7 @@
 """Steps inside a block: norms, activations, expansion ratio, layer scale."""
 
 from dataclasses import replace
+from typing import Literal
 
 from lit_models.parts import ActivationKind, NormKind, Place
 from lit_models.spec import ArchSpec, Block, Branch, ConvLayer
@@ -45,16 +46,7 @@ def _of_the_network(layers: tuple[ConvLayer, ...]) -> tuple[ConvLayer, ...]:
 
 def norms_at(places: frozenset[Place]) -> Step:
     """The places in a block that have a norm; in each branch those that it has."""
-
-    def edit(spec: ArchSpec) -> ArchSpec:
-        def on_branch(branch: Branch) -> Branch:
-            return replace(branch, norms=_legal(branch, places)) if branch.layers else branch
-
-        _need_places(spec, places)
-        return spec.map_branches(on_branch)
-
-    names = _names(places)
-    return Step("norms", f"norms: {names}", f"a block has norms at: {names}", edit)
+    return _at("norms", places)
 
 
 def activations_at(places: frozenset[Place]) -> Step:
@@ -62,18 +54,26 @@ def activations_at(places: frozenset[Place]) -> Step:
 
     Fewer activations are fewer places: Robust-ResNet (arXiv 2206.03452) keeps one a block.
     """
+    return _at("activations", places)
+
+
+def _at(what: Literal["norms", "activations"], places: frozenset[Place]) -> Step:
+    """A step that sets one of the two sets of places of every branch."""
 
     def edit(spec: ArchSpec) -> ArchSpec:
         def on_branch(branch: Branch) -> Branch:
-            return replace(branch, activations=_legal(branch, places)) if branch.layers else branch
+            if not branch.layers:
+                return branch
+            legal = _legal(branch, places)
+            if what == "norms":
+                return replace(branch, norms=legal)
+            return replace(branch, activations=legal)
 
         _need_places(spec, places)
         return spec.map_branches(on_branch)
 
     names = _names(places)
-    return Step(
-        "activations", f"activations: {names}", f"a block has activations at: {names}", edit
-    )
+    return Step(what, f"{what}: {names}", f"a block has {what} at: {names}", edit)
 
 
 def _names(places: frozenset[Place]) -> str:
