@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn import functional
 
 from datamodules.augment.geometry import CROP, Crops
 from datamodules.readers import native
@@ -122,6 +124,33 @@ def expected(
         mode = InterpolationMode(interpolation)
         found = resized_crop(whole, top, left, bottom - top, right - left, [side, side], mode)
         yield np.asarray(hflip(found) if crop["flip"] else found)
+
+
+def resized_in_floats(
+    image: Image.Image, crops: Crops, *, side: int, interpolation: str
+) -> Iterator[NDArray[np.float64]]:
+    """The same crops by PyTorch's antialiased filters in float64: rows, then columns, unrounded.
+
+    What bicubic overshoots is cut off after each of the two, as the decoder does it.
+    """
+    pixels = np.asarray(image.convert("RGB"), np.float64)
+    for crop in crops:
+        left, top, right, bottom = (
+            round(float(crop[name])) for name in ("left", "top", "right", "bottom")
+        )
+        window = pixels[top:bottom, left:right]
+        down = _filter(bottom - top, side, interpolation)
+        across = _filter(right - left, side, interpolation)
+        rows = np.einsum("ij,jxc->ixc", down, window).clip(0, 255)
+        found = np.einsum("ij,yjc->yic", across, rows).clip(0, 255)
+        yield found[:, ::-1] if crop["flip"] else found
+
+
+def _filter(length: int, side: int, interpolation: str) -> NDArray[np.float64]:
+    """The weights of a resize of one dimension, (side, length): what it makes of unit vectors."""
+    units = torch.eye(length, dtype=torch.float64)[None, None]
+    made = functional.interpolate(units, [side, length], mode=interpolation, antialias=True)
+    return made[0, 0].numpy()
 
 
 def difference(left: Pixels, right: Pixels) -> float:
