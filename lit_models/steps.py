@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 from lit_models.spec import ArchSpec, Branch, ConvLayer, Downsample, Spatial, Stem
 
+Widths = tuple[int, ...]  # channels, one a stage
+
 
 class IllegalStep(ValueError):
     """A step that cannot be applied here; the message says why and what it needs."""
@@ -70,17 +72,23 @@ def _edit_convolutions(spec: ArchSpec, edit: Callable[[Spatial], Spatial]) -> Ar
     return spec.map_branches(on_branch)
 
 
-def stage_ratio(depths: tuple[int, ...], *, widths: tuple[int, ...] | None = None) -> Step:
-    """Blocks per stage; the ResNet-200 regime changes the widths in the same row (Table 11)."""
+def stage_ratio(depths: tuple[int, ...], *, widths: tuple[Widths, Widths] | None = None) -> Step:
+    """Blocks per stage; the ResNet-200 regime changes the widths in the same row (Table 11).
+
+    `widths` are (before, after): a network that has others already, by `width`, keeps them, so that
+    the two steps give one network in either order.
+    """
+    before, after = widths or (None, None)
 
     def edit(spec: ArchSpec) -> ArchSpec:
         need(
             len(spec.blocks) in (1, len(spec.depths)),
             "every block of this network is set by itself",
         )
-        return replace(spec, depths=depths, widths=widths or spec.widths)
+        chosen = after if after is not None and spec.widths == before else spec.widths
+        return replace(spec, depths=depths, widths=chosen)
 
-    extra = f", widths {widths}" if widths else ""
+    extra = f", widths {after} instead of {before}" if widths else ""
     return Step("stage_ratio", "stage ratio", f"blocks per stage {depths}{extra}", edit)
 
 
@@ -207,13 +215,14 @@ def fewer_activations() -> Step:
     return Step("fewer_activations", "fewer activations", summary, edit)
 
 
-def fewer_norms(*, layer_scale: float) -> Step:
-    """One norm a block, after the spatial convolution; the branch ends in a layer scale.
+def fewer_norms(*, layer_scale: float | None) -> Step:
+    """One norm a block, after the spatial convolution; a layer scale ends the branch unless None.
 
     Open in the paper: where layer scale comes in. The norm that ended the branch had a learned
     factor for each channel; removing it removes that factor, so layer scale (Table 5: 1e-6) takes
-    its place here. The stem's norm is no norm of a block and stays: both ends of the trajectory
-    have one.
+    its place here. In a small network that trains for hundreds of steps it would hardly leave its
+    start: with None the step edits norms alone. The stem's norm is no norm of a block and stays:
+    both ends of the trajectory have one.
     """
 
     def keep_one(branch: Branch) -> Branch:
@@ -221,7 +230,8 @@ def fewer_norms(*, layer_scale: float) -> Step:
             return replace(branch, norms=frozenset())
         # parallel kernels bring the one norm with them
         own = branch.spatial.parallel_kernels is not None
-        return replace(branch, norms=frozenset(() if own else {"spatial"}), layer_scale=layer_scale)
+        scale = branch.layer_scale if layer_scale is None else layer_scale
+        return replace(branch, norms=frozenset(() if own else {"spatial"}), layer_scale=scale)
 
     def edit(spec: ArchSpec) -> ArchSpec:
         need(
@@ -236,7 +246,8 @@ def fewer_norms(*, layer_scale: float) -> Step:
         )
         return after
 
-    summary = "one norm a block, after the spatial convolution; layer scale ends the branch"
+    ends = "" if layer_scale is None else f"; a layer scale of {layer_scale:g} ends the branch"
+    summary = f"one norm a block, after the spatial convolution{ends}"
     return Step("fewer_norms", "fewer norms", summary, edit)
 
 

@@ -3,7 +3,8 @@
 Rows follow arXiv 2201.03545, Table 10 (`resnet50_to_convnext_t`) and Table 11
 (`resnet200_to_convnext_b`). The start of both has the recipe's constants of Table 5
 (initialisation, stochastic depth), so that no step changes them. `convnext_nano` is ours: the same
-twelve steps for 28-64 px images, in three stages.
+twelve steps for 28-64 px images, in three stages; its initial values suit its widths, and it has no
+layer scale, which its few steps of training could not move.
 """
 
 from collections.abc import Mapping
@@ -12,10 +13,10 @@ from functools import cached_property
 from types import MappingProxyType
 
 from lit_models import steps
-from lit_models.families.convnext import LAYER_SCALE
-from lit_models.families.resnet import SMALL_RESNET_STEM, resnet
+from lit_models.families.convnext import LAYER_SCALE, narrow_init
+from lit_models.families.resnet import SMALL_RESNET_STEM, doubling, resnet
 from lit_models.spec import ArchSpec, Init
-from lit_models.steps import Step, apply_steps
+from lit_models.steps import Step, Widths, apply_steps
 
 START = "start"  # the step name of the point before any step
 
@@ -67,9 +68,14 @@ class Trajectory:
 
 
 def _modernise(
-    *, depths: tuple[int, ...], ratio_widths: tuple[int, ...] | None, width: int, patch_size: int
+    *,
+    depths: tuple[int, ...],
+    width: int,
+    patch_size: int,
+    ratio_widths: tuple[Widths, Widths] | None = None,
+    layer_scale: float | None = LAYER_SCALE,
 ) -> tuple[Step, ...]:
-    widths = tuple(width * 2**stage for stage in range(len(depths)))
+    widths = doubling(width, len(depths))
     return (
         steps.stage_ratio(depths, widths=ratio_widths),
         steps.patchify_stem(patch_size),
@@ -80,7 +86,7 @@ def _modernise(
         steps.kernel_size(7),
         steps.relu_to_gelu(),
         steps.fewer_activations(),
-        steps.fewer_norms(layer_scale=LAYER_SCALE),
+        steps.fewer_norms(layer_scale=layer_scale),
         steps.bn_to_ln(),
         steps.separate_downsampling(),
     )
@@ -96,7 +102,7 @@ RESNET50_TO_CONVNEXT_T = Trajectory(
     title="ResNet-50 → ConvNeXt-T",
     start=resnet((3, 4, 6, 3), drop_path_rate=0.1, init=Init()),
     start_title="ResNet-50",
-    steps=_modernise(depths=(3, 3, 9, 3), ratio_widths=None, width=96, patch_size=4),
+    steps=_modernise(depths=(3, 3, 9, 3), width=96, patch_size=4),
     image_size=224,
     alternatives=_kernels(5, 9, 11),
     published="table10_resnet50_regime",
@@ -107,7 +113,10 @@ RESNET200_TO_CONVNEXT_B = Trajectory(
     start=resnet((3, 24, 36, 3), drop_path_rate=0.5, init=Init()),
     start_title="ResNet-200",
     steps=_modernise(
-        depths=(3, 3, 27, 3), ratio_widths=(84, 168, 336, 672), width=128, patch_size=4
+        depths=(3, 3, 27, 3),
+        ratio_widths=(doubling(64, 4), doubling(84, 4)),
+        width=128,
+        patch_size=4,
     ),
     image_size=224,
     alternatives=_kernels(5, 9, 11),
@@ -115,12 +124,13 @@ RESNET200_TO_CONVNEXT_B = Trajectory(
 )
 # Depths 1:2:2 -> 1:1:3 and widths x1.5 mirror Table 10. A stem of stride 2 gives 16, 8, 4 px maps
 # at 32 px: sides that halve exactly, so that no way of downsampling drops a row.
+_NANO_WIDTH = 24
 CONVNEXT_NANO = Trajectory(
     name="convnext_nano",
     title="ResNet-nano → ConvNeXt-nano",
-    start=resnet((1, 2, 2), width=16, stem=SMALL_RESNET_STEM, init=Init()),
+    start=resnet((1, 2, 2), width=16, stem=SMALL_RESNET_STEM, init=narrow_init(_NANO_WIDTH)),
     start_title="ResNet-nano",
-    steps=_modernise(depths=(1, 1, 3), ratio_widths=None, width=24, patch_size=2),
+    steps=_modernise(depths=(1, 1, 3), width=_NANO_WIDTH, patch_size=2, layer_scale=None),
     image_size=32,
     alternatives=_kernels(5, 9, 11),
     published="table10_resnet50_regime",

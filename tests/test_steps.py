@@ -8,7 +8,7 @@ import pytest
 from lit_models import SPECS, TRAJECTORIES, IllegalStep, apply_steps, steps
 from lit_models.families.convnext import CONVNEXT_BLOCK
 from lit_models.spec import ArchSpec, Block, Branch
-from lit_models.trajectories import START
+from lit_models.trajectories import START, Trajectory
 
 NANO = TRAJECTORIES["convnext_nano"]
 RESNET, CONVNEXT = SPECS["resnet50"], SPECS["convnext_tiny"]
@@ -104,6 +104,27 @@ def test_no_two_subsets_of_steps_give_one_network() -> None:
                 continue
             names = tuple(step.name for step in subset)
             assert found.setdefault(spec, names) == names
+
+
+@pytest.mark.parametrize("trajectory", TRAJECTORIES.values(), ids=lambda t: t.name)
+def test_a_subset_of_steps_is_one_network_whatever_the_order(trajectory: Trajectory) -> None:
+    """Every legal last step of every legal subset gives the subset's one network, by induction."""
+    level: dict[frozenset[str], ArchSpec] = {frozenset(): trajectory.start}
+    legal = 0
+    while level:
+        legal += len(level)
+        larger: dict[frozenset[str], ArchSpec] = {}
+        for names, spec in level.items():
+            for step in trajectory.steps:
+                if step.name not in names:
+                    try:
+                        after = step.apply(spec)
+                    except IllegalStep:
+                        continue
+                    subset = names | {step.name}
+                    assert larger.setdefault(subset, after) == after, sorted(subset)
+        level = larger
+    assert legal == 3 * 2**10  # all but those that move a dense convolution
 
 
 def test_alternatives_take_the_place_of_their_step() -> None:
