@@ -164,13 +164,15 @@ def problems(found: Match, ours: Mapping[str, Tensor], theirs: Mapping[str, Tens
         _list("misshapen", shapes),
         _list("with different values", twice),
     ]
-    return ("; ".join(part for part in parts if part) + _hint(found.left_over)) or None
+    return ("; ".join(part for part in parts if part) + _hint(found)) or None
 
 
-def _hint(left_over: Sequence[str]) -> str:
+def _hint(found: Match) -> str:
     """What makes the network that the weights are of, where it is one step away."""
-    if left_over and all(".gamma" in key for key in left_over):
+    if found.left_over and all(".gamma" in key for key in found.left_over):
         return "; these are layer scales, which the step layer_scale=1e-6 gives a network"
+    if found.missing and all(key.endswith(".gamma") for key in found.missing):
+        return "; these are layer scales, which the step layer_scale=off takes from a network"
     return ""
 
 

@@ -11,7 +11,12 @@ from lit_models.families.convnext import CONVNEXTS
 from lit_models.families.nano import NANOS
 from lit_models.families.replknet import REPLKNETS
 from lit_models.families.resnet import RESNETS
-from lit_models.families.robust_resnet import BASELINES, REPARAMETERISED, ROBUST_RESNETS
+from lit_models.families.robust_resnet import (
+    BASELINES,
+    REPARAMETERISED,
+    ROBUST_RESNETS,
+    SCALED,
+)
 from lit_models.families.spach import SPACHS
 from lit_models.spec import ArchSpec
 
@@ -21,6 +26,7 @@ SPECS: Mapping[str, ArchSpec] = MappingProxyType(
         **CONVNEXTS,
         **BASELINES,
         **ROBUST_RESNETS,
+        **SCALED,
         **REPARAMETERISED,
         **SPACHS,
         **CONVMIXERS,

@@ -93,19 +93,23 @@ def _isotropic(*, scale: bool) -> Callable[[Writer], None]:
     return write
 
 
-def _robust_up(w: Writer) -> None:
-    w.layer("stem", 4, 3, 16, 16)
-    for stage, (before, dim) in enumerate(((4, 4), (4, 8), (8, 16), (16, 32))):
-        block = f"stages.{stage}.blocks.0"
-        w.layer(f"{block}.conv_dw", dim, 1, 11, 11)
-        w.batch_norm(f"{block}.norm2", dim)
-        w.layer(f"{block}.pwconv1", 4 * dim, dim, 1, 1)
-        w.layer(f"{block}.pwconv2", dim, 4 * dim, 1, 1)
-        w.tensor(f"{block}.gamma", dim)
-        if dim != before:
-            w.layer(f"{block}.downsample.0", dim, before, 1, 1)
-            w.batch_norm(f"{block}.downsample.1", dim)
-    w.layer("head.fc", CLASSES, 32)
+def _robust_up(*, scale: bool) -> Callable[[Writer], None]:
+    def write(w: Writer) -> None:
+        w.layer("stem", 4, 3, 16, 16)
+        for stage, (before, dim) in enumerate(((4, 4), (4, 8), (8, 16), (16, 32))):
+            block = f"stages.{stage}.blocks.0"
+            w.layer(f"{block}.conv_dw", dim, 1, 11, 11)
+            w.batch_norm(f"{block}.norm2", dim)
+            w.layer(f"{block}.pwconv1", 4 * dim, dim, 1, 1)
+            w.layer(f"{block}.pwconv2", dim, 4 * dim, 1, 1)
+            if scale:
+                w.tensor(f"{block}.gamma", dim)
+            if dim != before:
+                w.layer(f"{block}.downsample.0", dim, before, 1, 1)
+                w.batch_norm(f"{block}.downsample.1", dim)
+        w.layer("head.fc", CLASSES, 32)
+
+    return write
 
 
 def _channels(w: Writer, name: str, dim: int) -> None:
@@ -209,10 +213,12 @@ def _small_replknet(small: tuple[int, ...] = (5,)) -> ArchSpec:
 
 
 def _cases() -> dict[str, Case]:
-    up = replace(
-        SPECS["robust_resnet_up_inverted_dw_small"],
-        depths=(1, 1, 1, 1),
-        widths=tuple(width // 24 for width in WIDTHS),
+    released, scaled = (
+        replace(SPECS[name], depths=(1, 1, 1, 1), widths=tuple(width // 24 for width in WIDTHS))
+        for name in (
+            "robust_resnet_up_inverted_dw_small",
+            "robust_resnet_up_inverted_dw_small__scale",
+        )
     )
     mixer = single_stage("mlp", 2, width=8, heads=1, ratio=2, image_size=32)
     stages = ((("conv", 1),), (("conv", 1), ("attn", 1)))
@@ -229,7 +235,8 @@ def _cases() -> dict[str, Case]:
         "isotropic_no_gamma": Case(
             iso, isotropic(2, width=4, drop_path_rate=0), _isotropic(scale=False)
         ),
-        "robust_up": Case(robust, up, _robust_up),
+        "robust_up": Case(robust, released, _robust_up(scale=False)),
+        "robust_up_scale": Case(robust, scaled, _robust_up(scale=True)),
         "spach_single_shared_mlp": Case(
             "the official single-stage SPACH", _shared(mixer), _spach_single
         ),

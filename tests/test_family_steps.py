@@ -145,12 +145,9 @@ REFUSALS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "it needs two 1x1 layers with a width between them": "convmixer",
         },
         "layer_scale=1e-6": {
-            ALREADY: f"{ROBUST} {REPARAM} convnext",
             "it scales the branches that mix positions": "spach_conv spach_ms_conv",
         },
-        "layer_scale=off": {
-            ALREADY: f"{BASELINES} convnext_isotropic spach_conv spach_ms_conv convmixer replknet"
-        },
+        "layer_scale=off": {ALREADY: rest()},  # the small ones have none: tests/test_official.py
         "fewer_activations": {
             ALREADY: f"{INVERTED} {REPARAM} convnext convnext_isotropic {SPACH}",
             "it needs two 1x1 convolutions in every block": "convmixer",

@@ -19,7 +19,7 @@ from ablations.show import describe, find_run
 from ablations.studies import load_experiments, read_source, resolve_study
 from datamodules.augment.cropping import growing_side
 from datamodules.config import DataConfig
-from lit_models import TRAJECTORIES, ArchSpec, LitClassifier, TrainingConfig, count, to_dict
+from lit_models import SPECS, ArchSpec, LitClassifier, TrainingConfig, count, to_dict
 from lit_models.metrics import VAL_EMA_LOSS, VAL_LOSS
 from lit_models.optimisation import create_optimizer, create_schedule
 from lit_models.spec import Init
@@ -94,7 +94,7 @@ def test_the_study_evaluates_at_256_px() -> None:
 
     assert (study.data.name, study.data.image_size, study.data.eval_size) == ("imagenet", 192, 256)
     assert study.data.crop_ratio == 224 / 256
-    start = TRAJECTORIES["resnet50_to_convnext_t"].start
+    start = SPECS["resnet50__torchvision"]
     assert row.spec == replace(start, blur_pool=True, drop_path_rate=0)
 
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lit_models import build
+from lit_models import SPECS, START, TRAJECTORIES, build
 from lit_models.families.convnext import isotropic
+from lit_models.spec import Init
 from tests.distributions import (
     Check,
     constant,
@@ -59,8 +60,11 @@ FAMILIES: Mapping[str, Start] = MappingProxyType(
     {
         "convnext_": CONVNEXT,
         "convnext_isotropic_": replace(CONVNEXT, gamma=None),
-        "robust_resnet_": replace(FAN_OUT, gamma=1e-6),
+        "robust_resnet_": FAN_OUT,
+        "robust_resnet_dw_small__scale": replace(FAN_OUT, gamma=1e-6),
         "resnet": replace(FAN_OUT, last_norm=0.0),
+        "resnet50__torchvision": FAN_OUT,
+        "resnet_": FAN_OUT,  # Robust-ResNet's baselines
         "spach_": SPACH,
         "convmixer_": DEFAULT,
         "replknet_": DEFAULT,
@@ -68,11 +72,13 @@ FAMILIES: Mapping[str, Start] = MappingProxyType(
 )
 EXAMPLES = (
     "resnet50",
+    "resnet50__torchvision",
     "resnet_up_inverted_dw",
     "convnext_tiny",
     "convnext_tiny_k7_parallel5",
     "convnext_isotropic_small",
     "robust_resnet_dw_small",
+    "robust_resnet_dw_small__scale",
     "robust_resnet_inverted_dw_small",
     "robust_resnet_up_inverted_dw_small",
     "robust_resnet_down_inverted_dw_small",
@@ -151,6 +157,34 @@ def test_a_truncated_normal_is_cut_at_two_in_absolute_units() -> None:
     weight = build(wide, num_classes=50, seed=0).get_submodule("head.fc").weight.detach()  # type: ignore[operator]
     assert 1.99 < weight.abs().max() <= 2
     assert weight.abs().median() > 0.8  # nearly even between the cuts
+
+
+NANO_STARTS = {"nano_convnext": (24, 96), "nano_convnext_isotropic": (64, 384)}
+
+
+@pytest.mark.parametrize("name", [name for name in SPECS if name.startswith("nano_")])
+def test_small_networks_start_as_suits_their_width_and_budget(name: str) -> None:
+    """No layer scale to grow; weights whose gain, std^2 x width, is that of the paper's network."""
+    spec = SPECS[name]
+    assert {branch.layer_scale for branch in spec.branches()} == {None}
+    assert (spec.init.scheme == "truncated_normal") == (name in NANO_STARTS)
+    if name in NANO_STARTS:
+        width, original = NANO_STARTS[name]
+        assert spec.widths[0] == width
+        assert spec.init.std**2 * width == pytest.approx(0.02**2 * original)
+
+
+def test_the_small_trajectory_has_one_start_and_its_steps_edit_one_thing() -> None:
+    nano, full = (TRAJECTORIES[name] for name in ("convnext_nano", "resnet50_to_convnext_t"))
+    points = {name: nano.spec_after(name) for name in (START, *nano.by_name)}
+    assert {spec.init for spec in points.values()} == {Init(std=0.04)}
+    assert {branch.layer_scale for s in points.values() for branch in s.branches()} == {None}
+    before = points["fewer_activations"]
+    (branch,) = points["fewer_norms"].branches()
+    norms_only = before.map_branches(lambda old: replace(old, norms=branch.norms))
+    assert points["fewer_norms"] == norms_only
+    assert full.start.init == Init(std=0.02)
+    assert {b.layer_scale for b in full.spec_after("fewer_norms").branches()} == {1e-6}
 
 
 def test_isotropic_layer_scales_are_a_choice() -> None:

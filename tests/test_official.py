@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lit_models import SPECS, ArchSpec, Backbone, build, load_official
+from lit_models import SPECS, ArchSpec, Backbone, build, load_official, parse_step
 from lit_models.official import fit, layouts_of, unwrap
 from tests.official_layouts import CASES, CLASSES, Case, State
 
@@ -148,9 +148,35 @@ def test_a_leaf_path_that_the_layout_leaves_open_may_be_any() -> None:
         assert values(model.state_dict()) == values(state)
 
 
-def test_layer_scales_too_many_say_which_step_adds_them() -> None:
-    model = network(CASES["isotropic_no_gamma"])
-    refused(model, CASES["isotropic"].state(), "2 left over: blocks.0.gamma.*layer_scale=1e-6")
+@pytest.mark.parametrize(
+    ("without", "scaled", "gammas"),
+    [("isotropic_no_gamma", "isotropic", 2), ("robust_up", "robust_up_scale", 4)],
+)
+def test_layer_scales_too_many_or_too_few_say_which_step_helps(
+    without: str, scaled: str, gammas: int
+) -> None:
+    refused(
+        network(CASES[without]),
+        CASES[scaled].state(),
+        rf"{gammas} left over: .*blocks\.0\.gamma.*the step layer_scale=1e-6 gives a network",
+    )
+    refused(
+        network(CASES[scaled]),
+        CASES[without].state(),
+        rf"{gammas} missing: .*blocks\.0\.gamma.*the step layer_scale=off takes from a network",
+    )
+    step = parse_step("layer_scale=off")
+    spec = step.apply(CASES[scaled].spec)
+    load_official(build(spec, num_classes=CLASSES), CASES[without].state())
+
+
+def test_the_released_robust_resnets_have_no_layer_scale() -> None:
+    """Their training and validation commands pass 0, which means none."""
+    names = [name for name in SPECS if "robust_resnet" in name]
+    assert len(names) == 20
+    for name in names:
+        scales = {branch.layer_scale for branch in SPECS[name].branches()}
+        assert scales == ({1e-6} if name.endswith("__scale") else {None}), name
 
 
 def test_different_values_for_a_shared_mixer_are_refused() -> None:

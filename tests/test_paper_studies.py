@@ -5,16 +5,22 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+import torch
 
 from ablations.config import Experiments, Study, find_experiments
 from ablations.plan import make_plan
 from ablations.points import study_points
 from ablations.published import published_table
-from ablations.report.design import made_of
+from ablations.report.design import Networks, made_of
 from ablations.studies import load_experiments
+from lit_models import SPECS, ArchSpec, build, parse_step
+from lit_models.reference import Network
+from lit_models.spec import Init
+from tests.distributions import norms
 
 # Full size only: their small form needs another teacher, or nothing at all.
-ALONE = {"deit_distilled", "reference_transformers"}
+ALONE = {"deit_distilled", "reference_transformers", "resnet50_reference", "resnet50_ffcv_16"}
+EPOCHS = {"resnet50_reference": 90, "resnet50_ffcv_16": 16}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +45,7 @@ def test_every_study_has_a_small_one_beside_it(of_networks: Mapping[str, Study])
         else:
             assert not any(n.startswith("nano_") for n in networks), name
             assert study.data.name == "imagenet"
-            assert study.recipe.epochs >= 120
+            assert study.recipe.epochs >= EPOCHS.get(name, 120)
 
 
 def test_every_study_has_a_plan_of_different_networks(of_networks: Mapping[str, Study]) -> None:
@@ -47,6 +53,43 @@ def test_every_study_has_a_plan_of_different_networks(of_networks: Mapping[str, 
         plan = make_plan(study)
         assert len(plan.unique()) == len(plan.rows) == len(study.points.networks), name
         assert study.description.endswith(".")
+
+
+def _start(network: Network) -> tuple[Init, int] | None:
+    """Rule of the initial values, and how many of its distinct branches start at 0 by it."""
+    if not isinstance(network, ArchSpec):
+        return None
+    ends = [branch for branch in network.branches() if {*branch.layers[-1:]} & branch.norms]
+    return network.init, len(ends) if network.init.zero_last_norm else 0
+
+
+def test_no_point_of_a_study_starts_otherwise_than_what_it_is_compared_with(
+    of_networks: Mapping[str, Study],
+) -> None:
+    """A norm at another place must not also be a branch that starts at the identity or does not."""
+    compared = 0
+    for name, study in of_networks.items():
+        networks = make_plan(study).networks()
+        points = study_points(study)
+        for point in points:
+            reference = Networks().reference(point, points)
+            if point.steps and reference is not None:
+                start = _start(networks[point.label])
+                assert start == _start(networks[reference.label]), (name, point.label)
+                compared += 1
+        if name.startswith("robust_resnet_") and "distilled" not in name:
+            found = {_start(network) for network in networks.values()}
+            assert found == {(Init("fan_out"), 0)}, name
+    assert compared > 100
+
+
+@pytest.mark.parametrize("place", ["pointwise_in", "spatial", "pointwise_out"])
+def test_norms_of_the_baselines_start_at_one_wherever_they_are(place: str) -> None:
+    spec = parse_step(f"norms={place}").apply(SPECS["nano_resnet_inverted_dw"])
+    model = build(spec, num_classes=3, seed=0)
+    factors = [model.get_parameter(f"{name}.weight") for name, _ in norms(model)]
+    assert factors
+    assert all(torch.equal(factor, torch.ones_like(factor)) for factor in factors)
 
 
 def test_published_rows_are_of_the_networks_that_have_their_names(

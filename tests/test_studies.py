@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from ablations.config import Study, find_experiments
+from ablations.plan import make_plan
 from ablations.studies import load_experiments, read_source, resolve_study
-from lit_models import TRAJECTORIES
+from lit_models import SPECS, TRAJECTORIES, ArchSpec
+from lit_models.spec import Init
 
 RECIPES = """\
 recipes:
@@ -234,9 +236,14 @@ def test_the_imagenet_studies_follow_the_paper() -> None:
     )
 
 
-def test_the_plain_recipe_is_torchvisions() -> None:
-    recipe = load_experiments(find_experiments()).studies["resnet50_reference"].recipe
+def test_the_plain_recipe_and_network_are_torchvisions() -> None:
+    study = load_experiments(find_experiments()).studies["resnet50_reference"]
+    recipe = study.recipe
 
+    (row,) = make_plan(study).rows
+    assert row.spec == SPECS["resnet50__torchvision"]
+    assert isinstance(row.spec, ArchSpec)
+    assert (row.spec.init, row.spec.drop_path_rate) == (Init("fan_out"), 0)
     assert (recipe.epochs, recipe.batch_size, recipe.lr, recipe.momentum) == (90, 256, 0.1, 0.9)
     assert (recipe.optimizer, recipe.weight_decay, recipe.decay_all) == ("momentum", 1e-4, True)
     assert (recipe.schedule, recipe.decay_epochs, recipe.decay_rate) == ("step", 30, 0.1)

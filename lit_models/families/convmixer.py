@@ -2,7 +2,7 @@
 
 Released code at github.com/locuslab/convmixer, commit 4704811. Activation before norm; the residual
 goes round the depthwise half only. The code builds GELU; the paper's 768/32 and its released
-weights use ReLU: the field `activation`.
+weights use ReLU: the field `activation`, ReLU in `convmixer_768_32` and GELU in the others.
 """
 
 from lit_models.spec import (

@@ -10,6 +10,7 @@ kernels is not said there: the `_parallel5` networks are ours, with RepLKNet's 5
 """
 
 from dataclasses import replace
+from math import sqrt
 from types import MappingProxyType
 
 from lit_models.families.resnet import doubling, halving
@@ -20,11 +21,23 @@ from lit_models.spec import (
     ConvLayer,
     Downsample,
     Head,
+    Init,
     Spatial,
     Stem,
 )
 
 LAYER_SCALE = 1e-6  # arXiv 2201.03545, Table 5
+TINY_WIDTH, ISOTROPIC_WIDTH = 96, 384  # of stage 1 of ConvNeXt-T, of isotropic ConvNeXt-S
+
+
+def narrow_init(width: int, *, original: int = TINY_WIDTH) -> Init:
+    """Initial values of a ConvNeXt whose stage 1 is `width` wide where the paper's is `original`.
+
+    What a branch puts out at the start, over what it gets, goes with std^2 x width. This std keeps
+    it as the paper's network has it: 0.02 at the paper's own width, 0.04 at a quarter of it.
+    """
+    own = Init()
+    return replace(own, std=own.std * sqrt(original / width))
 
 
 def convnext_block(spatial: Spatial, *, layer_scale: float | None = LAYER_SCALE) -> Block:
@@ -72,10 +85,11 @@ def isotropic(
 ) -> ArchSpec:
     """An isotropic ConvNeXt (Section 3.3): one stage on 16 px patches, no norm after the stem.
 
-    The code's default, which the training commands of S and B also give, is no layer scale. The
-    command of L does not give it, so that L was trained with 1e-6 and its released weights hold
-    layer scales: `layer_scale`. The names are those of networks that the code builds by itself;
-    `convnext_isotropic_large__scale` is the one that was trained and released.
+    The constructor's default, which the training commands of S and B also give, is no layer scale.
+    The command of L does not give it, so that main.py's 1e-6 applies: L was trained with a layer
+    scale and its released weights hold one. A plain name is a network without, of the size that the
+    code's own constructor builds, and `__scale` one with a layer scale of 1e-6:
+    `convnext_isotropic_large__scale` is the L that was trained and released.
     """
     return replace(
         convnext((depth,), width=width, drop_path_rate=drop_path_rate),
@@ -100,7 +114,7 @@ CONVNEXTS = {
     "convnext_base": convnext((3, 3, 27, 3), width=128, drop_path_rate=0.5),
     "convnext_large": convnext((3, 3, 27, 3), width=192, drop_path_rate=0.5),
     "convnext_xlarge": convnext((3, 3, 27, 3), width=256, drop_path_rate=0.2),
-    "convnext_isotropic_small": isotropic(18, width=384, drop_path_rate=0.1),
+    "convnext_isotropic_small": isotropic(18, width=ISOTROPIC_WIDTH, drop_path_rate=0.1),
     "convnext_isotropic_base": isotropic(18, width=768, drop_path_rate=0.2),
     "convnext_isotropic_large": isotropic(36, width=1024, drop_path_rate=0.5),
     "convnext_isotropic_large__scale": isotropic(

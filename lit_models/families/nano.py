@@ -2,13 +2,22 @@
 
 Three stages on maps of 16, 8 and 4 px where the originals have four, so that every map halves
 exactly; one stage on 8 px maps where the originals have one on 14. Kernels are scaled with the
-maps: the largest that a 4 px map can use is 7.
+maps: the largest that a 4 px map can use is 7. They have fewer than ten blocks and are trained for
+hundreds of steps, so that none has a layer scale: one that starts at 1e-6 or 1e-4 would keep its
+branches out of the network for the whole training. ConvNeXt's standard deviation of the initial
+weights is one for 96 channels and more, and is widened to what suits theirs.
 """
 
 from dataclasses import replace
 
 from lit_models.families.convmixer import convmixer
-from lit_models.families.convnext import convnext, isotropic
+from lit_models.families.convnext import (
+    ISOTROPIC_WIDTH,
+    TINY_WIDTH,
+    convnext,
+    isotropic,
+    narrow_init,
+)
 from lit_models.families.replknet import replknet
 from lit_models.families.resnet import SMALL_RESNET_STEM, resnet
 from lit_models.families.robust_resnet import (
@@ -33,12 +42,26 @@ _REPLK_STEM = Stem(
 )
 
 
+def without_scale(spec: ArchSpec) -> ArchSpec:
+    """The network without layer scales."""
+    return spec.map_branches(lambda branch: replace(branch, layer_scale=None))
+
+
+def _narrow(spec: ArchSpec, *, original: int) -> ArchSpec:
+    """A ConvNeXt without layer scales that starts as `narrow_init` says."""
+    return replace(without_scale(spec), init=narrow_init(spec.widths[0], original=original))
+
+
 def _single(mixing: Mixing) -> ArchSpec:
-    return single_stage(mixing, 4, width=64, heads=2, ratio=2, patch_size=4, image_size=32)
+    return without_scale(
+        single_stage(mixing, 4, width=64, heads=2, ratio=2, patch_size=4, image_size=32)
+    )
 
 
 def _multi(*stages: tuple[tuple[Mixing, int], ...]) -> ArchSpec:
-    return multi_stage(stages, width=24, heads=2, ratio=2, patch_size=2, image_size=32)
+    return without_scale(
+        multi_stage(stages, width=24, heads=2, ratio=2, patch_size=2, image_size=32)
+    )
 
 
 _ROBUST = {
@@ -105,9 +128,12 @@ NANOS = {
     ),
     **_ROBUST,
     **{f"{name}_reparam": parallel_spec(spec, (3,)) for name, spec in _ROBUST.items()},
-    "nano_convnext": convnext((1, 1, 3), width=24, drop_path_rate=0.0, patch_size=2),
-    "nano_convnext_isotropic": replace(
-        isotropic(4, width=64, drop_path_rate=0.0), stem=Stem((ConvLayer(4, 4),))
+    "nano_convnext": _narrow(
+        convnext((1, 1, 3), width=24, drop_path_rate=0.0, patch_size=2), original=TINY_WIDTH
+    ),
+    "nano_convnext_isotropic": _narrow(
+        replace(isotropic(4, width=64, drop_path_rate=0.0), stem=Stem((ConvLayer(4, 4),))),
+        original=ISOTROPIC_WIDTH,
     ),
     "nano_spach_conv": _single("conv"),
     "nano_spach_mlp": _single("mlp"),

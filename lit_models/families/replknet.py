@@ -2,7 +2,8 @@
 
 Released code at github.com/DingXiaoH/RepLKNet-pytorch, commit b76808a. A block is a RepLK branch
 and a feed-forward branch, which share a drop path rate. Drop path is 0.3 in the constructors and
-0.5 in the 31B training command: the field `drop_path_rate`, 0.5 for 31B and 0.3 for the others.
+0.5 in the 31B training command: the field `drop_path_rate`, 0.5 for 31B. No command trains 31L or
+XL on ImageNet-1K alone, so that they have the constructors' 0.3, which no known training used.
 Initialisation is PyTorch's default there (the MegEngine release differs): the field `init`.
 """
 

@@ -1,6 +1,8 @@
 """ResNet: bottlenecks of dense convolutions (He et al., arXiv 1512.03385).
 
-The v1.5 variant, which strides the 3x3. Initialisation as in timm.
+The v1.5 variant, which strides the 3x3. Initialisation as in timm, whose constructor starts the
+last norm of a branch at 0. torchvision's training, and FFCV's, which takes torchvision's network,
+start every norm at 1: `resnet50__torchvision`, the network of their recipes.
 """
 
 from lit_models.spec import ArchSpec, Block, Branch, ConvLayer, Init, Spatial, Stem
@@ -16,6 +18,7 @@ BOTTLENECK = Block(
     )
 )
 RESNET_INIT = Init("fan_out", zero_last_norm=True)  # timm's ResNet
+TORCHVISION_INIT = Init("fan_out")
 RESNET_STEM = Stem((ConvLayer(7, 2, norm=True, activation=True),), max_pool=True)
 SMALL_RESNET_STEM = Stem((ConvLayer(3, 1, norm=True, activation=True),), max_pool=True)
 
@@ -52,6 +55,7 @@ def resnet(
 
 RESNETS = {
     "resnet50": resnet((3, 4, 6, 3)),
+    "resnet50__torchvision": resnet((3, 4, 6, 3), init=TORCHVISION_INIT),
     "resnet101": resnet((3, 4, 23, 3)),
     "resnet152": resnet((3, 8, 36, 3)),
     "resnet200": resnet((3, 24, 36, 3)),

@@ -2,24 +2,24 @@
 
 Released code at github.com/UCSC-VLAA/RobustCNN, commit 81b4336. Four depthwise bottlenecks, each as
 the study's baseline (`resnet_*`: ordinary stem, norms and activations, stage-3 depth tuned to about
-4.6 GMACs as the paper says; their widths, initialisation and depths are ours, since the code is not
-public) and as the released network (`robust_resnet_*`).
+4.6 GMACs as the paper says; their widths and depths are ours, since the code is not public) and as
+the released network (`robust_resnet_*`). All start alike, as the released code starts them: every
+norm at 1, so that a norm that moves takes no start at the identity with it.
 
 Where code and paper disagree or the paper is silent: all convolutions have biases, also before a
-batch norm (`bias`); every branch ends in a layer scale of 1e-6 (`layer_scale`). The docstring of
-the released down model gives 24.3 M parameters; it has 34.3 M.
+batch norm (`bias`). The networks that were trained and released have no layer scale: the commands
+that train and validate pass 0, which means none. 1e-6 is only the default of the constructors, and
+what they build by themselves is `robust_resnet_*__scale`. The docstring of the released down model
+gives 24.3 M parameters; it has 34.3 M.
 
 Re-parameterised variants are not public. `*_reparam` is ours after the idea of the paper's section:
 RepLKNet's 5x5 beside the large kernel, each with a batch norm of its own, which takes the place of
 a batch norm that followed the convolution.
 """
 
-from lit_models.families.resnet import (
-    RESNET_INIT,
-    RESNET_STEM,
-    doubling,
-    halving,
-)
+from dataclasses import replace
+
+from lit_models.families.resnet import RESNET_STEM, doubling, halving
 from lit_models.spec import (
     ArchSpec,
     Block,
@@ -34,8 +34,9 @@ from lit_models.spec import (
     parallel_spec,
 )
 
+INIT = Init("fan_out")
 WIDTHS = (96, 192, 384, 768)
-LAYER_SCALE = 1e-6
+LAYER_SCALE = 1e-6  # the constructors' default, which no training command uses
 MIDDLE: tuple[Role, ...] = ("pointwise_in", "spatial", "pointwise_out")
 UP: tuple[Role, ...] = ("spatial", "pointwise_in", "pointwise_out")
 DOWN: tuple[Role, ...] = ("pointwise_in", "pointwise_out", "spatial")
@@ -65,7 +66,7 @@ def baseline(
         strides=halving(len(depths)),
         width_is="block" if inverted else "hidden",
         downsample=downsample,
-        init=RESNET_INIT,
+        init=INIT,
     )
 
 
@@ -82,13 +83,12 @@ def robust(
     strides: tuple[int, ...] = (1, 1, 1, 2),
     downsample: Downsample = Downsample(),  # noqa: B008 frozen
 ) -> ArchSpec:
-    """A Robust-ResNet: patchify stem, large kernel, few norms and activations."""
+    """A Robust-ResNet as trained: patchify stem, large kernel, few norms and activations."""
     branch = Branch(
         layers=layers,
         spatial=Spatial("depthwise", kernel_size, expands=layers[0] == "spatial"),
         norms=norms,
         activations=activations,
-        layer_scale=LAYER_SCALE,
     )
     return ArchSpec(
         depths=depths,
@@ -100,7 +100,7 @@ def robust(
         bias="always",
         downsample=downsample,
         drop_path_rate=0.1,
-        init=Init("fan_out"),
+        init=INIT,
     )
 
 
@@ -140,4 +140,8 @@ ROBUST_RESNETS = {
 }
 REPARAMETERISED = {
     f"{name}_reparam": parallel_spec(spec, (5,)) for name, spec in ROBUST_RESNETS.items()
+}
+SCALED = {
+    f"{name}__scale": spec.map_branches(lambda branch: replace(branch, layer_scale=LAYER_SCALE))
+    for name, spec in ROBUST_RESNETS.items()
 }

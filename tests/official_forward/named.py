@@ -104,6 +104,12 @@ def named() -> dict[str, Config]:
         "replknet_31l": large,
         "replknet_xl": xl,
     }
+    robusts = {
+        "robust_resnet_dw_small": RobustResNet("dw", (3, 4, 12, 3), 11),
+        "robust_resnet_inverted_dw_small": RobustResNet("inverted_dw", (3, 4, 14, 3), 7),
+        "robust_resnet_up_inverted_dw_small": RobustResNet("up_inverted_dw", (3, 4, 14, 3), 11),
+        "robust_resnet_down_inverted_dw_small": RobustResNet("down_inverted_dw", (3, 4, 15, 3), 11),
+    }
     return {
         "convmixer_1536_20": ConvMixer(1536, 20, 9, 7),
         "convmixer_768_32": ConvMixer(768, 32, 7, 7, "relu"),
@@ -119,10 +125,8 @@ def named() -> dict[str, Config]:
         "convnext_isotropic_large": ConvNeXt((36,), (1024,), isotropic=True, layer_scale=False),
         # the command that trained the released weights leaves the layer scale on
         "convnext_isotropic_large__scale": ConvNeXt((36,), (1024,), isotropic=True),
-        "robust_resnet_dw_small": RobustResNet("dw", (3, 4, 12, 3), 11),
-        "robust_resnet_inverted_dw_small": RobustResNet("inverted_dw", (3, 4, 14, 3), 7),
-        "robust_resnet_up_inverted_dw_small": RobustResNet("up_inverted_dw", (3, 4, 14, 3), 11),
-        "robust_resnet_down_inverted_dw_small": RobustResNet("down_inverted_dw", (3, 4, 15, 3), 11),
+        **robusts,
+        **{f"{name}__scale": replace(it, scaled=True) for name, it in robusts.items()},
         **replknets,
         **{f"{name}_merged": replace(it, merged=True) for name, it in replknets.items()},
         **_spach(),

@@ -30,6 +30,7 @@ class RobustResNet:
     depths: tuple[int, ...]
     kernel_size: int
     dims: tuple[int, ...] = (96, 192, 384, 768)
+    scaled: bool = False  # as the training commands pass 0; the constructors' default is 1e-6
     num_classes: int = 1000
 
     @property
@@ -72,7 +73,8 @@ def random_state(config: RobustResNet, *, seed: int = 0, device: str = "cpu") ->
         draw.conv(f"{block}.conv_dw", dw, bias=True)
         draw.conv(f"{block}.pwconv2", pw2, bias=True)
         draw.batch_norm(f"{block}.{config.norm}", normed)
-        draw.scale(f"{block}.gamma", out)
+        if config.scaled:
+            draw.scale(f"{block}.gamma", out)
         if channels != out or stride == 2:
             draw.conv(f"{block}.downsample.0", (out, channels, 1), bias=True)
             draw.batch_norm(f"{block}.downsample.1", out)
@@ -84,7 +86,9 @@ def forward(state: State, images: Tensor, config: RobustResNet) -> Tensor:
     """Images `(N, 3, H, W)` to logits."""
     x = conv(state, "stem", images, stride=16)
     for block, _, _, stride in config.blocks():
-        y = per_channel(state[f"{block}.gamma"], _branch(state, block, x, config, stride=stride))
+        y = _branch(state, block, x, config, stride=stride)
+        if config.scaled:
+            y = per_channel(state[f"{block}.gamma"], y)
         if f"{block}.downsample.0.weight" in state:
             x = conv(state, f"{block}.downsample.0", x, stride=stride)
             x = batch_norm(state, f"{block}.downsample.1", x)
