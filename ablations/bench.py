@@ -1,13 +1,13 @@
 """`ablate bench grid`: what a grid costs beside the training itself."""
 
 import argparse
-import json
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablations.config import Recipe, Study
+from ablations.plain_text import as_json
 from ablations.plan import PlannedRun, make_plan
 from ablations.store import RunFolder, run_path
 from datamodules.config import DataConfig
@@ -62,7 +62,7 @@ def grid(options: argparse.Namespace) -> int:
         cost = measure_grid(Path(folder), workers=options.workers)
     if options.json:
         values = {**vars(cost), "fixed": cost.fixed, "ratio": cost.ratio}
-        print(json.dumps(values, indent=2))
+        print(as_json(values))
         return 0
     print(
         f"{cost.runs} runs, {cost.workers} at a time: {cost.wall:.2f} s wall time, of which "

@@ -1,7 +1,6 @@
 """`ablate data write`, `check` and `info`: files that hold a whole data set."""
 
 import argparse
-import json
 import os
 import shutil
 import time
@@ -9,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ablations.plain_text import as_json
 from datamodules.beton.file import has_manifest, read_beton
 from datamodules.beton.format import JPEG
 from datamodules.beton.manifest import EncodeOptions, Manifest, shown
@@ -79,7 +79,7 @@ def check(options: argparse.Namespace) -> int:
         found = Check(0, None, (str(error),))
     if options.json:
         values = {"path": str(options.path), "samples": found.samples, "problems": found.problems}
-        print(json.dumps({**values, "manifest": found.manifest is not None}, indent=2))
+        print(as_json({**values, "manifest": found.manifest is not None}))
         return 1 if found.problems else 0
     for problem in found.problems:
         print(problem)
@@ -97,7 +97,7 @@ def info(options: argparse.Namespace) -> int:
 
     values = describe(options.path)
     if options.json:
-        print(json.dumps(values, indent=2))
+        print(as_json(values))
     else:
         for line in info_lines(values):
             print(shown(line))

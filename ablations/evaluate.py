@@ -1,13 +1,13 @@
 """`ablate evaluate`: the scores of a checkpoint on a data set."""
 
 import argparse
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ablations.evaluation_config import evaluation_config
+from ablations.plain_text import as_json
 from ablations.store import ALL_RUNS, CONFIG, RunFolder, run_path, runs_root
 from lit_models.weight_files import checkpoint_file
 
@@ -38,7 +38,7 @@ def command(options: argparse.Namespace) -> int:
     told = asdict(found)
     raw = told.pop("raw")
     if options.json:
-        print(json.dumps({"checkpoint": str(subject.path), **told, **raw}, indent=2))
+        print(as_json({"checkpoint": str(subject.path), **told, **raw}))
         return 0
     where = f"{found.images:,} images at {found.image_size} px"
     print(f"{subject.path} on the {found.split} split of {found.data}, {where}")

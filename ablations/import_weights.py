@@ -1,7 +1,6 @@
 """`ablate import`: published weights as a checkpoint that this project evaluates and fine-tunes."""
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.checkpoint import write_checkpoint
+from ablations.plain_text import as_json
 from lit_models.reference import Network, named_network
 from lit_models.serialise import to_dict
 from lit_models.spec import ArchSpec
@@ -47,7 +47,7 @@ def command(options: argparse.Namespace) -> int:
         "params": found.params,
     }
     if options.json:
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(as_json(told))
         return 0
     print(f"{out}: {options.model} for {found.num_classes} classes, {found.params:,} parameters")
     print(f"from {options.checkpoint}, the weights of {found.layout}")

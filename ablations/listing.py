@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
+from ablations.plain_text import as_json
 from ablations.studies import read_source, section
 from ablations.yaml_source import YamlSource
 from datamodules.catalog import DATASETS
@@ -19,9 +20,7 @@ def command(options: argparse.Namespace) -> int:
     """Print studies, trajectories, networks, steps, data sets and recipes."""
     found = listing(read_source(options.file))
     if options.json:
-        import json
-
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(as_json(found))
     else:
         _print(found)
     return 0

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from ablations.config import PointsKind, Study
 from ablations.identity import SCHEMA_VERSION, identity, run_id
+from ablations.index_file import rows_of
 from ablations.networks import (
     for_images,
     image_sides,
@@ -17,7 +18,7 @@ from ablations.networks import (
     with_recipe,
 )
 from ablations.points import Point, study_points
-from ablations.store import INDEX, RunFolder, State, read_json, run_path, study_path
+from ablations.store import RunFolder, State, run_path
 from lit_models.reference import Network
 
 PlannedState = State | Literal["stale"]
@@ -107,7 +108,8 @@ def states(plan: Plan, runs_root: Path) -> dict[tuple[str, int], PlannedState]:
     A row is stale when nothing is known about its run, and the study's last `ablate run` trained
     the same point and seed under another configuration.
     """
-    before = {(row["point"], row["seed"]): row["run_id"] for row in index_rows(plan, runs_root)}
+    rows = rows_of(plan.study.name, runs_root)
+    before = {(row["point"], row["seed"]): row["run_id"] for row in rows}
     found: dict[tuple[str, int], PlannedState] = {}
     for row in plan.rows:
         key = (row.point, row.seed)
@@ -117,12 +119,6 @@ def states(plan: Plan, runs_root: Path) -> dict[tuple[str, int], PlannedState]:
             state = "stale"
         found[key] = state
     return found
-
-
-def index_rows(plan: Plan, runs_root: Path) -> list[dict[str, Any]]:
-    """The rows of the study's last `ablate run`; none before the first."""
-    index = read_json(study_path(runs_root, plan.study.name) / INDEX) or {}
-    return cast("list[dict[str, Any]]", index.get("rows", []))
 
 
 def index_of(plan: Plan, command: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """`ablate plan`: every run of a study, what it costs and how far it is. Trains nothing."""
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from ablations.config import Study
 from ablations.counts import Cost, count_points, setting_of
 from ablations.networks import image_sides, waste_notes, wasted
+from ablations.plain_text import as_json
 from ablations.plan import ILLEGAL, Plan, make_plan, states
 from ablations.store import runs_root
 from ablations.studies import load_experiments, read_source, resolve_study
@@ -31,7 +31,7 @@ def command(options: argparse.Namespace) -> int:
         seconds, notes = guess.seconds, [*notes, guess.sentence]
     rows = plan_rows(plan, costs=costs, found=found, seconds=seconds)
     if options.json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(as_json(rows))
         return 0
     lacking = missing(plan.study.data)
     if lacking is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.plan import PlannedState
-from ablations.store import INDEX, LOG, RunFolder, read_json, run_path, study_path
+from ablations.store import LOG, RunFolder, run_path
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,6 @@ def progress(rows: Iterable[Mapping[str, Any]], runs_root: Path) -> tuple[Progre
             )
         )
     return tuple(result)
-
-
-def read_index(study: str, runs_root: Path) -> dict[str, Any] | None:
-    """index.json of a study; None before its first `ablate run`."""
-    return read_json(study_path(runs_root, study) / INDEX)
 
 
 def last_lines(folder: Path, *, count: int = 12) -> str:

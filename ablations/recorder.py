@@ -1,10 +1,8 @@
 """What a run writes while it trains: checkpoint, metrics.csv, TensorBoard events, status."""
 
-import csv
-import io
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,13 +11,16 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from ablations.events import EpochEvents
 from ablations.interruption import Interruption
-from ablations.status import Row, StatusFile
+from ablations.plain_text import as_csv
+from ablations.status import StatusFile
 from ablations.store import METRICS, RunFolder, write_text_atomic
 from lit_models.classifier import LitClassifier
-from lit_models.metrics import EPOCH, IMAGES_SEEN, LR, SECONDS, TRAIN_LOSS, VAL_SECONDS
+from lit_models.finite import first_not_finite, state_of
+from lit_models.metrics import EPOCH, IMAGES_SEEN, LR, SECONDS, VAL_SECONDS
 
 CHECKPOINT = "checkpoints/last.ckpt"
 EVENTS = "tensorboard"
+_ADVICE = "lower recipe.lr, lengthen recipe.warmup_epochs or set recipe.gradient_clip"
 
 
 class RunRecorder(Checkpoint):
@@ -30,7 +31,8 @@ class RunRecorder(Checkpoint):
     stopped.
     (As a `Checkpoint` callback Lightning calls it after the module has logged.)
 
-    Raises FloatingPointError after an epoch whose training loss is not a number.
+    Raises FloatingPointError after an epoch with a metric, weight, buffer or average that is no
+    number; the checkpoint is then that of the epoch before.
     """
 
     def __init__(self, run: RunFolder, status: StatusFile, interruption: Interruption) -> None:
@@ -103,9 +105,12 @@ class RunRecorder(Checkpoint):
         assert isinstance(pl_module, LitClassifier)
         # on every rank: reading a metric gathers it
         measured = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.rows.append(self._row(measured, pl_module.last_lr))
+        row = self._row(measured, pl_module.last_lr)
+        require_finite(row, when=f"in epoch {len(self.rows) + 1}")
+        if trainer.is_global_zero:  # where this one ends, the others are ended
+            require_finite_weights(pl_module, when=f"after epoch {len(self.rows) + 1}")
+        self.rows.append(row)
         self.times.append(time.time())
-        _require_finite(self.rows[-1])
         trainer.save_checkpoint(self.run.path / CHECKPOINT)
         if self._events is not None:
             self._events.add(self.rows[-1], self.times[-1])
@@ -143,18 +148,15 @@ class RunRecorder(Checkpoint):
         self.status.write("running")
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """Rows as CSV with a header; numbers are written so that reading gives the same ones."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def require_finite(measured: Mapping[str, float], *, when: str) -> None:
+    """Raise FloatingPointError, naming the first number that is NaN or infinite."""
+    for name, value in measured.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(f"training diverged: {name} is {value} {when}; {_ADVICE}")
 
 
-def _require_finite(row: Row) -> None:
-    if not math.isfinite(row[TRAIN_LOSS]):
-        raise FloatingPointError(
-            f"training diverged: {TRAIN_LOSS} is {row[TRAIN_LOSS]} in epoch {int(row[EPOCH])}; "
-            "lower recipe.lr, lengthen recipe.warmup_epochs or set recipe.gradient_clip"
-        )
+def require_finite_weights(module: pl.LightningModule, *, when: str) -> None:
+    """Raise FloatingPointError, naming the first weight, buffer or average that is not finite."""
+    found = first_not_finite(state_of(module))
+    if found is not None:
+        raise FloatingPointError(f"training diverged: {found} {when}; {_ADVICE}")

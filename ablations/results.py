@@ -1,13 +1,14 @@
 """`ablate status`, `report` and `board`: they read run folders and nothing else."""
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ablations.index_file import read_index
+from ablations.plain_text import as_json
 from ablations.plan import index_of, make_plan
-from ablations.progress import progress, read_index
+from ablations.progress import progress
 from ablations.store import check_study_name, runs_root
 from ablations.studies import read_source, resolve_study
 
@@ -21,7 +22,7 @@ def status(options: argparse.Namespace) -> int:
     root = runs_root(options.runs)
     rows = progress(_rows(options.study, options.file, root), root)
     if options.json:
-        print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+        print(as_json([asdict(row) for row in rows]))
         return 0
     from ablations.tables import make_console, progress_table, say
 
@@ -42,7 +43,7 @@ def report(options: argparse.Namespace) -> int:
     paths = reports.write_report(options.study, runs_root=root)
     if options.json:
         rows = reports.to_json(reports.rows(options.study, runs_root=root))
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(as_json(rows))
         return 0
     reports.print_terminal(options.study, runs_root=root)
     print(f"figure: {paths.figures[0]}\nreport: {paths.html}")

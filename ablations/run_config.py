@@ -48,10 +48,7 @@ def read_run_config(run: RunFolder) -> RunConfig:
 
     Raises ValueError, naming file and key, when there is none, or it does not fit this version.
     """
-    values, path = run.config(), run.path / CONFIG
-    for key in ("spec", "data", "recipe", "seed"):
-        if key not in values:
-            raise ValueError(f"{path} has no key {key!r}; `ablate run` again writes a new one")
+    values, path = run.whole_config(), run.path / CONFIG
     settings = _typed(values, path)
     try:
         spec = from_dict(values["spec"])

@@ -1,7 +1,6 @@
 """`ablate show`: one run, and what its last step changed."""
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from ablations.counts import count_specs, setting_of
 from ablations.networks import network_after
+from ablations.plain_text import as_json
 from ablations.plan import PlannedRun, make_plan
 from ablations.store import RunFolder, run_path, runs_root
 from ablations.studies import load_experiments
@@ -31,7 +31,7 @@ def command(options: argparse.Namespace) -> int:
     root = runs_root(options.runs)
     found = describe(find_run(options.run, root=root, file=options.file), root)
     if options.json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(as_json(found))
     else:
         _print(found)
     return 0

@@ -7,7 +7,7 @@ Files are written to a temporary name and renamed, so that a reader never sees h
 """
 
 import csv
-import json
+import math
 import os
 import re
 import socket
@@ -17,7 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ablations import file_shapes
 from ablations.lock import is_held
+from ablations.plain_text import as_json
+from ablations.plain_text import read_json as read_any
+from ablations.shapes import Object, mismatch
+from lit_models.metrics import EPOCH
 
 RUNS_VARIABLE = "ABLATE_RUNS"
 DEFAULT_RUNS = "runs"
@@ -38,6 +43,7 @@ STATES: tuple[State, ...] = get_args(State)
 _REMEDY = "delete the file and `ablate run` again: the run goes on from its last checkpoint"
 _RUN_ID = re.compile(r"[a-z0-9_]+-seed\d+-[0-9a-f]{12}")
 _STUDY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,199}")
 
 
 def runs_root(option: Path | None = None) -> Path:
@@ -72,6 +78,13 @@ def check_study_name(name: str) -> str:
     return name
 
 
+def check_label(label: str) -> str:
+    """The label of a point itself. Raises ValueError unless it can name a folder, as it does."""
+    if not _LABEL.fullmatch(label):
+        raise ValueError(f"{label!r} is no label of a point: letters, digits, '_', '+', '.', '-'")
+    return label
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Readers of one run's folder. They raise ValueError, naming the file, when it is corrupted."""
@@ -80,14 +93,24 @@ class RunFolder:
 
     def config(self) -> dict[str, Any]:
         """The resolved configuration. Raises ValueError also when there is none."""
-        found = read_json(self.path / CONFIG)
+        found = read_json(self.path / CONFIG, file_shapes.CONFIG)
         if found is None:
             raise ValueError(f"{self.path} is no run folder: it has no {CONFIG}")
         return found
 
+    def whole_config(self) -> dict[str, Any]:
+        """The configuration with all that makes a run. Raises ValueError, naming a missing key."""
+        found = self.config()
+        for key in file_shapes.CONFIG_KEYS:
+            if key not in found:
+                raise ValueError(
+                    f"{self.path / CONFIG} has no key {key!r}; `ablate run` again writes a new one"
+                )
+        return found
+
     def status(self) -> dict[str, Any] | None:
         """The last status that the worker wrote; None before it wrote one."""
-        found = read_json(self.path / STATUS)
+        found = read_json(self.path / STATUS, file_shapes.STATUS)
         if found is not None and found.get("state") not in STATES:
             raise ValueError(
                 f"{self.path / STATUS}: state is {found.get('state')!r}, expected one of "
@@ -96,23 +119,27 @@ class RunFolder:
         return found
 
     def metrics(self) -> list[dict[str, float]]:
-        """One row an epoch; an empty cell is left out. No file: no rows."""
+        """One row an epoch, the first one's number 1; an empty cell is left out. No file: none."""
         path = self.path / METRICS
         try:
             with path.open(newline="", encoding="utf-8") as file:
-                return [_numbers(row) for row in csv.DictReader(file, strict=True)]
+                rows = csv.DictReader(file, strict=True)
+                return [_numbers(row, epoch) for epoch, row in enumerate(rows, start=1)]
         except FileNotFoundError:
             return []
         except (ValueError, csv.Error, OSError) as error:
             raise ValueError(f"{path} cannot be read as CSV: {error}; {_REMEDY}") from None
 
     def summary(self) -> dict[str, Any] | None:
-        """The final results; None until the run is over."""
-        return read_json(self.path / SUMMARY)
+        """The final results, each metric a number; None until the run is over."""
+        found = read_json(self.path / SUMMARY)
+        if found is None:
+            return None
+        return _checked(found, file_shapes.metrics_of(found), self.path / SUMMARY)
 
     def provenance(self) -> dict[str, Any] | None:
         """Where, when and with which versions it ran; None before it started."""
-        return read_json(self.path / PROVENANCE)
+        return read_json(self.path / PROVENANCE, file_shapes.PROVENANCE)
 
     def state(self) -> State:
         """What became of the run. Never raises: what cannot be read has failed."""
@@ -158,22 +185,39 @@ def mark(folder: Path, state: State, message: str) -> None:
     write_json_atomic(folder / STATUS, {**empty, "started": now, **here, **status, **said})
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file, None without a file. Raises ValueError when it is no object."""
+def read_json(path: Path, shape: Object | None = None) -> dict[str, Any] | None:
+    """The object in a JSON file, None without a file.
+
+    Raises ValueError, with file and key, when it is no object, or none of that shape.
+    """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_any(path)
     except FileNotFoundError:
         return None
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as JSON: {error}; {_REMEDY}") from None
+    except ValueError as error:
+        raise ValueError(f"{error}; {_REMEDY}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds no JSON object; {_REMEDY}")
+    return found if shape is None else _checked(found, shape, path)
+
+
+def _checked(found: dict[str, Any], shape: Object, path: Path) -> dict[str, Any]:
+    wrong = mismatch(found, shape, "")
+    if wrong is not None:
+        raise ValueError(f"{path}: {wrong}; {_REMEDY}")
     return found
 
 
 def write_json_atomic(path: Path, obj: Any) -> None:
-    """Write an object as JSON; a reader sees the old file or the new one, never half of it."""
-    write_text_atomic(path, json.dumps(obj, indent=2, ensure_ascii=False) + "\n")
+    """Write an object as JSON; a reader sees the old file or the new one, never half of it.
+
+    Raises ValueError, with file and key, for NaN and infinity.
+    """
+    try:
+        text = as_json(obj)
+    except ValueError as error:
+        raise ValueError(f"{path} is not written: {error}") from None
+    write_text_atomic(path, text + "\n")
 
 
 def write_text_atomic(path: Path, text: str) -> None:
@@ -192,7 +236,13 @@ def write_text_atomic(path: Path, text: str) -> None:
         raise
 
 
-def _numbers(row: dict[str, str | None]) -> dict[str, float]:
+def _numbers(row: dict[str, str | None], epoch: int) -> dict[str, float]:
     if None in row or None in row.values():
         raise ValueError(f"a row has not as many cells as the header: {row}")
-    return {name: float(cell) for name, cell in row.items() if cell}
+    values = {name: float(cell) for name, cell in row.items() if cell}
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value} in epoch {epoch}, which is no number")
+    if values.get(EPOCH) != epoch:
+        raise ValueError(f"{EPOCH} is {values.get(EPOCH)} in row {epoch}, expected {epoch}")
+    return values

@@ -9,7 +9,7 @@ from ablations.devices import Devices, resolve_devices
 from ablations.interruption import Interruption, RunInterrupted, interruptible
 from ablations.lock import hold
 from ablations.provenance import write_session
-from ablations.recorder import RunRecorder
+from ablations.recorder import RunRecorder, require_finite, require_finite_weights
 from ablations.run_config import RunConfig, read_run_config
 from ablations.session import assemble, own_environment, quiet
 from ablations.status import StatusFile
@@ -81,6 +81,9 @@ def _train(
     session.fit()
     tested = session.test()
     if devices.rank == 0:
+        epochs = f"after {config.recipe.epochs} epochs"
+        require_finite_weights(session.module, when=epochs)  # of a checkpoint with no epoch left
+        require_finite(tested, when=epochs)
         write_json_atomic(run.path / SUMMARY, summarise(session, tested))
 
 

@@ -160,9 +160,9 @@ def test_a_run_folder_that_is_gone_is_new(tmp_path: Path) -> None:
     ("content", "words"),
     [
         ("not json", "cannot be read as JSON"),
-        ('{"rows": []}', "not an index of a study"),
-        ('{"rows": [{"point": "a"}], "trajectory": "convnext_nano"}', "not an index of a study"),
-        ('{"rows": [], "trajectory": "nope", "points": "", "command": ""}', "not an index"),
+        ('{"rows": []}', "there is no key points"),
+        ('{"rows": [{"point": "a"}], "trajectory": "convnext_nano"}', "there is no key points"),
+        ('{"rows": [], "trajectory": "nope", "points": "", "command": ""}', "points is ''"),
     ],
 )
 def test_a_damaged_index_is_refused_by_name(tmp_path: Path, content: str, words: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import sys
 import tempfile
@@ -17,7 +16,9 @@ from ablations.loader_bench.entrants import CONTESTANTS, OURS, OURS_SMALL, SMALL
 from ablations.loader_bench.files import Subject, standard_files, subject
 from ablations.loader_bench.job import Job
 from ablations.loader_bench.measure import Reading, measure
-from ablations.turns import median_ratio
+from ablations.plain_text import as_json
+from ablations.store import write_text_atomic
+from ablations.turns import check_out, median_ratio
 
 RESTART = "ours, restart markers"
 _SIDE, _BATCH, _SMALL_BATCH = 224, 64, 512
@@ -27,6 +28,7 @@ _EPOCH, _SMALL_EPOCH = 1024, 50_000
 
 def command(options: argparse.Namespace) -> int:
     """Measure the files that were named, or the standard ones."""
+    check_out(options.out)
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as name:
         folder = Path(name)
@@ -41,9 +43,9 @@ def command(options: argparse.Namespace) -> int:
             if not options.json:
                 _print(results[-1])
     if options.out is not None:
-        options.out.write_text(json.dumps(results, indent=2) + "\n")
+        write_text_atomic(options.out, as_json(results) + "\n")
     if options.json:
-        print(json.dumps(results, indent=2))
+        print(as_json(results))
     return 0
 
 

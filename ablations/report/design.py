@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from ablations.points import END
 from ablations.published import PublishedRow, PublishedTable, published_table
+from datamodules.config import nearest
 from lit_models.trajectories import START, TRAJECTORIES, Trajectory
 
 CUMULATIVE, LEAVE_ONE_OUT = "cumulative", "leave_one_out"
@@ -197,9 +198,15 @@ Design = OnTrajectory | Networks
 
 
 def design_of(kind: str, *, trajectory: str, published: str | None) -> Design:
-    """The design that an index names. Raises KeyError for an unknown trajectory."""
+    """The design that an index names. Raises ValueError, naming the key, for one that is none."""
     if kind == NETWORKS:
+        if published is not None:
+            published_table(published)
         return Networks(published)
+    kinds = (CUMULATIVE, LEAVE_ONE_OUT, ADD_ONE_IN, FACTORIAL, EXPLICIT)
+    for key, found, valid in (("points", kind, kinds), ("trajectory", trajectory, TRAJECTORIES)):
+        if found not in valid:
+            raise ValueError(f"{key} is {found!r}. {nearest(found, valid)}")
     return OnTrajectory(kind, TRAJECTORIES[trajectory])
 
 

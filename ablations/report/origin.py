@@ -1,9 +1,9 @@
 """Where the numbers of a study come from: code, versions, hardware, configuration."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ablations.plain_text import as_json
 from ablations.report.records import Study
 
 Fact = tuple[str, str]  # name, text
@@ -29,7 +29,7 @@ def provenance_facts(study: Study) -> tuple[Fact, ...]:
 def configuration(study: Study) -> tuple[tuple[str, str], ...]:
     """The data set's and the recipe's keys as JSON; the seed and the spec differ between runs."""
     return tuple(
-        (part, json.dumps(study.config[part], indent=2, ensure_ascii=False))
+        (part, as_json(study.config[part]))
         for part in ("data", "recipe", "hardware")
         if part in study.config
     )

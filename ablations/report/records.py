@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.index_file import one_line, read_index
 from ablations.points import Point as PlannedPoint
 from ablations.report.design import Design, design_of
-from ablations.store import INDEX, RunFolder, read_json, run_path, study_path
+from ablations.store import INDEX, RunFolder, run_path, study_path
 
 
 @dataclass(frozen=True)
@@ -104,25 +105,23 @@ def load_study(study: str, *, runs_root: Path) -> Study:
     missing or damaged is no error: its run says so.
     """
     path = study_path(runs_root, study) / INDEX
-    index = read_json(path)
+    index = read_index(study, runs_root)
     if index is None:
         raise ValueError(f"{path}: no such file; `ablate run {study}` starts the study")
     try:
-        kind, command = str(index["points"]), str(index["command"])
-        published = index.get("published")
+        published, kind = index.get("published"), index["points"]
         design = design_of(kind, trajectory=index["trajectory"], published=published)
-        rows = [_row(row, runs_root) for row in index["rows"]]
-        illegal = tuple(Illegal(i["point"], i["reason"]) for i in index.get("illegal") or ())
-        points = _points(rows, design, index)
-    except (KeyError, TypeError) as error:
+    except ValueError as error:
         raise ValueError(
-            f"{path}: not an index of a study ({type(error).__name__}: {error}); "
-            f"`ablate run {study}` writes it again and keeps every finished run"
+            f"{path}: {error} `ablate run {study}` writes it again and keeps every finished run"
         ) from None
-    if not rows:
+    if not index["rows"]:
         raise ValueError(f"{path}: the study has no runs")
+    rows = [_row(row, runs_root) for row in index["rows"]]
+    illegal = tuple(Illegal(i["point"], i["reason"]) for i in index.get("illegal") or ())
+    points = _points(rows, design, index)
     title = str(index.get("title") or design.title)
-    return Study(study, title, command, design, points, illegal)
+    return Study(study, title, index["command"], design, points, illegal)
 
 
 def _row(row: Mapping[str, Any], runs_root: Path) -> Run:
@@ -136,9 +135,9 @@ def _row(row: Mapping[str, Any], runs_root: Path) -> Run:
         return Run(**planned, **nothing)
     try:
         found: dict[str, Any] = {
-            "config": folder.config(),
+            "config": one_line(folder.whole_config()),
             "summary": folder.summary(),
-            "provenance": folder.provenance(),
+            "provenance": one_line(folder.provenance()),
             "metrics": tuple(folder.metrics()),
         }
     except ValueError as error:

@@ -1,10 +1,10 @@
 """Write a study's report folder."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.plain_text import as_json
 from ablations.report.comparison import Row, study_rows, to_json
 from ablations.report.drawings import Drawing, drawings
 from ablations.report.origin import provenance_facts
@@ -90,7 +90,7 @@ def _write_tables(study: Study, rows: Sequence[Row], paths: ReportPaths) -> None
     caption = f"{study.title}: {setting(study)}. {headline(study, rows)}"
     caption = f"{caption} {published_note(rows)}".strip()
     write_text_atomic(paths.csv, csv_table(rows))
-    write_text_atomic(paths.json, json.dumps(to_json(rows), indent=2, ensure_ascii=False) + "\n")
+    write_text_atomic(paths.json, as_json(to_json(rows)) + "\n")
     write_text_atomic(paths.latex, latex_table(rows, design=study.design, caption=caption))
 
 

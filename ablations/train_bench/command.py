@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -13,8 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ablations.plain_text import as_json
+from ablations.store import write_text_atomic
 from ablations.train_bench.job import SETTINGS, Device, Job, Setting
 from ablations.train_bench.measure import Reading, cpu_ratio, measure, speed_ratio, spread
+from ablations.turns import check_out
 from lit_models.reference import PREFIX, Network, TimmModel, named_network, timm_names
 
 _SECONDS = 0.5  # that a turn lasts at least
@@ -31,15 +33,16 @@ def command(options: argparse.Namespace) -> int:
         _check_size(name, named_network(name), options.image_size)
     if options.rounds < 1:
         raise ValueError(f"--rounds is at least 1, found {options.rounds}")
+    check_out(options.out)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as folder:
         for setting in _settings(options.device):
             for name in names:
                 rows += _measured(name, setting, options, Path(folder))
     result = {**_circumstances(options), "rows": rows}
-    text = json.dumps(result, indent=2)
+    text = as_json(result)
     if options.out is not None:
-        options.out.write_text(text + "\n")
+        write_text_atomic(options.out, text + "\n")
     if options.json:
         print(text)
     else:
