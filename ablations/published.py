@@ -19,7 +19,9 @@ class PublishedRow:
     `top1` in percent and its `std` over seeds, `gflops` (1e9 multiply-adds) and `params_m` (1e6) as
     printed. `more` holds other printed numbers by the heading of their column. `source`, `epochs`
     and `image_size` are those of the table unless a row has its own; `unknown_epochs` says that
-    nobody printed them. `network` is ours that has this result: its name, then steps.
+    nobody printed them. `network` is ours that has this result: its name, then steps. `best_epoch`
+    says that it is the epoch with the best accuracy on the validation images, where False only
+    means that nothing says so; None is what the table says.
     """
 
     top1: float | None = None
@@ -33,6 +35,7 @@ class PublishedRow:
     unknown_epochs: bool = False
     image_size: int | None = None
     pretraining: str | None = None  # other images that the network saw first
+    best_epoch: bool | None = None
     note: str | None = None
     name: str | None = None  # of rows that are no point of ours
 
@@ -58,6 +61,7 @@ class PublishedTable:
     reference: PublishedRow | None = None  # of a trajectory: what it is compared with
     before: PublishedRow | None = None  # of a trajectory: the row before its start
     note: str | None = None  # on all of its rows
+    best_epoch: bool = False  # of all of its rows that say nothing else
 
     def source_of(self, row: PublishedRow) -> str:
         """Where a row was printed."""
@@ -82,6 +86,10 @@ class PublishedTable:
             "pretraining": row.pretraining is None,
         }
         return tuple(name for name, is_same in same.items() if not is_same)
+
+    def is_best_epoch(self, row: PublishedRow) -> bool:
+        """Whether a row is known to be the best epoch on the validation images, not the last."""
+        return self.best_epoch if row.best_epoch is None else row.best_epoch
 
     def notes_of(self, row: PublishedRow) -> str | None:
         """What is to be known about a row; None when there is nothing."""

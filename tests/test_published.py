@@ -140,3 +140,28 @@ def test_rows_say_their_own_epochs_size_and_pretraining() -> None:
         "epochs",
         "pretraining",
     )
+
+
+def test_the_mean_error_under_corruptions_is_not_called_mce() -> None:
+    """RobustCNN's validate.py averages the errors and does not divide by AlexNet's."""
+    table = published_table("robust_resnets")
+    assert {heading for row in table.rows.values() for heading in row.more} == {
+        *("S-IN", "IN-C error", "IN-R", "IN-SK")
+    }
+    assert table.note is not None
+    assert "plain mean" in table.note
+
+
+def test_best_epochs_are_those_of_the_codes_that_keep_them() -> None:
+    best = {
+        (table.key, name)
+        for table in TABLES
+        for name, row in table.rows.items()
+        if table.is_best_epoch(row)
+    }
+    expected = {"table10_resnet50_regime", "table11_resnet200_regime", "convnext_variants"}
+    expected |= {"convnext_isotropic", "robust_resnets", "spach"}
+    assert {key for key, _ in best} == expected
+    assert ("spach", "Conv-MS-S") in best
+    # other people's networks, printed beside those of the source
+    assert not {("convnext_variants", "Swin-T"), ("robust_resnets", "DeiT-S")} & best

@@ -1,12 +1,15 @@
 """The report of a study of networks, from fabricated run folders whose numbers are known."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from io import StringIO
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from ablations import board, report
@@ -88,7 +91,7 @@ def test_published_values_are_those_of_the_label_with_their_setting(tmp_path: Pa
         4.6,
         None,
     )
-    assert second.published_more == {"S-IN": 18.6, "IN-C mCE": 42.3, "IN-R": 45.9, "IN-SK": 33.0}
+    assert second.published_more == {"S-IN": 18.6, "IN-C error": 42.3, "IN-R": 45.9, "IN-SK": 33.0}
     assert {row.published_differs for row in rows} == {None}
     assert published_label(rows).splitlines()[:2] == [
         "published",
@@ -108,7 +111,9 @@ def test_another_setting_is_said(setting: dict[str, object], words: str, tmp_pat
     _, rows = released(tmp_path, **setting)
     assert {row.published_differs for row in rows} == {words}
     assert published_label(rows).startswith(f"published: {words}\n")
-    assert published_note(rows).endswith(f"README: {words}.")
+    best = "They are the best epoch on the validation images (Robust-ResNet-DW, "
+    last = "Robust-ResNet-Inverted-DW), ours is the last."
+    assert published_note(rows).endswith(f"README: {words}. {best}{last}")
 
 
 def test_a_label_on_another_network_is_said(tmp_path: Path) -> None:
@@ -119,6 +124,27 @@ def test_a_label_on_another_network_is_said(tmp_path: Path) -> None:
     note = published_note(rows)
     assert "(Robust-ResNet-DW): different network" in note
     assert "(DeiT-S, Robust-ResNet-Inverted-DW)" in note
+
+
+def test_a_published_best_epoch_is_said_wherever_it_stands_beside_a_last_one(
+    tmp_path: Path,
+) -> None:
+    mixers = {"ConvMixer-1536-20": ["convmixer_1536_20"]}
+    for study, networks, key, best in (
+        ("best", {"Conv-MS-S": ["spach_ms_s_patch4_224_conv"]}, "spach", True),
+        ("unknown", mixers, "convmixer", False),
+    ):
+        fabricate_networks(tmp_path, networks, study=study, published=key, **REGIME)  # type: ignore[arg-type]
+        paths = report.write_report(study, runs_root=tmp_path)
+        screen = Console(file=StringIO(), width=300)
+        report.print_terminal(study, runs_root=tmp_path, console=screen)
+        assert isinstance(screen.file, StringIO)
+        texts = [path.read_text() for path in (paths.markdown, paths.html, paths.latex)]
+        for text in (*texts, screen.file.getvalue()):
+            sentence = "They are the best epoch on the validation images, ours is the last."
+            assert (sentence in text) == best
+        (row,) = json.loads(paths.json.read_text())
+        assert row["published_best_epoch"] is best
 
 
 def test_notes_of_a_whole_table_and_of_single_rows_are_told_apart(tmp_path: Path) -> None:

@@ -29,8 +29,9 @@ class Row:
     than two pairs of seeds; `delta_seeds` counts the pairs). `made_of` is the network that a point
     names with its steps, None on a trajectory. `published_*` is the paper's row of the same step or
     name: `published_differs` says what of network, data set, image size and epochs is not as in
-    this study (None: nothing), `published_more` holds other printed numbers by name. `seeds` counts
-    the finished seeds, `planned_seeds` all. None: not known (yet).
+    this study (None: nothing), `published_more` holds other printed numbers by name;
+    `published_best_epoch`: it is the best epoch on the validation images. `seeds` counts the
+    finished seeds, `planned_seeds` all. None: not known (yet).
     """
 
     point: str
@@ -58,6 +59,7 @@ class Row:
     published_setting: str | None
     published_differs: str | None
     published_note: str | None
+    published_best_epoch: bool | None
     params: int | None
     gmacs: float | None
     images_per_s: float | None
@@ -128,7 +130,8 @@ def _published(study: Study, point: Point) -> dict[str, Any]:
     table, row = study.design.published, study.design.published_row(point)
     if table is None or row is None:
         names = ("top1", "std", "gmacs", "params_m", "source", "setting", "differs", "note")
-        return {f"published_{name}": None for name in names} | {"published_more": {}}
+        nothing = {f"published_{name}": None for name in (*names, "best_epoch")}
+        return nothing | {"published_more": {}}
     return {
         "published_top1": row.top1,
         "published_std": row.std,
@@ -139,6 +142,7 @@ def _published(study: Study, point: Point) -> dict[str, Any]:
         "published_setting": table.setting_of(row),
         "published_differs": _differs(study, point, table, row),
         "published_note": table.notes_of(row),
+        "published_best_epoch": table.is_best_epoch(row),
     }
 
 

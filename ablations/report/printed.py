@@ -43,7 +43,7 @@ def published_note(rows: Sequence[Row]) -> str:
     for (setting, source, differs), group in groups.items():
         which = f" ({', '.join(row.title for row in group)})" if len(groups) > 1 else ""
         parts.append(f"{setting}, {source}{which}{f': {differs}' if differs else ''}")
-    sentence = f"Published values: {'; '.join(parts)}."
+    sentence = f"Published values: {'; '.join(parts)}.{_epochs_of(rows)}"
     notes = dict[str, list[str]]()
     for row in rows:
         if row.published_note and not row.published_differs:
@@ -53,3 +53,13 @@ def published_note(rows: Sequence[Row]) -> str:
     single = [f"{', '.join(names)}: {note}" for note, names in notes.items() if note not in general]
     sentence += f" {'; '.join(general)}." if general else ""
     return sentence + (f" On single rows: {'; '.join(single)}." if single else "")
+
+
+def _epochs_of(rows: Sequence[Row]) -> str:
+    """Which published values are the best epoch on the validation images; empty where none is."""
+    printed = [row for row in rows if row.published_source is not None]
+    best = [row.title for row in printed if row.published_best_epoch]
+    if not best:
+        return ""
+    which = f" ({', '.join(best)})" if len(best) < len(printed) else ""
+    return f" They are the best epoch on the validation images{which}, ours is the last."
