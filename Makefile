@@ -40,6 +40,6 @@ lock: setup ## renew requirements.lock with the newest versions that pyproject.t
 		--output-file requirements.lock pyproject.toml
 
 clean: ## remove .venv and caches; keeps runs/ and data/
-	[ ! -d $(VENV)/.setup ] || rm -rf $(VENV)
+	[ ! -d "$(VENV)/.setup" ] || rm -rf "$(VENV)"
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +

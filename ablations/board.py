@@ -4,7 +4,6 @@
 holds links to the runs' own event files: what a running run writes is seen at once.
 """
 
-import os
 import signal
 import socket
 import subprocess
@@ -13,8 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from ablations.board_events import write_events
+from ablations.board_links import forget, links_to, renew_links
 from ablations.board_view import mean_events, run_events, study_events
-from ablations.report.records import Run, load_study
+from ablations.own_folders import own_folder
+from ablations.report.records import load_study
 from ablations.store import INDEX, STUDIES, study_path
 
 FOLDER, EVENTS = "tensorboard", "tensorboard"  # of a study, and of a run
@@ -28,52 +29,25 @@ MEANS = "#custom_scalars&regexInput=mean$&_smoothingWeight=0"
 def refresh(study: str, *, runs_root: Path) -> Path:
     """Bring the study's TensorBoard folder up to date and return it; writes only what changed.
 
-    Raises ValueError when the study was never run.
+    Raises ValueError when the study was never run, or a part of the folder is a link.
     """
     found = load_study(study, runs_root=runs_root)
-    folder = study_path(runs_root, study) / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
+    path = STUDIES, study, FOLDER
+    folder = own_folder(runs_root, *path)
     write_events(folder, "study", study_events(found))
     for run in found.runs:
         place = folder / run.point / f"seed{run.seed}"
-        _link(run, place)
-        if place.exists():
+        links = links_to(run.folder / EVENTS, place)
+        if links or run.done or place.exists():
+            own_folder(runs_root, *path, run.point, place.name)
+            renew_links(place, links)
             # From the start: TensorBoard lists runs by their first time, and this one is 0 for all.
             write_events(place, "hparams", run_events(found, run))
     for point in found.points:
         if events := mean_events(point):
-            place = folder / point.label / "mean"
-            place.mkdir(parents=True, exist_ok=True)
-            write_events(place, "mean", events)
-    _forget(folder, {run.point for run in found.runs})
+            write_events(own_folder(runs_root, *path, point.label, "mean"), "mean", events)
+    forget(folder, {run.point for run in found.runs})
     return folder
-
-
-def _link(run: Run, place: Path) -> None:
-    """Make the links in `place` those to the run's event files, and only those."""
-    # Relative, so that the runs folder can be moved as a whole.
-    files = sorted((run.folder / EVENTS).glob("*tfevents*"))
-    wanted = {path.name: os.path.relpath(path, place) for path in files}
-    if wanted or run.done:
-        place.mkdir(parents=True, exist_ok=True)
-    for link in [path for path in place.glob("*tfevents*") if path.is_symlink()]:
-        if wanted.get(link.name) == str(link.readlink()):
-            del wanted[link.name]
-        else:
-            link.unlink(missing_ok=True)
-    for name, target in wanted.items():
-        # Another process may be doing the same: the grid that trains, and a board that watches it.
-        with suppress(FileExistsError):
-            (place / name).symlink_to(target)
-
-
-def _forget(folder: Path, labels: set[str]) -> None:
-    """Remove what is left of points that the study no longer has."""
-    import shutil
-
-    for path in folder.iterdir():
-        if path.is_dir() and path.name not in labels:
-            shutil.rmtree(path)
 
 
 def serve(study: str | None, *, runs_root: Path, port: int | None = None) -> int:
@@ -113,10 +87,10 @@ def _watch(process: "subprocess.Popen[bytes]", studies: list[str], runs_root: Pa
 
 def _folder_of_all(studies: list[str], runs_root: Path) -> Path:
     """A folder with a link to each study's, so that runs are named STUDY/POINT/SEED."""
-    folder = runs_root / STUDIES / ALL
-    folder.mkdir(exist_ok=True)
+    folder = own_folder(runs_root, STUDIES, ALL)
     for link in folder.iterdir():
-        if link.name not in studies:
+        ours = link.is_symlink() and link.readlink() == Path("..", link.name, FOLDER)
+        if ours and link.name not in studies:
             link.unlink()
     for study in studies:
         with suppress(FileExistsError):

@@ -1,11 +1,12 @@
 """TensorBoard event files without torch: scalars, HParams, the layout of the custom scalars."""
 
 import io
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ablations.store import write_bytes_atomic
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 # begin with a time: its slow loader never goes back to an earlier file.
 _FILE = "events.out.tfevents.{name}.{count:06d}"
 _COUNT = re.compile(r"\.(\d{6})$")
+GENERATED = ("study", "hparams", "mean")  # the names of the files that are written into a board
 
 
 def scalar(tag: str, value: float, *, step: int, wall_time: float) -> "Event":
@@ -91,6 +93,17 @@ def band_chart(title: str, *, value: str, lower: str, upper: str) -> Any:
     return layout_pb2.Chart(title=title, margin=layout_pb2.MarginChartContent(series=[series]))
 
 
+def is_generated(name: str) -> bool:
+    """Whether a file's name is one that `write_events` gives in a study's folder."""
+    return any(_is_of(kind, name) for kind in GENERATED)
+
+
+def _is_of(name: str, file: str) -> bool:
+    return (
+        re.fullmatch(re.escape(_FILE.format(name=name, count=0))[:-6] + r"\d{6}", file) is not None
+    )
+
+
 def write_events(folder: Path, name: str, events: "Sequence[Event]") -> bool:
     """Make `events` the content of the folder's event file of a name; whether that was new.
 
@@ -104,14 +117,12 @@ def write_events(folder: Path, name: str, events: "Sequence[Event]") -> bool:
     records = RecordWriter(buffer)
     for event in (Event(file_version="brain.Event:2"), *events):
         records.write(event.SerializeToString(deterministic=True))
-    old = sorted(folder.glob(_FILE.format(name=name, count=0).replace("000000", "*")))
+    old = sorted(path for path in folder.iterdir() if _is_of(name, path.name))
     if old and old[-1].read_bytes() == buffer.getvalue():
         return False
     found = _COUNT.search(old[-1].name) if old else None
     count = int(found.group(1)) + 1 if found else 0
-    part = folder / f".{name}.{os.getpid()}.part"
-    part.write_bytes(buffer.getvalue())
-    part.replace(folder / _FILE.format(name=name, count=count))
+    write_bytes_atomic(folder / _FILE.format(name=name, count=count), buffer.getvalue())
     for path in old:
         path.unlink(missing_ok=True)
     return True

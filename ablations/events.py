@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
+from ablations.own_folders import own_folder
 from lit_models.metrics import EPOCH, IMAGES_SEEN
 
 Row = Mapping[str, float]  # one row of metrics.csv
@@ -15,10 +16,11 @@ class EpochEvents:
 
     The files are written anew from the rows at every start, so that no point is there twice or
     missing. (The readers' rule for what a resumed run repeats, to drop all steps from the first
-    repeated one, cannot hold for two x axes at once.)
+    repeated one, cannot hold for two x axes at once.) Raises ValueError when the folder is a link.
     """
 
     def __init__(self, folder: Path, rows: Sequence[Row], times: Sequence[float]) -> None:
+        own_folder(folder.parent, folder.name)
         for old in folder.glob("events.out.tfevents.*"):
             old.unlink()
         # purge_step tells a TensorBoard that is reading the old files to forget their points

@@ -11,7 +11,7 @@ from typing import Any
 from ablations import file_shapes
 from ablations.store import INDEX, check_label, read_json, run_path, study_path
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _LARGEST_SEED = 2**32 - 1
 
 
@@ -42,7 +42,7 @@ def rows_of(study: str, runs_root: Path) -> list[dict[str, Any]]:
 
 
 def one_line(value: Any) -> Any:
-    """The value with line breaks and control characters in its texts as spaces."""
+    """The value with line breaks and what cannot be printed in its texts as spaces."""
     if isinstance(value, str):
         return _CONTROL.sub(" ", value)
     if isinstance(value, Mapping):

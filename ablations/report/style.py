@@ -6,8 +6,11 @@ alone. Figures have a white background of their own, so that they can be read on
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ablations.store import write_bytes_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,5 +63,8 @@ def bare(axes: "Axes", *, keep: tuple[str, ...] = ("bottom",)) -> None:
 def save(figure: "Figure", path: Path) -> Path:
     """Write a figure in the format of its suffix; the same figure gives the same file."""
     metadata: Style = {"Date": None} if path.suffix == ".svg" else {}
-    figure.savefig(path, dpi=200, facecolor="white", metadata=metadata)
+    buffer = BytesIO()
+    kind = path.suffix.removeprefix(".")
+    figure.savefig(buffer, format=kind, dpi=200, facecolor="white", metadata=metadata)
+    write_bytes_atomic(path, buffer.getvalue())
     return path

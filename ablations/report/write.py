@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.own_folders import own_folder
 from ablations.plain_text import as_json
 from ablations.report.comparison import Row, study_rows, to_json
 from ablations.report.drawings import Drawing, drawings
@@ -20,7 +21,7 @@ from ablations.report.text import (
     setting,
     statistics_sentences,
 )
-from ablations.store import study_path, write_text_atomic
+from ablations.store import STUDIES, write_text_atomic
 
 REPORT = "report"
 
@@ -55,7 +56,8 @@ def paths_of(folder: Path, figures: Sequence[Drawing]) -> ReportPaths:
 def write_report(study: str, *, runs_root: Path) -> ReportPaths:
     """Write `runs/studies/STUDY/report/` from the run folders, finished or not.
 
-    Raises ValueError when the study was never run or none of its runs is finished.
+    Raises ValueError when the study was never run, none of its runs is finished, or a part of the
+    folder is a link.
     """
     found = load_study(study, runs_root=runs_root)
     rows = study_rows(found)
@@ -66,8 +68,7 @@ def write_report(study: str, *, runs_root: Path) -> ReportPaths:
             f"{states}); `ablate run {study}` trains them, `ablate status {study}` shows them"
         )
     chosen = drawings(found, rows)
-    paths = paths_of(study_path(runs_root, study) / REPORT, chosen)
-    paths.html.parent.mkdir(parents=True, exist_ok=True)
+    paths = paths_of(own_folder(runs_root, STUDIES, study, REPORT), chosen)
     pictures = _write_figures(chosen, paths)
     _write_tables(found, rows, paths)
     write_text_atomic(paths.markdown, markdown(found, rows, chosen))

@@ -38,8 +38,8 @@ def new_file(out: Path, *, force: bool, say: Callable[[str], None]) -> Iterator[
 
 
 def part_name(out: Path) -> Path:
-    """Where `new_file` writes until the end."""
-    return out.with_name(f"{out.name}.part")
+    """Where `new_file` writes until the end: OUT.part itself is what a browser downloads into."""
+    return out.with_name(f".{out.name}.part")
 
 
 def check_target(out: Path, *, force: bool) -> None:
@@ -63,7 +63,7 @@ def check_target(out: Path, *, force: bool) -> None:
 def _locked(part: Path, say: Callable[[str], None]) -> BinaryIO:
     """Open the part file, alone. The lock goes with its process, however that ends."""
     while True:
-        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=_BUFFER)
+        file = os.fdopen(_opened(part), "r+b", buffering=_BUFFER)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -80,6 +80,16 @@ def _locked(part: Path, say: Callable[[str], None]) -> BinaryIO:
         say(f"{part} was left by a writer that was stopped; it is written again.")
         file.truncate(0)
     return file
+
+
+def _opened(part: Path) -> int:
+    """The part file itself: what a link of its name leads to is somebody else's."""
+    try:
+        return os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if part.is_symlink():
+            raise ValueError(f"{part} is a link: remove it, it is the name of our own.") from None
+        raise ValueError(f"{part} cannot be used: {error.strerror}.") from error
 
 
 def _sync(folder: Path) -> None:

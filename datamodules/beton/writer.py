@@ -62,7 +62,7 @@ def write_beton(
 
     Args:
         encoder: of the source, see `datamodules.beton.encoder.make_encoder`.
-        out: a name that ends in .beton; beside it stands OUT.part until then.
+        out: a name that ends in .beton; beside it stands .OUT.part until then.
         workers: threads.
         on_error: stop at an image that cannot be read, or leave it out.
         force: replace `out` if it is there.
