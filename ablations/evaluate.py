@@ -18,14 +18,15 @@ class Subject:
 
     path: Path
     config: Mapping[str, Any]
+    reason: str | None = None  # why this run, where it was named as STUDY/POINT/SEED
 
 
 def command(options: argparse.Namespace) -> int:
     """Print the scores.
 
-    `--json` prints one object: checkpoint, data, split, images, image_size, top1 and top5 (percent;
-    top5 is null with five classes or fewer), loss, and ema (null, or the averaged weights' top1,
-    top5, loss).
+    `--json` prints one object: checkpoint, run_id (null for what no run wrote), data, split,
+    images, image_size, top1 and top5 (percent; top5 is null with five classes or fewer), loss, and
+    ema (null, or the averaged weights' top1, top5, loss).
     """
     from ablations.evaluation import evaluate
 
@@ -38,8 +39,11 @@ def command(options: argparse.Namespace) -> int:
     told = asdict(found)
     raw = told.pop("raw")
     if options.json:
-        print(as_json({"checkpoint": str(subject.path), **told, **raw}))
+        named = {"checkpoint": str(subject.path), "run_id": subject.config.get("run_id")}
+        print(as_json({**named, **told, **raw}))
         return 0
+    if subject.reason is not None:
+        print(subject.reason)
     where = f"{found.images:,} images at {found.image_size} px"
     print(f"{subject.path} on the {found.split} split of {found.data}, {where}")
     for name, scores in (("", raw), ("averaged weights: ", told["ema"])):
@@ -54,16 +58,18 @@ def find_subject(text: str, *, root: Path, file: Path | None) -> Subject:
 
     Raises ValueError when there is none, or the run has no checkpoint yet.
     """
-    value, stored = text, root / ALL_RUNS / text
+    value, stored, reason = text, root / ALL_RUNS / text, None
     if "/" not in text and stored.is_dir():
         value = str(stored)  # without a look at every study's plan
     elif not Path(text).expanduser().exists():
-        from ablations.show import find_run
+        from ablations.find_run import find_run
 
         try:
-            value = str(run_path(root, find_run(text, root=root, file=file).run_id))
+            run = find_run(text, root=root, file=file)
+            value, reason = str(run_path(root, run.run_id)), run.reason
         except ValueError as error:
             raise ValueError(f"there is no file {text}, and {error}") from None
     path = checkpoint_file(value, key="the checkpoint")
     folder = path.parent.parent
-    return Subject(path, RunFolder(folder).config() if (folder / CONFIG).is_file() else {})
+    is_run = path.parent.name == "checkpoints" and (folder / CONFIG).is_file()
+    return Subject(path, RunFolder(folder).whole_config() if is_run else {}, reason)

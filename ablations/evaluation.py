@@ -17,6 +17,7 @@ from datamodules.catalog import count_classes, dataset
 from datamodules.config import Augmentation, DataConfig
 from lit_models.checkpoints import AVERAGED, read_weights
 from lit_models.classifier import LitClassifier
+from lit_models.finite import require_finite
 from lit_models.metrics import LOSS, TOP1, TOP5, metric
 
 Split = Literal["test", "val"]
@@ -145,6 +146,7 @@ def _module(path: Path, content: Mapping[str, Any], config: EvaluationConfig) ->
         raise ValueError(
             f"{path} was written by another version of this project: {reason}"
         ) from None
+    require_finite(module, source=path)
     return module
 
 

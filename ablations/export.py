@@ -28,6 +28,8 @@ def command(options: argparse.Namespace) -> int:
         images=images_of(subject.config),
         force=options.force,
     )
+    if subject.reason is not None:
+        print(subject.reason)
     print(written.sentence)
     print(f"load it with: {written.load}")
     return 0

@@ -78,6 +78,7 @@ def import_weights(path: Path, network: Network, *, num_classes: int | None = No
     when it cannot be read or holds the weights of another network.
     """
     from lit_models.builder import build
+    from lit_models.finite import require_finite
     from lit_models.official import load_official, sizes
     from lit_models.tensor_files import read_tensors
     from lit_models.weight_files import checksum
@@ -89,6 +90,7 @@ def import_weights(path: Path, network: Network, *, num_classes: int | None = No
         layout = load_official(model, content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    require_finite(model, source=path)
     state = {f"backbone.{key}": value for key, value in model.state_dict().items()}
     values = {
         "spec": to_dict(network),

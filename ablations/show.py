@@ -2,78 +2,30 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ablations.counts import count_specs, setting_of
+from ablations.find_run import Subject, find_run
 from ablations.networks import network_after
 from ablations.plain_text import as_json
-from ablations.plan import PlannedRun, make_plan
 from ablations.store import RunFolder, run_path, runs_root
-from ablations.studies import load_experiments
 from datamodules.catalog import DATASETS
 from datamodules.config import DataConfig
 from lit_models.reference import Network
 from lit_models.serialise import difference, from_dict
 
 
-@dataclass(frozen=True)
-class Subject:
-    """The run to show: its id, and its configuration from its folder or from the plan."""
-
-    run_id: str
-    config: Mapping[str, Any]
-
-
 def command(options: argparse.Namespace) -> int:
     """Print one run."""
     root = runs_root(options.runs)
-    found = describe(find_run(options.run, root=root, file=options.file), root)
+    subject = find_run(options.run, root=root, file=options.file, planned=True)
+    found = describe(subject, root)
     if options.json:
         print(as_json(found))
     else:
-        _print(found)
+        _print(found, subject.reason)
     return 0
-
-
-def find_run(name: str, *, root: Path, file: Path | None) -> Subject:
-    """A run by id, by the start of an id or of its hash, or as STUDY/POINT/SEED.
-
-    POINT is a label, a step, or the start of a label. Raises ValueError when none or several match.
-    """
-    planned = {row.run_id: row for row in _planned(name, file)}
-    if "/" not in name:
-        folders = root / "all"
-        stored = [path.name for path in folders.iterdir()] if folders.is_dir() else []
-        runs = {*planned, *stored}
-        starts = [r for r in runs if r.startswith(name) or r.rsplit("-", 1)[-1].startswith(name)]
-        matches = [name] if name in runs else starts
-    else:
-        matches = list(planned)
-    if len(matches) != 1:
-        few = f": {', '.join(sorted(matches)[:5])}" if matches else ""
-        raise ValueError(
-            f"{name!r} names {len(matches)} runs{few}. Give a run id, as `ablate plan STUDY` lists "
-            "them, or STUDY/POINT/SEED such as convnext_nano/start/0"
-        )
-    run_id = matches[0]
-    folder = RunFolder(run_path(root, run_id))
-    if folder.path.is_dir():
-        return Subject(run_id, folder.config())
-    return Subject(run_id, planned[run_id].config)
-
-
-def _planned(name: str, file: Path | None) -> list[PlannedRun]:
-    studies = load_experiments(file).studies
-    if "/" not in name:
-        return [row for study in studies.values() for row in make_plan(study).rows]
-    study, point, seed = (*name.split("/"), "", "")[:3]
-    if study not in studies:
-        raise ValueError(f"{name!r}: there is no study {study!r}. Valid: {', '.join(studies)}.")
-    rows = [row for row in make_plan(studies[study]).rows if seed in ("", str(row.seed))]
-    exact = [row for row in rows if point in (row.point, row.step)]
-    return exact or [row for row in rows if row.point.startswith(point)]
 
 
 def describe(subject: Subject, root: Path) -> dict[str, Any]:
@@ -175,7 +127,7 @@ def _modules(
     return dict(new - old), dict(old - new)
 
 
-def _print(found: Mapping[str, Any]) -> None:
+def _print(found: Mapping[str, Any], reason: str | None) -> None:
     from rich.console import Console
     from rich.pretty import Pretty
 
@@ -185,6 +137,8 @@ def _print(found: Mapping[str, Any]) -> None:
         console.print(text, markup=False, soft_wrap=True)
 
     labels = found["labels"]
+    if reason:
+        say(reason)
     say(f"{found['run_id']}  {found['state']}{': ' + found['message'] if found['message'] else ''}")
     line = labels.get("trajectory") or " ".join(
         [labels.get("network", ""), *labels.get("steps", ())]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lit_models.backbone import Backbone
 from lit_models.builder import build
+from lit_models.finite import require_finite
 from lit_models.reference import Network
 from lit_models.serialise import from_dict
 from lit_models.tensor_files import read_tensors
@@ -65,6 +66,7 @@ def load_checkpoint(path: Path, *, ema: bool = False) -> Loaded:
         raise ValueError(
             f"{path} was written by another version of this project: {_first_line(error)}"
         ) from None
+    require_finite(loaded.model, source=path)
     return loaded
 
 

@@ -21,6 +21,13 @@ def first_not_finite(named: Iterable[tuple[str, Tensor]]) -> str | None:
     raise AssertionError("one of them is not finite")
 
 
+def require_finite(module: nn.Module, *, source: object) -> None:
+    """Raise ValueError, naming the source, where a module was given NaN or infinity."""
+    found = first_not_finite(state_of(module))
+    if found is not None:
+        raise ValueError(f"{source} holds weights that are no numbers: {found}")
+
+
 def state_of(module: nn.Module) -> Iterable[tuple[str, Tensor]]:
     """Every parameter and buffer of a module by name, each once."""
     yield from module.named_parameters()

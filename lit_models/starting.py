@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lit_models.classifier import LitClassifier
 from lit_models.distillation import timm_network
+from lit_models.finite import require_finite
 from lit_models.official import fit
 from lit_models.reference import PREFIX
 from lit_models.tensor_files import read_tensors
@@ -50,5 +51,6 @@ def start(module: LitClassifier) -> None:
         return
     weights = starting_weights(module.backbone, read_start(value), value=value)
     module.backbone.load_state_dict({**module.backbone.state_dict(), **weights})
+    require_finite(module.backbone, source=f"{KEY}={value}")
     if module.ema is not None:
         module.ema.set(module.backbone)  # type: ignore[no-untyped-call]

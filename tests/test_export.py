@@ -287,7 +287,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force(
     ("arguments", "words"),
     [
         (["digits-seed0-ffffffffffff"], "names 0 runs"),
-        (["tiny/start/0"], "no checkpoint yet|no such file"),
+        (["tiny/start/0"], "no file tiny/start/0, and .* nothing of study 'tiny' has run in"),
         (
             [RUN_ID, "--out", "net.onnx"],
             r"net\.onnx has to end in \.pt or \.pth for --format torch",

@@ -13,9 +13,10 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
 from ablations.config import Points, Recipe, Study, find_experiments
+from ablations.find_run import find_run
 from ablations.plan import make_plan
 from ablations.planning import plan_costs
-from ablations.show import describe, find_run
+from ablations.show import describe
 from ablations.studies import load_experiments, read_source, resolve_study
 from datamodules.augment.cropping import growing_side
 from datamodules.config import DataConfig
@@ -219,7 +220,7 @@ def test_what_a_step_changed_has_nothing_of_the_recipe_in_it(tmp_path: Path) -> 
         "recipes: {blurred: {blur_pool: true, drop_path_rate: 0.25}}\n"
         "studies: {s: {trajectory: convnext_nano, data: digits, recipe: blurred}}\n"
     )
-    shown = describe(find_run("s/stage_ratio/0", root=tmp_path, file=file), tmp_path)
+    shown = describe(find_run("s/stage_ratio/0", root=tmp_path, file=file, planned=True), tmp_path)
 
     assert shown["spec"]["blur_pool"]
     assert [path for path, *_ in shown["change"]["fields"]] == ["depths"]

@@ -10,10 +10,11 @@ import pytest
 
 from ablations.cli import main
 from ablations.config import Points, Recipe, Study
+from ablations.find_run import find_run
 from ablations.listing import listing
 from ablations.plan import index_of, make_plan
 from ablations.planning import kernel_notes, plan_costs
-from ablations.show import describe, find_run
+from ablations.show import describe
 from ablations.store import INDEX, RunFolder, read_json, run_path, study_path
 from ablations.studies import load_experiments, read_source
 from datamodules.config import Augmentation, DataConfig
@@ -342,7 +343,8 @@ def test_a_change_is_against_the_network_without_the_last_step(tmp_path: Path) -
     file = write(tmp_path, text)
 
     def change(point: str) -> Any:
-        found = describe(find_run(f"small/{point}/0", root=tmp_path, file=file), tmp_path)
+        run = find_run(f"small/{point}/0", root=tmp_path, file=file, planned=True)
+        found = describe(run, tmp_path)
         assert found["params"] > 0
         return found["change"]
 
