@@ -11,6 +11,7 @@ from typing import cast
 
 from ablations.data_arguments import add_data
 from ablations.export_arguments import add_export
+from ablations.markup import printable
 from ablations.store import RUNS_VARIABLE
 from ablations.train_bench.arguments import add_train_bench
 from ablations.weights_arguments import add_weights
@@ -160,5 +161,5 @@ def _explain(error: Exception, *, debug: bool) -> int:
     if isinstance(error, BrokenPipeError):  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    print(f"ablate: {error}", file=sys.stderr)
+    print(printable(f"ablate: {error}"), file=sys.stderr)
     return USAGE_ERROR

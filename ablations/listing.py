@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
+from ablations.markup import printable
 from ablations.plain_text import as_json
 from ablations.studies import read_source, section
 from ablations.yaml_source import YamlSource
@@ -94,26 +95,26 @@ def _trajectory(trajectory: Trajectory) -> dict[str, Any]:
 
 def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
     for study in found["studies"]:
-        print(f"{study['name']}  {study['title']}")
-        print(f"    {study['description']}")
+        _say(f"{study['name']}  {study['title']}")
+        _say(f"    {study['description']}")
         line = study["trajectory"] or f"{len(study['networks'])} networks"
         kind = f", {study['points']}" if study["trajectory"] else ""
-        print(
+        _say(
             f"    {line}{kind}, data {study['data']}, "
             f"recipe {study['recipe']}, seeds {study['seeds']}"
         )
     for trajectory in found["trajectories"]:
-        print(f"\ntrajectory {trajectory['name']}  {trajectory['title']}")
+        _say(f"\ntrajectory {trajectory['name']}  {trajectory['title']}")
         for number, step in enumerate(trajectory["steps"], start=1):
             also = f" (also {', '.join(step['alternatives'])})" if step["alternatives"] else ""
-            print(f"  {number:2} {step['name']:22} {step['summary']}{also}")
+            _say(f"  {number:2} {step['name']:22} {step['summary']}{also}")
     _print_networks(found)
-    print("\ndata sets")
+    _say("\ndata sets")
     for info in found["datasets"]:
-        print(f"  {info['name']:15} {info['title']}")
-    print("\nrecipes")
+        _say(f"  {info['name']:15} {info['title']}")
+    _say("\nrecipes")
     for recipe in found["recipes"]:
-        print(
+        _say(
             f"  {recipe['name']:15} {recipe.get('epochs', '?')} epochs, batch "
             f"{recipe.get('batch_size', '?')}, {recipe.get('optimizer', '?')}"
         )
@@ -121,8 +122,12 @@ def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
 
 def _print_networks(found: Mapping[str, list[dict[str, Any]]]) -> None:
     names = ", ".join(network["name"] for network in found["networks"])
-    print("\nnetworks, and timm/NAME for any of timm's")
-    print(fill(names, _WIDTH, initial_indent="  ", subsequent_indent="  "))
-    print("\nsteps of networks")
+    _say("\nnetworks, and timm/NAME for any of timm's")
+    _say(fill(names, _WIDTH, initial_indent="  ", subsequent_indent="  "))
+    _say("\nsteps of networks")
     for step in found["steps"]:
-        print(f"  {step['name']:22} {step['text']}")
+        _say(f"  {step['name']:22} {step['text']}")
+
+
+def _say(text: str) -> None:
+    print(printable(text))

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ablations.progress import Progress, eta
-from ablations.tables import SHOWN, STYLES, progress_table, seconds_text
+from ablations.tables import SHOWN, STYLES, progress_table, say, seconds_text
 
 _REFRESH = 0.5  # seconds between two looks at the run folders
 
@@ -94,7 +94,7 @@ class PlainView:
 
     def _say(self, text: str) -> None:
         line = f"{datetime.now():%H:%M:%S} {text}"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(self._console, line)
 
 
 def make_view(source: Source, *, title: str, console: Console) -> View:

@@ -131,10 +131,12 @@ def _print(found: Mapping[str, Any], reason: str | None) -> None:
     from rich.console import Console
     from rich.pretty import Pretty
 
+    from ablations.markup import terminal
+
     console = Console(highlight=False)
 
     def say(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(terminal(text), soft_wrap=True)
 
     labels = found["labels"]
     if reason:

@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from ablations.markup import terminal
 from ablations.plan import ILLEGAL, PlannedState
 from ablations.progress import Progress
 from lit_models.metrics import TRAIN_LOSS, VAL_TOP1
@@ -35,7 +36,7 @@ def make_console() -> Console:
 
 def say(console: Console, text: str) -> None:
     """Print text as it is, never cut or coloured."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(terminal(text), soft_wrap=True)
 
 
 def progress_table(rows: Sequence[Progress], *, title: str, width: int) -> Table:
@@ -48,10 +49,10 @@ def progress_table(rows: Sequence[Progress], *, title: str, width: int) -> Table
     )
     for row in rows:
         table.add_row(
-            row.point,
+            terminal(row.point),
             str(row.seed),
             *([row.run_id] if run else []),
-            f"[{STYLES[row.state]}]{row.state}[/]",
+            terminal(row.state, STYLES[row.state]),
             f"{row.epoch}/{row.epochs}" if row.epochs else "",
             *(f"{row.metrics[name]:.3f}" if name in row.metrics else "" for name in SHOWN),
             seconds_text(row.seconds),
@@ -64,16 +65,16 @@ def plan_table(rows: Sequence[Mapping[str, Any]], *, title: str, width: int) -> 
     table = _table(title, ["point", "seed", "run", "params", "GMACs", "state", "time"], width=width)
     for row in rows:
         if row["state"] == ILLEGAL:
-            table.add_row(row["point"], "", "", "", "", f"[dim]{ILLEGAL}[/]", "")
+            table.add_row(terminal(row["point"]), "", "", "", "", terminal(ILLEGAL, "dim"), "")
             continue
         run = row["run_id"]
         table.add_row(
-            row["point"],
+            terminal(row["point"]),
             str(row["seed"]),
             run if width >= _WIDE else run.rsplit("-", 1)[-1][:8],
             f"{row['params']:,}" if row["params"] is not None else "?",
             f"{row['gmacs']:.4f}" if row["gmacs"] is not None else "?",
-            f"[{STYLES[row['state']]}]{row['state']}[/]",
+            terminal(row["state"], STYLES[row["state"]]),
             seconds_text(row["seconds"]),
         )
     return table
@@ -95,7 +96,7 @@ def seconds_text(seconds: float | None) -> str:
 
 def _table(title: str, columns: Sequence[str], *, width: int) -> Table:
     table = Table(
-        title=title,
+        title=terminal(title),
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0) if width >= _WIDE else 0,
@@ -103,5 +104,7 @@ def _table(title: str, columns: Sequence[str], *, width: int) -> Table:
         pad_edge=False,
     )
     for name in columns:
-        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
+        table.add_column(
+            terminal(name), justify="right" if name in _NUMBERS else "left", no_wrap=True
+        )
     return table

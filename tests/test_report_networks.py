@@ -13,6 +13,7 @@ from rich.console import Console
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from ablations import board, report
+from ablations.markup import NOTHING
 from ablations.points import Point
 from ablations.report.comparison import Row, study_rows
 from ablations.report.cost_figure import cost_figure
@@ -22,7 +23,7 @@ from ablations.report.networks_figure import groups, networks_figure
 from ablations.report.page import page
 from ablations.report.printed import published_label, published_note
 from ablations.report.records import Study, load_study
-from ablations.report.tables import NOTHING, columns
+from ablations.report.tables import columns
 from ablations.report.text import headline
 from tests.event_files import read
 from tests.fabricate import fabricate_networks, made_up_top1

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from ablations import report
+from ablations.markup import NOTHING, latex
 from ablations.report.comparison import study_rows
 from ablations.report.curves import point_curve, spread
 from ablations.report.design import CUMULATIVE, OnTrajectory
@@ -18,7 +19,7 @@ from ablations.report.page import inline_svg, page
 from ablations.report.panels import broken
 from ablations.report.printed import published_label
 from ablations.report.records import load_study
-from ablations.report.tables import NOTHING, columns, latex, number, rich_table
+from ablations.report.tables import columns, number, rich_table
 from ablations.report.text import headline, statistics_sentences
 from lit_models import TRAJECTORIES
 from tests.fabricate import cumulative, fabricate_study

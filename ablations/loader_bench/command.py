@@ -115,9 +115,10 @@ def _row(name: str, contestant: Contestant, reading: Reading, ours: Reading) -> 
 def _print(result: Mapping[str, Any]) -> None:
     from rich.table import Table
 
+    from ablations.markup import terminal
     from ablations.tables import make_console
 
-    table = Table(title=f"{result['file']}: {result['stored']}", title_justify="left")
+    table = Table(title=terminal(f"{result['file']}: {result['stored']}"), title_justify="left")
     for heading in ("loader", "CPU ms/image", "x ours", "images/s", "first batch s", "memory MB"):
         table.add_column(heading, justify="left" if heading == "loader" else "right", no_wrap=True)
     for row in result["loaders"]:

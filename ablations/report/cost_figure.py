@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ablations.report.comparison import Row
 from ablations.report.printed import published_label
 from ablations.report.records import Study
-from ablations.report.style import FAINT, GROUPS, MARKERS, SMALL, Style, bare
+from ablations.report.style import FAINT, GROUPS, MARKERS, SMALL, Style, bare, short
 from ablations.report.text import setting
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def _looks(study: Study) -> list[Dot]:
         reference = study.reference(point)
         before = None
         if reference is not None and reference.network == point.network:
-            before = reference.title
-        looks.append(Dot(0.0, 0.0, None, point.title, group, before))
+            before = short(reference.title)
+        looks.append(Dot(0.0, 0.0, None, short(point.title), group, before))
     return looks
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablations.report.records import Point, Study
-from ablations.report.style import FAINT, INK, SMALL, TRIED, Style, bare
+from ablations.report.style import FAINT, INK, SMALL, TRIED, Style, bare, short
 from ablations.report.text import setting
 from lit_models.metrics import EPOCH, VAL_TOP1
 
@@ -122,7 +122,7 @@ def _label(
         curve, colour, height = curves[index], colours[index], low + place * (high - low)
         ends_at = curve.epochs[-1]
         axes.plot([ends_at, text_at], [curve.mean[-1], height], color=colour, linewidth=0.6)
-        text = f"{curve.mean[-1]:.1f}  {curve.title}"
+        text = f"{curve.mean[-1]:.1f}  {short(curve.title)}"
         axes.text(text_at, height, f" {text}", va="center", fontsize=SMALL, clip_on=False)
 
 

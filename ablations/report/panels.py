@@ -10,7 +10,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from ablations.report.comparison import Row
-from ablations.report.style import COST, FAINT, FONT_SIZE, INK, SMALL, TRIED, Style, bare
+from ablations.report.style import COST, FAINT, FONT_SIZE, INK, SMALL, TRIED, Style, bare, short
 from ablations.report.tables import number, plus_minus
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def published(index: int, row: Row) -> Mark:
 def name_rows(axes: "Axes", rows: Sequence[Row]) -> None:
     """Titles down the left side; what was not adopted is set back and in grey."""
     axes.set_ylim(len(rows) - 0.45, -0.55)
-    axes.set_yticks(range(len(rows)), [row.title for row in rows])
+    axes.set_yticks(range(len(rows)), [short(row.title) for row in rows])
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_color(INK if row.adopted else FAINT)
         label.set_fontsize(FONT_SIZE if row.adopted else SMALL)

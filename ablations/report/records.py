@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.index_file import one_line, read_index
+from ablations.markup import printable
 from ablations.points import Point as PlannedPoint
 from ablations.report.design import Design, design_of
 from ablations.store import INDEX, RunFolder, run_path, study_path
@@ -142,7 +143,8 @@ def _row(row: Mapping[str, Any], runs_root: Path) -> Run:
         }
     except ValueError as error:
         return Run(**{**planned, **nothing, "state": "failed", "problem": str(error)})
-    return Run(**planned, **found, problem=folder.message())
+    message = folder.message()
+    return Run(**planned, **found, problem=message and printable(message))
 
 
 def _points(rows: Sequence[Run], design: Design, index: Mapping[str, Any]) -> tuple[Point, ...]:

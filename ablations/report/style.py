@@ -25,6 +25,7 @@ SHADE = "#f1f3f5"  # behind every second group of rows
 GROUPS = ("#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#332288", "#000000", MEASURED)
 MARKERS = "sD^vP<Xo"
 FONT_SIZE, SMALL = 8.5, 7.0
+LONGEST_TITLE = 44  # letters of a row's name in a figure
 TRIED = "tried, not gone on with"
 _SETTINGS: Any = {
     "font.size": FONT_SIZE,
@@ -38,6 +39,7 @@ _SETTINGS: Any = {
     "ytick.color": FAINT,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
+    "text.parse_math": False,  # a dollar sign in a title is one
     "hatch.linewidth": 0.6,
     "svg.fonttype": "path",
     "svg.hashsalt": "ablations",  # the same figure is the same file
@@ -58,6 +60,11 @@ def bare(axes: "Axes", *, keep: tuple[str, ...] = ("bottom",)) -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side in keep)
     axes.tick_params(axis="y", length=0)
+
+
+def short(title: str) -> str:
+    """A title that leaves room for what it names."""
+    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
 
 
 def save(figure: "Figure", path: Path) -> Path:

@@ -1,19 +1,17 @@
 """The comparison as a table: in the terminal, Markdown, CSV, LaTeX."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from ablations.markup import NOTHING, latex, markdown, terminal
+from ablations.plain_text import as_csv
 from ablations.report.comparison import Row
 from ablations.report.design import Design
 from ablations.report.text import signed
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-NOTHING = "\u2013"  # a dash
 
 
 @dataclass(frozen=True)
@@ -104,19 +102,13 @@ def markdown_table(rows: Sequence[Row], *, design: Design) -> str:
     shown = columns(rows, design=design)
     head = [column.heading for column in shown]
     rule = [":--" if column.left else "--:" for column in shown]
-    body = [[column.cell(row).replace("|", "\\|") for column in shown] for row in rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *body))
+    body = [[markdown(column.cell(row)) for column in shown] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (map(markdown, head), rule, *body))
 
 
 def csv_table(rows: Sequence[Row]) -> str:
     """Every field of every row, unrounded; mappings as `key:value` pairs."""
-    text = io.StringIO()
-    names = list(asdict(rows[0]))
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(value) for name, value in asdict(row).items()})
-    return text.getvalue()
+    return as_csv([{name: _cell(value) for name, value in asdict(row).items()} for row in rows])
 
 
 def _cell(value: object) -> object:
@@ -141,32 +133,6 @@ def latex_table(rows: Sequence[Row], *, design: Design, caption: str) -> str:
     )
 
 
-_LATEX = str.maketrans(
-    {
-        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "±": r"$\pm$",
-        "Δ": r"$\Delta$",
-        "→": r"$\to$",
-        "↑": r"$\uparrow$",
-        "≤": r"$\leq$",
-        "\u00d7": r"$\times$",
-        "\u2212": "$-$",
-        NOTHING: "--",
-        "“": "``",
-        "”": "''",
-        "[": "{[}",  # a line that begins with [ would be read as an option of \\
-    }
-)
-
-
-def latex(text: str) -> str:
-    """Text with LaTeX's special characters, and the symbols that we use, escaped."""
-    return text.translate(_LATEX)
-
-
 def rich_table(
     rows: Sequence[Row], *, design: Design, title: str, width: int
 ) -> "tuple[Table, tuple[str, ...]]":
@@ -187,16 +153,15 @@ def _width(shown: Sequence[Column], rows: Sequence[Row]) -> int:
 
 def _rich(rows: Sequence[Row], shown: Sequence[Column], title: str) -> "Table":
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
-        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title=terminal(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
     for column in shown:
-        table.add_column(escape(column.heading), justify="left" if column.left else "right")
+        table.add_column(terminal(column.heading), justify="left" if column.left else "right")
     for row in rows:
-        cells = (escape(column.cell(row)) for column in shown)
+        cells = (terminal(column.cell(row)) for column in shown)
         table.add_row(*cells, style=None if row.adopted else "dim")
     return table
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
+from ablations.markup import terminal
 from ablations.report.comparison import study_rows
 from ablations.report.printed import published_note
 from ablations.report.records import load_study
@@ -34,4 +34,4 @@ def print_report(study: str, *, runs_root: Path, console: Console | None = None)
     notes += sample_sentences(rows)
     notes += [": ".join(parts) for parts in missing_runs(found)]
     for note in filter(None, notes):
-        console.print(Text(note))
+        console.print(terminal(note))

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.markup import fenced
+from ablations.markup import markdown as escaped
 from ablations.own_folders import own_folder
 from ablations.plain_text import as_json
 from ablations.report.comparison import Row, study_rows, to_json
@@ -97,20 +99,20 @@ def _write_tables(study: Study, rows: Sequence[Row], paths: ReportPaths) -> None
 
 def markdown(study: Study, rows: Sequence[Row], chosen: Sequence[Drawing]) -> str:
     """The report as Markdown, with the figures as files beside it."""
-    first, *others = ([f"![{d.alt}]({d.name}.svg)", d.caption] for d in chosen)
+    first, *others = ([f"![{d.alt}]({d.name}.svg)", escaped(d.caption)] for d in chosen)
     lines = [
-        f"# {study.title}",
-        headline(study, rows),
-        f"{setting(study)}. {progress(study)}",
-        f"```\n{study.command}\n```",
+        f"# {escaped(study.title)}",
+        escaped(headline(study, rows)),
+        escaped(f"{setting(study)}. {progress(study)}"),
+        fenced(study.command),
         *first,
         markdown_table(rows, design=study.design).strip(),
         *(line for other in others for line in other),
         "## What these numbers can show",
-        "\n".join(f"- {sentence}" for sentence in statistics_sentences(study, rows)),
+        "\n".join(f"- {escaped(sentence)}" for sentence in statistics_sentences(study, rows)),
     ]
-    missing = [f"- {name}: {state}: {reason}" for name, state, reason in missing_runs(study)]
+    missing = [f"- {escaped(': '.join(parts))}" for parts in missing_runs(study)]
     lines += ["## Runs without a result", "\n".join(missing)] if missing else []
-    facts = [f"- {name}: {text}" for name, text in provenance_facts(study)]
+    facts = [f"- {name}: {escaped(text)}" for name, text in provenance_facts(study)]
     lines += ["## Where the numbers come from", "\n".join(facts)] if facts else []
     return "\n\n".join(lines) + "\n"
