@@ -73,16 +73,28 @@ def _images(study: Study) -> tuple[float, float] | None:
     data = resolve(study.data)
     sizes = DATASETS[data.name].sizes
     held_out = data.val_fraction or 0.0
-    if sizes is not None:
-        train = sizes[0] * (1 - held_out)
-    elif missing(data) is None:
-        from datamodules.module import build_data_module
-
-        train = build_data_module(data, study.recipe.augment, batch_size_per_step=1).train_size
-    else:
+    train = train_images(study, count=True)
+    if train is None:
         return None
-    val = train * held_out / (1 - held_out)
-    return float(min(train, data.train_limit or train)), val * _FORWARD_SHARE
+    every = train if sizes is None else sizes[0] * (1 - held_out)
+    return train, every * held_out / (1 - held_out) * _FORWARD_SHARE
+
+
+def train_images(study: Study, *, count: bool) -> float | None:
+    """Images of a training epoch; None where they are not known.
+
+    With `count` they are counted where only the data can say, if it is there: that takes a second.
+    """
+    data = resolve(study.data)
+    sizes = DATASETS[data.name].sizes
+    if sizes is not None:
+        train = sizes[0] * (1 - (data.val_fraction or 0.0))
+        return float(min(train, data.train_limit or train))
+    if not count or missing(data) is not None:
+        return None
+    from datamodules.module import build_data_module
+
+    return float(build_data_module(data, study.recipe.augment, batch_size_per_step=1).train_size)
 
 
 def _interpolate(

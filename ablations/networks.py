@@ -116,9 +116,10 @@ def waste_notes(found: Iterable[Wasteful]) -> list[str]:
     points: dict[str, list[str]] = {}
     for point, waste in found:
         points.setdefault(waste.sentence, []).append(point)
-    return [f"{sentence} (in {_few(names)})" for sentence, names in points.items()]
+    return [f"{sentence} (in {few(names)})" for sentence, names in points.items()]
 
 
-def _few(names: Sequence[str]) -> str:
+def few(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

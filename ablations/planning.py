@@ -3,13 +3,16 @@
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from ablations.calibrate import estimate, train_images
 from ablations.config import Study
 from ablations.counts import Cost, count_points, setting_of
 from ablations.networks import image_sides, waste_notes, wasted
 from ablations.plain_text import as_json
 from ablations.plan import ILLEGAL, Plan, make_plan, states
+from ablations.scale_notes import stuck_scales
 from ablations.store import runs_root
 from ablations.studies import load_experiments, read_source, resolve_study
 from datamodules.catalog import describe_reading, fetchable, missing
@@ -23,13 +26,14 @@ def command(options: argparse.Namespace) -> int:
     costs = plan_costs(plan, root)
     found = states(plan, root)
     seconds: Mapping[str, float] = {}
-    notes = [describe_reading(plan.study.data), *kernel_notes(plan)]
+    images = train_images(plan.study, count=not options.no_time)
+    stuck = stuck_scales(plan, images)
+    notes = [describe_reading(plan.study.data), *kernel_notes(plan), *(s.sentence for s in stuck)]
     if not options.no_time:
-        from ablations.calibrate import estimate
-
         guess = estimate(plan, costs, runs_root=root)
         seconds, notes = guess.seconds, [*notes, guess.sentence]
-    rows = plan_rows(plan, costs=costs, found=found, seconds=seconds)
+    warned = {point: scale.sentence for scale in stuck for point in scale.points}
+    rows = plan_rows(plan, costs=costs, found=found, seconds=seconds, warned=warned)
     if options.json:
         print(as_json(rows))
         return 0
@@ -68,13 +72,15 @@ def plan_rows(
     costs: Mapping[Network, Cost],
     found: Mapping[tuple[str, int], str],
     seconds: Mapping[str, float],
+    warned: Mapping[str, str] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """What `--json` prints: one object a run, in the order of the design.
 
     run_id, point, step, steps, seed, params (parameters), gmacs (multiply-adds of one image / 1e9),
     state (new, done, failed, running, interrupted or stale), seconds (estimated, null with
-    --no-time and for what is done) and reason (null). Points that are no network come with state
-    "illegal", their reason, and null for everything that only a network has.
+    --no-time and for what is done), reason (null) and warning (null, or why the network of a point
+    cannot learn as it is meant to; `warned` has it by point). Points that are no network come with
+    state "illegal", their reason, and null for everything that only a network has.
     """
     rows: list[dict[str, Any]] = []
     for row in plan.rows:
@@ -91,9 +97,10 @@ def plan_rows(
                 "state": found[row.point, row.seed],
                 "seconds": seconds.get(row.run_id),
                 "reason": None,
+                "warning": warned.get(row.point),
             }
         )
-    nothing = dict.fromkeys(("run_id", "seed", "params", "gmacs", "seconds"))
+    nothing = dict.fromkeys(("run_id", "seed", "params", "gmacs", "seconds", "warning"))
     rows += [{**nothing, **vars(p), "steps": list(p.steps), "state": ILLEGAL} for p in plan.illegal]
     return sorted(rows, key=lambda row: str(row["point"]))
 

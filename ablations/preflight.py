@@ -24,10 +24,14 @@ _ENOUGH = 200 * 2**20  # bytes; a study of nano networks needs about that
 
 @dataclass(frozen=True)
 class Machine:
-    """What runs will train on: GPU ids for CUDA_VISIBLE_DEVICES, and the cost of each network."""
+    """What runs will train on.
+
+    GPU ids for CUDA_VISIBLE_DEVICES, the cost of each network, and the images of a training epoch.
+    """
 
     gpus: tuple[str, ...]
     costs: Mapping[Network, Cost]
+    train_images: int
 
 
 def check_writable(runs_root: Path) -> None:
@@ -88,7 +92,8 @@ def inspect(study: Study, networks: Mapping[str, Network], runs_root: Path) -> M
     _check_recipe(recipe, next(iter(networks.values())), setting)
     _check_teacher(recipe, data)
     _check_start(recipe, networks.values(), setting)
-    return Machine(visible_gpus() if devices.kind == "cuda" else (), costs)
+    gpus = visible_gpus() if devices.kind == "cuda" else ()
+    return Machine(gpus, costs, data.train_size)
 
 
 def _check_recipe(recipe: Recipe, spec: Network, setting: Setting) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ablations.plan import Plan, PlannedRun, index_of, make_plan
 from ablations.planning import plan_costs, read_study
 from ablations.preflight import check_data_is_there, check_writable, inspect, inspect_in_child
+from ablations.scale_notes import stuck_scales
 from ablations.store import INDEX, RunFolder, run_path, runs_root, study_path, write_json_atomic
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def _train(plan: Plan, root: Path, *, command_line: str, console: "Console") -> 
     name = plan.study.name
     check_data_is_there(plan.study)
     say(console, f"checking {name}: devices, data, networks")
-    executor = _prepare(plan, root)
+    executor, images = _prepare(plan, root)
+    for stuck in stuck_scales(plan, images):
+        say(console, stuck.sentence)
     rows = _write_index(plan, root, command_line)
     view = make_view(lambda: progress(rows, root), title=name, console=console)
     with stop_on_signals() as stop, view:
@@ -87,16 +90,17 @@ def _write_index(plan: Plan, root: Path, command_line: str) -> list[dict[str, An
     return rows
 
 
-def _prepare(plan: Plan, root: Path) -> "Executor":
+def _prepare(plan: Plan, root: Path) -> tuple["Executor", int]:
+    """Where the runs will train, and the images of a training epoch."""
     from ablations import executor as places
 
     hardware = plan.study.hardware
     if hardware.workers == 0:
-        inspect(plan.study, plan.networks(), root)
-        return places.InlineExecutor()
+        machine = inspect(plan.study, plan.networks(), root)
+        return places.InlineExecutor(), machine.train_images
     machine = inspect_in_child(plan, root)
     slots = places.make_slots(hardware, gpus=machine.gpus, cores=places.cores())
-    return places.LocalExecutor(slots)
+    return places.LocalExecutor(slots), machine.train_images
 
 
 def _conclude(plan: Plan, root: Path, *, stopped: bool, console: "Console") -> int:

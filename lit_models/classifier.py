@@ -12,6 +12,7 @@ from torchmetrics import MetricCollection
 from lit_models.builder import build
 from lit_models.distillation import Teacher, load_teacher
 from lit_models.ema import create_ema
+from lit_models.layer_scales import mean_layer_scales
 from lit_models.metrics import TEST, TRAIN_LOSS, VAL
 from lit_models.mixing import create_criterion, create_mixer
 from lit_models.optimisation import create_optimizer, create_schedule, current_lr
@@ -105,8 +106,9 @@ class LitClassifier(pl.LightningModule):
         return loss
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's mean loss, weighted by images, over all devices."""
+        """Log the epoch's mean loss, weighted by images, over all devices, and layer scales."""
         self.log(TRAIN_LOSS, self.train_loss)
+        self.log_dict(mean_layer_scales(self.backbone))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """timm's optimizer, and timm's schedule stepped once per optimizer step."""

@@ -23,6 +23,12 @@ TEST_EMA_LOSS, TEST_EMA_TOP1, TEST_EMA_TOP5 = (
     metric(TEST, what, ema=True) for what in (LOSS, TOP1, TOP5)
 )
 
+
+def stage_scale(stage: int) -> str:
+    """The name of the mean absolute layer scale of a stage, counted from 0 here and 1 there."""
+    return f"layer_scale/stage{stage + 1}"
+
+
 # Columns of metrics.csv besides the metrics: one row is one epoch.
 EPOCH = "epoch"  # completed epochs, from 1
 IMAGES_SEEN = "images_seen"  # training images so far, over all devices

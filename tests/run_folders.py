@@ -13,6 +13,7 @@ from ablations.config import Hardware, Recipe
 from ablations.store import CONFIG, RunFolder
 from datamodules.config import Augmentation
 from lit_models import TRAJECTORIES, ArchSpec, to_dict
+from lit_models.families.convnext import LAYER_SCALE
 
 NANO = TRAJECTORIES["convnext_nano"]
 MODERN = "bn_to_ln"  # the first point without any batch norm
@@ -30,9 +31,14 @@ def tiny(spec: ArchSpec) -> ArchSpec:
     )
 
 
+def scaled(spec: ArchSpec) -> ArchSpec:
+    """With the layer scale of a ConvNeXt, which the small trajectory leaves out."""
+    return spec.map_branches(lambda branch: replace(branch, layer_scale=LAYER_SCALE))
+
+
 RESNET = tiny(NANO.start)
-CONVNEXT = tiny(NANO.spec_after("separate_downsampling"))
-NO_BATCH_NORM = tiny(NANO.spec_after(MODERN))
+CONVNEXT = scaled(tiny(NANO.spec_after("separate_downsampling")))
+NO_BATCH_NORM = scaled(tiny(NANO.spec_after(MODERN)))
 
 DATA: Mapping[str, Any] = MappingProxyType(
     {"name": "digits", "image_size": 8, "train_limit": 40, "val_fraction": 0.02, "test_limit": 30}

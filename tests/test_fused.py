@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from lit_models import SPECS, ArchSpec, build
+from lit_models import SPECS, ArchSpec, build, parse_step
 from lit_models import backbone as backbone_module
 from lit_models import blocks as blocks_module
 from lit_models.fused import (
@@ -201,7 +201,8 @@ def test_a_sum_has_the_wider_type(kept: torch.dtype) -> None:
 
 
 def test_drop_path_draws_the_numbers_that_timms_layer_draws() -> None:
-    spec = replace(SPECS["nano_convnext"], drop_path_rate=0.5, drop_path_schedule="constant")
+    scaled = parse_step("layer_scale=0.5").apply(SPECS["nano_convnext"])
+    spec = replace(scaled, drop_path_rate=0.5, drop_path_schedule="constant")
     (branch, *_) = (
         m for m in build(spec, seed=0).double().modules() if isinstance(m, blocks_module.Branch)
     )

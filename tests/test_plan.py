@@ -119,7 +119,7 @@ def test_the_json_of_a_plan() -> None:
     assert json.loads(json.dumps(rows)) == rows
     keys = ["run_id", "point", "step", "steps", "seed", "params", "gmacs", "state"]
     for row in rows:
-        assert set(row) == {*keys, "seconds", "reason"}
+        assert set(row) == {*keys, "seconds", "reason", "warning"}
     assert list(rows[0].values())[:8] == [
         *(plan.rows[0].run_id, "00_end", "end"),
         list(TRAJECTORIES["convnext_nano"].step_names),
