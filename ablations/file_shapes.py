@@ -35,6 +35,8 @@ STATUS = Object(
 _MEASURED = (PARAMS, GMACS, IMAGES_PER_S, PEAK_MEMORY_MB, TRAIN_SECONDS, FIT_SECONDS)
 SUMMARY = Object({TEST_TOP1: float}, {EPOCHS: int, **dict.fromkeys(_MEASURED, float)})
 
+PREDICTIONS = Object({"images": int, "right": int, "classes_sha256": str, "right_bits": str})
+
 CONFIG = Object(
     known={
         "run_id": str,

@@ -15,6 +15,7 @@ from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
 from ablations.checkpoint import RunCheckpointIO
 from ablations.devices import Devices
+from ablations.predictions import TestPredictions
 from ablations.recorder import CHECKPOINT, RunRecorder
 from ablations.run_config import RunConfig
 from ablations.store import RunFolder
@@ -43,6 +44,7 @@ class Session:
     module: LitClassifier
     data: ImageDataModule
     recorder: RunRecorder
+    predictions: TestPredictions
     trainer: pl.Trainer
 
     def fit(self) -> None:
@@ -86,6 +88,7 @@ def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunR
         in_chans=data.in_chans,
         seed=config.seed,
     )
+    predictions = TestPredictions()
     trainer = pl.Trainer(
         accelerator=devices.kind,
         devices=devices.count,
@@ -98,7 +101,7 @@ def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunR
         gradient_clip_val=recipe.gradient_clip,
         deterministic=recipe.deterministic,
         benchmark=not recipe.deterministic,
-        callbacks=[recorder],
+        callbacks=[recorder, predictions],
         default_root_dir=run.path,
         logger=False,
         enable_progress_bar=False,
@@ -106,7 +109,7 @@ def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunR
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    return Session(run, config, devices, module, data, recorder, trainer)
+    return Session(run, config, devices, module, data, recorder, predictions, trainer)
 
 
 @contextmanager

@@ -33,6 +33,7 @@ PROVENANCE = "provenance.json"
 STATUS = "status.json"
 METRICS = "metrics.csv"
 SUMMARY = "summary.json"
+PREDICTIONS = "predictions.json"
 LOCK = "lock"
 LOG = "log.txt"
 INDEX = "index.json"
@@ -136,6 +137,10 @@ class RunFolder:
         if found is None:
             return None
         return _checked(found, file_shapes.metrics_of(found), self.path / SUMMARY)
+
+    def predictions(self) -> dict[str, Any] | None:
+        """What `ablations.predictions` says of the test images; None before they were read."""
+        return read_json(self.path / PREDICTIONS, file_shapes.PREDICTIONS)
 
     def provenance(self) -> dict[str, Any] | None:
         """Where, when and with which versions it ran; None before it started."""

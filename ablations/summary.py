@@ -20,22 +20,35 @@ from lit_models.metrics import (
     PARAMS,
     PEAK_MEMORY_MB,
     SECONDS,
+    TEST_IMAGES,
+    TEST_RIGHT,
+    TEST_TOP1,
     TRAIN_SECONDS,
     VAL_SECONDS,
 )
 
 
 def summarise(session: Session, tested: Mapping[str, float]) -> dict[str, Any]:
-    """Test metrics, the last epoch's other metrics, speed, memory and complexity."""
+    """Test metrics, the last epoch's other metrics, speed, memory and complexity.
+
+    Top-1 on the test split is 100 x right / images to the last digit, which single precision is
+    not.
+    """
     rows = session.recorder.rows
     last = {name: value for name, value in rows[-1].items() if "/" in name}
     data, spec = session.data, session.module.spec
     setting = Setting(data.image_size, data.num_classes, data.in_chans)
     # the launcher has counted it before the run started, and remembered it there
     cost = count_specs([spec], setting, runs_root=root_of(session.run.path))[spec]
+    right = session.predictions.right
+    counts = {TEST_IMAGES: len(right), TEST_RIGHT: int(right.sum())}
+    exact = 100 * counts[TEST_RIGHT] / counts[TEST_IMAGES]
+    assert abs(exact - tested[TEST_TOP1]) < 1e-3
     return {
         **tested,
+        TEST_TOP1: exact,
         **last,
+        **counts,
         IMAGES_PER_S: round(images_per_s(rows), 1),
         PEAK_MEMORY_MB: round(peak_memory_mb(session.devices.kind), 1),
         TRAIN_SECONDS: round(sum(row[SECONDS] for row in rows), 3),

@@ -13,7 +13,7 @@ from ablations.recorder import RunRecorder, require_finite, require_finite_weigh
 from ablations.run_config import RunConfig, read_run_config
 from ablations.session import assemble, own_environment, quiet
 from ablations.status import StatusFile
-from ablations.store import LOCK, SUMMARY, RunFolder, write_json_atomic
+from ablations.store import LOCK, PREDICTIONS, SUMMARY, RunFolder, write_json_atomic
 from ablations.summary import summarise
 from datamodules.catalog import describe_reading
 
@@ -84,6 +84,7 @@ def _train(
         epochs = f"after {config.recipe.epochs} epochs"
         require_finite_weights(session.module, when=epochs)  # of a checkpoint with no epoch left
         require_finite(tested, when=epochs)
+        write_json_atomic(run.path / PREDICTIONS, session.predictions.summary())
         write_json_atomic(run.path / SUMMARY, summarise(session, tested))
 
 

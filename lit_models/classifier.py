@@ -136,9 +136,9 @@ class LitClassifier(pl.LightningModule):
         """Count a batch with the raw and the averaged weights."""
         self._count(batch, VAL)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count a batch with the raw and the averaged weights."""
-        self._count(batch, TEST)
+    def test_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """Count a batch with the raw and the averaged weights; the raw ones' logits `(N, K)`."""
+        return self._count(batch, TEST)
 
     def on_validation_epoch_end(self) -> None:
         """Log loss and accuracies."""
@@ -148,12 +148,14 @@ class LitClassifier(pl.LightningModule):
         """Log loss and accuracies."""
         self._log_scores(TEST)
 
-    def _count(self, batch: Batch, split: str) -> None:
+    def _count(self, batch: Batch, split: str) -> torch.Tensor:
         images, targets = batch
-        update_scores(_collection(self.scores, split), self._tested(self.backbone, images), targets)
+        logits = self._tested(self.backbone, images)
+        update_scores(_collection(self.scores, split), logits, targets)
         if self.ema is not None:
             averaged = self._tested(self.ema, images)
             update_scores(_collection(self.ema_scores, split), averaged, targets)
+        return logits
 
     def _tested(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
         """Logits in evaluation; with the recipe's `flip_test`, their mean over both directions."""

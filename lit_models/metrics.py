@@ -42,5 +42,7 @@ PEAK_MEMORY_MB = "peak_memory_mb"  # of the device on CUDA, else of the process
 TRAIN_SECONDS = "train_seconds"  # training batches of all epochs
 FIT_SECONDS = "fit_seconds"  # training and validation of all epochs
 EPOCHS = "epochs"
+TEST_IMAGES = "test_images"
+TEST_RIGHT = "test_right"  # of these by the raw weights: test/top1 is their share
 PARAMS = "params"
 GMACS = "gmacs"

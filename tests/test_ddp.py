@@ -88,6 +88,8 @@ def test_metrics_are_those_of_one_process(runs: tuple[Path, Path]) -> None:
     assert summaries[1][TEST_LOSS] == pytest.approx(summaries[0][TEST_LOSS], rel=1e-4)
     for name in (TEST_TOP1, VAL_TOP1):
         assert summaries[1][name] == summaries[0][name]
+    predicted = [RunFolder(folder).predictions() for folder in runs]
+    assert predicted[1] == predicted[0] is not None  # image by image, in the split's order
 
 
 def test_only_the_first_rank_writes(runs: tuple[Path, Path]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from ablations.report.comparison import Row
 from ablations.report.records import Point, Study
 from ablations.report.tables import difference, number
-from ablations.report.text import plural, signed
+from ablations.report.text import EQUAL_PREDICTIONS, plural, signed
 from lit_models.reference import Network
 from lit_models.serialise import difference as spec_difference
 from lit_models.serialise import from_dict
@@ -97,5 +97,7 @@ def _change(old: float | None, new: float, digits: int) -> str:
 def _accuracy(row: Row) -> str:
     if row.delta is None:
         return "no seed is finished on both sides"
+    if row.equal_predictions:
+        return f"{EQUAL_PREDICTIONS} ({plural(row.delta_seeds, 'seed')})"
     p = "" if row.delta_p is None else f", sign-flip p = {row.delta_p:.3g}"
     return f"{difference(row)} points of top-1 ({plural(row.delta_seeds, 'seed')}{p})"

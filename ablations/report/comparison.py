@@ -26,12 +26,13 @@ class Row:
 
     `top1` holds the test accuracy of each finished seed after the last epoch. `delta` is the mean
     difference to `reference`, paired by seed, with the ends of its 95 % t interval (None with fewer
-    than two pairs of seeds; `delta_seeds` counts the pairs). `made_of` is the network that a point
-    names with its steps, None on a trajectory. `published_*` is the paper's row of the same step or
-    name: `published_differs` says what of network, data set, image size and epochs is not as in
-    this study (None: nothing), `published_more` holds other printed numbers by name;
-    `published_best_epoch`: it is the best epoch on the validation images. `seeds` counts the
-    finished seeds, `planned_seeds` all. None: not known (yet).
+    than two pairs of seeds; `delta_seeds` counts the pairs). With `equal_predictions` both predict
+    one class for every test image in every pair: no effect to measure, no interval. `made_of` is
+    the network that a point names with its steps, None on a trajectory. `published_*` is the
+    paper's row of the same step or name: `published_differs` says what of network, data set, image
+    size and epochs is not as in this study (None: nothing), `published_more` holds other printed
+    numbers by name; `published_best_epoch`: it is the best epoch on the validation images. `seeds`
+    counts the finished seeds, `planned_seeds` all. None: not known (yet).
     """
 
     point: str
@@ -50,6 +51,7 @@ class Row:
     delta_low: float | None
     delta_high: float | None
     delta_p: float | None
+    equal_predictions: bool | None
     published_top1: float | None
     published_std: float | None
     published_gmacs: float | None
@@ -116,14 +118,28 @@ def _accuracy(point: Point) -> dict[str, Any]:
 def _difference(point: Point, reference: Point | None) -> dict[str, Any]:
     before = by_seed(reference, TEST_TOP1) if reference else {}
     delta = paired_delta(by_seed(point, TEST_TOP1), before)
+    equal = equal_predictions(point, reference, delta.seeds) if reference and delta else None
+    tested = None if equal else delta
     return {
         "reference": reference.label if reference else None,
         "delta_seeds": len(delta.seeds) if delta else 0,
         "delta": delta.mean if delta else None,
-        "delta_low": delta.low if delta else None,
-        "delta_high": delta.high if delta else None,
-        "delta_p": delta.p if delta else None,
+        "delta_low": tested.low if tested else None,
+        "delta_high": tested.high if tested else None,
+        "delta_p": tested.p if tested else None,
+        "equal_predictions": equal,
     }
+
+
+def equal_predictions(point: Point, reference: Point, seeds: Sequence[int]) -> bool | None:
+    """Whether two points predict one class for each test image in these seeds; None: not known."""
+    mine, theirs = (
+        {run.seed: run.predictions["classes_sha256"] for run in one.done if run.predictions}
+        for one in (point, reference)
+    )
+    if not set(seeds) <= set(mine) & set(theirs):
+        return None
+    return all(mine[seed] == theirs[seed] for seed in seeds)
 
 
 def _published(study: Study, point: Point) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Run:
     summary: Mapping[str, Any] | None
     provenance: Mapping[str, Any] | None
     metrics: tuple[Mapping[str, float], ...]
+    predictions: Mapping[str, Any] | None = None
     problem: str | None = None
 
     @property
@@ -140,6 +141,7 @@ def _row(row: Mapping[str, Any], runs_root: Path) -> Run:
             "summary": folder.summary(),
             "provenance": one_line(folder.provenance()),
             "metrics": tuple(folder.metrics()),
+            "predictions": folder.predictions(),
         }
     except ValueError as error:
         return Run(**{**planned, **nothing, "state": "failed", "problem": str(error)})

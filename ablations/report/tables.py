@@ -13,6 +13,8 @@ from ablations.report.text import signed
 if TYPE_CHECKING:
     from rich.table import Table
 
+NO_EFFECT = "equal predictions"
+
 
 @dataclass(frozen=True)
 class Column:
@@ -84,7 +86,9 @@ def printed(value: float | None) -> str:
 
 
 def difference(row: Row) -> str:
-    """`+0.50 [+0.10, +0.90]`, without the interval when there is none."""
+    """`+0.50 [+0.10, +0.90]`, without the interval when there is none to measure."""
+    if row.equal_predictions:
+        return NO_EFFECT
     if row.delta_low is None or row.delta_high is None:
         return signed(row.delta)
     return f"{signed(row.delta)} [{signed(row.delta_low)}, {signed(row.delta_high)}]"

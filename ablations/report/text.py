@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ablations.report.comparison import Row, by_seed, run_problem
+from ablations.report.comparison import Row, by_seed, equal_predictions, run_problem
 from ablations.report.design import CUMULATIVE, NETWORKS
 from ablations.report.records import Study
 from ablations.statistics import (
@@ -21,6 +21,7 @@ DELTA_NOTE = (
     "A difference is the mean over seeds of the difference within a seed (the same images in the "
     "same order with the same augmentation), with a 95 % t interval."
 )
+EQUAL_PREDICTIONS = "the predictions are equal for all test images: no effect to measure"
 COST_NOTE = (
     "images/s is the training throughput that was measured during the runs: it depends on the "
     "machine and on what else ran on it at the time, and it is no benchmark. Memory is the peak of "
@@ -89,7 +90,9 @@ def _from_first_to_last(study: Study, known: Sequence[Row]) -> str:
     after, before = (by_seed(points[row.point], TEST_TOP1) for row in (last, first))
     delta = paired_delta(after, before)
     change = ""
-    if delta:
+    if delta and equal_predictions(points[last.point], points[first.point], delta.seeds):
+        change = f": {EQUAL_PREDICTIONS}"
+    elif delta:
         pairs = plural(len(delta.seeds), "paired seed")
         change = f": {signed(delta.mean)} points over {pairs}{_interval(delta.low, delta.high)}"
     return (
@@ -112,8 +115,20 @@ def sample_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
         uneven + seeds_sentence(fewest),
         seeds_sentence(most) if fewest < most else "",
         comparisons_sentence(intervals),
+        *equal_sentences(rows),
     )
     return tuple(sentence for sentence in sentences if sentence)
+
+
+def equal_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Which points predict what their reference predicts, in every seed that both have."""
+    titles = {row.point: row.title for row in rows}
+    return tuple(
+        f"{row.title} against {titles.get(row.reference or '', 'its reference')}: "
+        f"{EQUAL_PREDICTIONS}."
+        for row in rows
+        if row.equal_predictions
+    )
 
 
 def statistics_sentences(study: Study, rows: Sequence[Row]) -> tuple[str, ...]:
