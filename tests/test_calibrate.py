@@ -64,7 +64,7 @@ def test_done_runs_cost_nothing_and_tell_the_time_of_other_seeds(
     done = plan.rows[0]
     folder = run_path(tmp_path, done.run_id)
     write_json_atomic(folder / STATUS, {"state": "done"})
-    write_json_atomic(folder / SUMMARY, {"fit_seconds": 77.0})
+    write_json_atomic(folder / SUMMARY, {"test/top1": 50.0, "fit_seconds": 77.0})
     guess = estimate(plan, costs_of(plan), runs_root=tmp_path)
 
     assert done.run_id not in guess.seconds
@@ -79,7 +79,7 @@ def test_nothing_left_and_nothing_known(plan: Plan, tmp_path: Path) -> None:
 
     for row in plan.rows:
         write_json_atomic(run_path(tmp_path, row.run_id) / STATUS, {"state": "done"})
-        write_json_atomic(run_path(tmp_path, row.run_id) / SUMMARY, {})
+        write_json_atomic(run_path(tmp_path, row.run_id) / SUMMARY, {"test/top1": 50.0})
     guess = estimate(plan, costs_of(plan), runs_root=tmp_path)
     assert (guess.seconds, guess.sentence) == ({}, "Nothing is left to train.")
 
