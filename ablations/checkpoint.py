@@ -1,21 +1,31 @@
-"""Checkpoints of a run: written whole or not at all, checked, and read without running code."""
+"""Checkpoints of a run: written whole or not at all, checked, and read without running code.
 
+`last.ckpt` is that of the last completed epoch and `previous.ckpt`, while the run trains, that of
+the epoch before: where bytes of the one change on the way to the disk or later, the other is used.
+"""
+
+import errno
 import os
-import pickle
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import CheckpointIO
 
+from ablations.own_files import create_own, open_own
+from lit_models.tensor_files import find_damage, first_line, read_tensors
 from lit_models.weight_files import WEIGHT_KEYS, is_timm
+
+PREVIOUS, DAMAGED = "previous.ckpt", "damaged.ckpt"
 
 _MISSING = "nothing"  # shown for a key that only the other side has
 
 
 class RunCheckpointIO(CheckpointIO):
-    """Reads and writes the one checkpoint of a run.
+    """Reads and writes the checkpoints of a run.
 
     `expected` are the hyper-parameters of the run's config; a checkpoint with others is refused
     before anything of it is used.
@@ -28,7 +38,7 @@ class RunCheckpointIO(CheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None
     ) -> None:
         """Write to a temporary name beside `path`, then rename; see `write_checkpoint`."""
-        write_checkpoint(checkpoint, Path(path))
+        write_checkpoint(checkpoint, Path(path), previous=Path(path).with_name(PREVIOUS))
 
     def load_checkpoint(self, path: str | Path, *_: Any, **__: Any) -> dict[str, Any]:
         """The checkpoint's content, tensors on the CPU.
@@ -52,19 +62,29 @@ class RunCheckpointIO(CheckpointIO):
         Path(path).unlink(missing_ok=True)
 
 
-def write_checkpoint(checkpoint: Mapping[str, Any], path: Path) -> None:
-    """Write to a temporary name beside `path`, then rename.
+def write_checkpoint(
+    checkpoint: Mapping[str, Any], path: Path, *, previous: Path | None = None
+) -> None:
+    """Write to a temporary name beside `path`, read it back, then rename.
 
-    Raises OSError, naming the file, when the disk is full or the folder cannot be written; an
-    earlier checkpoint is still there then.
+    What was there before becomes `previous`, if that is named.
+
+    Raises OSError, naming the file, when the disk is full, the folder cannot be written, or other
+    bytes come back than were written; an earlier checkpoint is still there then.
     """
     temporary = path.with_suffix(".tmp")  # one name: a killed writer's leftover is overwritten
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with os.fdopen(create_own(temporary), "wb") as file:
             torch.save(dict(checkpoint), file)
             file.flush()
             os.fsync(file.fileno())
+            _forget_cached(file.fileno())
+        damage = find_damage(temporary)
+        if damage is not None:
+            raise OSError(errno.EIO, f"other bytes come back than were written ({damage})")
+        if previous is not None:
+            _keep(path, previous)
         temporary.replace(path)
     except (OSError, RuntimeError) as error:  # torch hides a full disk in a RuntimeError
         raise cannot_write(path, error) from error
@@ -72,24 +92,82 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def _forget_cached(handle: int) -> None:
+    """Have the next reader get the file from the disk, where the system can be asked to."""
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError):
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Give a file a second name, so that at no moment the first is missing."""
+    if not path.exists():
+        return
+    temporary = previous.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        temporary.hardlink_to(path)
+    except OSError:  # a file system without hard links: for an instant there is no `path`
+        path.replace(temporary)
+    temporary.replace(previous)
+    temporary.unlink(missing_ok=True)  # rename does nothing between two names of one file
+
+
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint's content, without running any code in it, tensors on the CPU.
 
     Raises ValueError, naming the file and the remedy, when it is damaged.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        found = f"{type(error).__name__}: {first_line(error)}"
-        raise ValueError(
-            f"{path} is damaged and cannot be read ({found}). Delete it to train this run from the "
-            "beginning"
-        ) from None
-    if not isinstance(content, dict) or "state_dict" not in content:
-        raise ValueError(
-            f"{path} is no checkpoint of a run. Delete it to train this run from the beginning"
-        )
+    remedy = "delete it to train this run from the beginning"
+    content = read_tensors(path, remedy=remedy)
+    if "state_dict" not in content:
+        raise ValueError(f"{path} is no checkpoint of a run: {remedy}")
     return content
+
+
+@dataclass(frozen=True)
+class Found:
+    """The newest sound checkpoint of a run, None without one, and what is wrong with later ones."""
+
+    path: Path | None
+    damaged: Mapping[Path, str]
+
+    def set_aside(self) -> None:
+        """Rename damaged files, the newest last, so that they neither are kept nor read again."""
+        for path in reversed(list(self.damaged)):
+            path.replace(path.with_name(DAMAGED))
+
+
+def find_checkpoint(last: Path) -> Found:
+    """Where a run goes on: `last`, or the one before when that is damaged.
+
+    Raises OSError when one of them is a link, or no file.
+    """
+    damaged: dict[Path, str] = {}
+    for path in (last, last.with_name(PREVIOUS)):
+        try:
+            os.close(open_own(path))
+        except FileNotFoundError:
+            continue
+        damage = find_damage(path)
+        if damage is None:
+            return Found(path, damaged)
+        damaged[path] = damage
+    return Found(None, damaged)
+
+
+def keep_last_alone(last: Path) -> None:
+    """Delete the checkpoint before the last, now that no epoch is left to train.
+
+    Raises ValueError when the last one is damaged: the one before is needed then, and stays.
+    """
+    damage = find_damage(last)
+    if damage is not None:
+        raise ValueError(
+            f"{last} is damaged ({damage}): `ablate run` again trains what is missing since the "
+            "checkpoint before"
+        )
+    last.with_name(PREVIOUS).unlink(missing_ok=True)
 
 
 def cannot_write(path: Path, error: Exception) -> OSError:
@@ -98,11 +176,6 @@ def cannot_write(path: Path, error: Exception) -> OSError:
     if isinstance(known, OSError):
         return OSError(known.errno, f"cannot write: {known.strerror}", str(path))
     return OSError(f"cannot write {path}: {first_line(error)}")
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message."""
-    return (str(error).strip().splitlines() or ["no message"])[0]
 
 
 def _without_paths(values: Mapping[str, Any]) -> dict[str, Any]:

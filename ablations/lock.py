@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ablations.own_files import open_own
+
 _PATIENCE = (
     1.0  # seconds; `is_held` takes the lock for an instant, which must not look like a holder
 )
@@ -23,7 +25,7 @@ def hold(path: Path) -> Iterator[None]:
     Raises BusyError when another process has it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    held = [os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)]
+    held = [open_own(path, os.O_RDWR | os.O_CREAT)]
 
     def let_go() -> None:
         while held:
@@ -39,9 +41,12 @@ def hold(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock file; works in a folder that cannot be written."""
+    """Whether a living process holds the lock file; works in a folder that cannot be written.
+
+    Raises OSError, naming the file, when it cannot be opened or the file system has no locks.
+    """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle = open_own(path)
     except FileNotFoundError:
         return False
     try:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ablations.own_files import read_own
+
 _DEEPEST = 64  # levels; what we write has six
 _TOO_DEEP = f"it is nested deeper than {_DEEPEST} levels"
 
@@ -41,11 +43,12 @@ def read_json(path: Path) -> Any:
     JSON: NaN and infinity, which Python writes and nothing else reads, and nesting without end.
     """
     try:
-        return parse_json(path.read_text(encoding="utf-8"))
+        return parse_json(read_own(path).decode())
     except FileNotFoundError:
         raise
     except (ValueError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as JSON: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"{path} cannot be read as JSON: {reason}") from None
 
 
 def parse_json(text: str) -> Any:

@@ -1,10 +1,12 @@
 """How far the runs of a study are, from files alone: for `ablate status` and the live table."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.own_files import open_own
 from ablations.plan import PlannedState
 from ablations.store import LOG, RunFolder, run_path
 
@@ -69,7 +71,7 @@ def progress(rows: Iterable[Mapping[str, Any]], runs_root: Path) -> tuple[Progre
 def last_lines(folder: Path, *, count: int = 12) -> str:
     """The end of a run's log."""
     try:
-        with (folder / LOG).open("rb") as file:
+        with os.fdopen(open_own(folder / LOG), "rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - 8192))
             text = file.read().decode(errors="replace")

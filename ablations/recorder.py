@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -39,6 +40,7 @@ class RunRecorder(Checkpoint):
         self.run, self.status, self.interruption = run, status, interruption
         self.rows: list[dict[str, float]] = []
         self.times: list[float] = []  # when each epoch was over, seconds since 1970
+        self.damaged: Mapping[Path, str] = {}  # checkpoints that could not be gone on from
         self._events: EpochEvents | None = None
         self._images = 0
         self._start = self._trained = 0.0
@@ -56,6 +58,7 @@ class RunRecorder(Checkpoint):
         del pl_module
         self._images = int(self.rows[-1][IMAGES_SEEN]) if self.rows else 0
         if trainer.is_global_zero:
+            self._tell_damage()
             self._events = EpochEvents(self.run.path / EVENTS, self.rows, self.times)
             self._write_files()
 
@@ -129,6 +132,14 @@ class RunRecorder(Checkpoint):
         if self._events is not None:
             self._events.close()
             self._events = None
+
+    def _tell_damage(self) -> None:
+        if self.damaged:
+            wrong = ", ".join(f"{path.name} ({why})" for path, why in self.damaged.items())
+            start = f"goes on after epoch {len(self.rows)}"
+            start = start if self.rows else "starts from the beginning"
+            self.status.note = f"damaged: {wrong}; the run {start}"
+            print(self.status.note, flush=True)
 
     def _row(self, measured: Mapping[str, float], lr: float) -> dict[str, float]:
         end = time.perf_counter()

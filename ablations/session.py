@@ -13,7 +13,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
-from ablations.checkpoint import RunCheckpointIO
+from ablations.checkpoint import RunCheckpointIO, find_checkpoint
 from ablations.devices import Devices
 from ablations.predictions import TestPredictions
 from ablations.recorder import CHECKPOINT, RunRecorder
@@ -48,18 +48,20 @@ class Session:
     trainer: pl.Trainer
 
     def fit(self) -> None:
-        """Train the epochs that are left.
+        """Train the epochs that are left since the newest sound checkpoint.
 
         Raises ValueError for a new run whose recipe names weights that do not fit.
         """
-        checkpoint = self.run.path / CHECKPOINT
-        resume = str(checkpoint) if checkpoint.exists() else None
-        if resume is None:
+        found = find_checkpoint(self.run.path / CHECKPOINT)
+        self.recorder.damaged = found.damaged
+        if self.devices.rank == 0:
+            found.set_aside()
+        if found.path is None:
             start(self.module)
         if self.devices.kind == "cuda":
             torch.cuda.reset_peak_memory_stats()
         with _followers_end(self.trainer):
-            self.trainer.fit(self.module, datamodule=self.data, ckpt_path=resume)
+            self.trainer.fit(self.module, datamodule=self.data, ckpt_path=found.path)
 
     def test(self) -> dict[str, float]:
         """Metrics of the test split, raw and EMA, with the weights as they are."""

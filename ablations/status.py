@@ -20,6 +20,7 @@ class StatusFile:
 
     def __init__(self, run: RunFolder, *, epochs: int) -> None:
         self.rows: Sequence[Row] = ()
+        self.note: str | None = None  # the message while there is no other
         self._path, self._epochs = run.path / STATUS, epochs
         self._started, self._before = _earlier(run)
         self._origin = time.monotonic()
@@ -32,7 +33,7 @@ class StatusFile:
             "epoch": len(self.rows),
             "epochs": self._epochs,
             "metrics": {name: value for name, value in last.items() if "/" in name},
-            "message": message,
+            "message": message or self.note,
             "started": self._started,
             "updated": now(),
             "seconds": round(self._before + time.monotonic() - self._origin, 3),

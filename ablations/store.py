@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 
 from ablations import file_shapes
 from ablations.lock import is_held
+from ablations.own_files import open_own
 from ablations.plain_text import as_json
 from ablations.plain_text import read_json as read_any
 from ablations.shapes import Object, mismatch
@@ -41,6 +42,7 @@ INDEX = "index.json"
 State = Literal["new", "running", "done", "failed", "interrupted"]
 STATES: tuple[State, ...] = get_args(State)
 
+SILENT = "the worker died without a word; `ablate run` again goes on from here"
 _REMEDY = "delete the file and `ablate run` again: the run goes on from its last checkpoint"
 _RUN_ID = re.compile(r"[a-z0-9_]+-seed\d+-[0-9a-f]{12}")
 _STUDY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
@@ -123,13 +125,14 @@ class RunFolder:
         """One row an epoch, the first one's number 1; an empty cell is left out. No file: none."""
         path = self.path / METRICS
         try:
-            with path.open(newline="", encoding="utf-8") as file:
+            with os.fdopen(open_own(path), newline="", encoding="utf-8") as file:
                 rows = csv.DictReader(file, strict=True)
                 return [_numbers(row, epoch) for epoch, row in enumerate(rows, start=1)]
         except FileNotFoundError:
             return []
         except (ValueError, csv.Error, OSError) as error:
-            raise ValueError(f"{path} cannot be read as CSV: {error}; {_REMEDY}") from None
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ValueError(f"{path} cannot be read as CSV: {reason}; {_REMEDY}") from None
 
     def summary(self) -> dict[str, Any] | None:
         """The final results, each metric a number; None until the run is over."""
@@ -151,17 +154,21 @@ class RunFolder:
         return self.health()[0]
 
     def message(self) -> str | None:
-        """Why the run failed or stopped, when it did."""
+        """Why the run failed or stopped, or what else there is to say of it."""
         return self.health()[1]
 
     def health(self) -> tuple[State, str | None]:
         """State and message together."""
-        if is_held(self.path / LOCK):
-            return "running", None
         state, message = self._recorded()
-        if state == "running":
-            return "failed", "the worker died without a word; `ablate run` again goes on from here"
-        return state, message
+        if state == "done":
+            return state, message
+        try:
+            if is_held(self.path / LOCK):
+                return "running", message if state == "running" else None
+        except OSError as error:  # nobody can hold it
+            return "failed", f"{self.path / LOCK} cannot be used: {error.strerror}"
+        state, message = self._recorded()  # again: what held the lock may have ended meanwhile
+        return ("failed", SILENT) if state == "running" else (state, message)
 
     def state_in_files(self) -> State:
         """What the files say, whether or not a process is alive: for the holder of the lock."""

@@ -4,18 +4,19 @@ import errno
 from contextlib import suppress
 from pathlib import Path
 
-from ablations.checkpoint import first_line
+from ablations.checkpoint import keep_last_alone
 from ablations.devices import Devices, resolve_devices
 from ablations.interruption import Interruption, RunInterrupted, interruptible
 from ablations.lock import hold
 from ablations.provenance import write_session
-from ablations.recorder import RunRecorder, require_finite, require_finite_weights
+from ablations.recorder import CHECKPOINT, RunRecorder, require_finite, require_finite_weights
 from ablations.run_config import RunConfig, read_run_config
 from ablations.session import assemble, own_environment, quiet
 from ablations.status import StatusFile
 from ablations.store import LOCK, PREDICTIONS, SUMMARY, RunFolder, write_json_atomic
 from ablations.summary import summarise
 from datamodules.catalog import describe_reading
+from lit_models.tensor_files import first_line
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
 
@@ -85,6 +86,7 @@ def _train(
         require_finite_weights(session.module, when=epochs)  # of a checkpoint with no epoch left
         require_finite(tested, when=epochs)
         write_json_atomic(run.path / PREDICTIONS, session.predictions.summary())
+        keep_last_alone(run.path / CHECKPOINT)
         write_json_atomic(run.path / SUMMARY, summarise(session, tested))
 
 

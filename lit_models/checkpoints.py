@@ -12,7 +12,7 @@ from lit_models.builder import build
 from lit_models.finite import require_finite
 from lit_models.reference import Network
 from lit_models.serialise import from_dict
-from lit_models.tensor_files import read_tensors
+from lit_models.tensor_files import first_line, read_tensors
 from lit_models.training import TrainingConfig, trained_spec, training_config
 
 RAW, AVERAGED = "backbone.", "ema.module."  # prefixes of weights in a `LitClassifier`'s state dict
@@ -64,7 +64,7 @@ def load_checkpoint(path: Path, *, ema: bool = False) -> Loaded:
         loaded.model.load_state_dict(weights)
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(
-            f"{path} was written by another version of this project: {_first_line(error)}"
+            f"{path} was written by another version of this project: {first_line(error)}"
         ) from None
     require_finite(loaded.model, source=path)
     return loaded
@@ -80,7 +80,3 @@ def _built(values: Mapping[str, Any]) -> Loaded:
 
 def _weights(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0]

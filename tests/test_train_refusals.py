@@ -115,19 +115,6 @@ def test_a_checkpoint_of_another_configuration_is_refused_and_kept(
     assert "another configuration" in status(folder)["message"]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
-def test_a_truncated_checkpoint_is_named_with_the_remedy(
-    share: float, done: Path, tmp_path: Path
-) -> None:
-    folder = copy_of(done, tmp_path / "run")
-    content = (folder / CHECKPOINT).read_bytes()
-    (folder / CHECKPOINT).write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(ValueError, match=r"last.ckpt is damaged.*Delete it") as caught:
-        train_run(folder)
-    assert caught.value.__cause__ is None
-    assert "last.ckpt is damaged" in status(folder)["message"]
-
-
 def test_damaged_status_and_metrics_are_written_anew(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", RECIPES["plain"])
     (folder / "status.json").write_text('{"state": "runn')
