@@ -50,8 +50,14 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,199}")
 
 
 def runs_root(option: Path | None = None) -> Path:
-    """The runs folder: the option, else $ABLATE_RUNS, else ./runs; absolute."""
-    return Path(option or os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS).expanduser().absolute()
+    """The runs folder: the option, else $ABLATE_RUNS, else ./runs; absolute.
+
+    Raises ValueError when it is a file.
+    """
+    root = Path(option or os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS).expanduser().absolute()
+    if root.is_file():
+        raise ValueError(f"the runs folder {root} is a file: name a folder with --runs")
+    return root
 
 
 def run_path(root: Path, run_id: str) -> Path:
