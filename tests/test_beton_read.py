@@ -185,3 +185,24 @@ def test_a_manifest_that_we_did_not_write_is_refused(
         from_json(json.dumps(values).encode())
     with pytest.raises(ValueError, match="is damaged"):
         from_json(b"{")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"class_names": [1, 2, 3]}, "names are text"),
+        ({"mean": [0.1, 0.2, float("nan")]}, "three finite numbers"),
+        ({"std": [0.1]}, "three finite numbers"),
+        ({"min_side": "x"}, "whole numbers"),
+        ({"parts": [{"name": "../x", "class_counts": [6, 6, 6]}]}, "train, val and test"),
+        ({"parts": [{"name": "train", "class_counts": [6, -6, 6]}]}, "whole numbers"),
+    ],
+)
+def test_a_manifest_says_what_it_can_only_say(
+    whole: Path, change: dict[str, object], words: str
+) -> None:
+    values = json.loads(to_json(read_manifest(whole)))
+    with pytest.raises(ValueError, match=f"its manifest is damaged: .*{words}"):
+        from_json(json.dumps({**values, **change}).encode())
+    with pytest.raises(ValueError, match="nested too deep"):
+        from_json(b"[" * 100_000)

@@ -7,11 +7,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
+from math import isfinite
 from typing import Any, Literal
 
 MANIFEST_FORMAT = 1
 # Names of skipped files that are kept; their number is exact.
 SKIPPED_KEPT = 1000
+
+PARTS = ("train", "val", "test")
 
 Encode = Literal["jpeg", "raw", "mixed", "original"]
 
@@ -144,6 +147,8 @@ def from_json(content: bytes) -> Manifest:
                 f"reads format {MANIFEST_FORMAT}"
             )
         return _build(values)
+    except RecursionError:
+        raise ValueError("its manifest is damaged (nested too deep)") from None
     except (TypeError, KeyError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"its manifest is damaged ({error!r})") from error
 
@@ -159,6 +164,33 @@ def _build(values: dict[str, Any]) -> Manifest:
         "skipped": tuple(Skipped(s["name"], s["reason"]) for s in values["skipped"]),
     }
     manifest = Manifest(**{**known, **typed})
+    wrong = next((what for what, is_right in _expected(manifest).items() if not is_right), None)
+    if wrong is not None:
+        raise ValueError(f"its manifest is damaged: {wrong}")
     if {len(part.class_counts) for part in manifest.parts} - {len(manifest.class_names)}:
         raise ValueError("its manifest counts other classes than it names")
     return manifest
+
+
+def _expected(manifest: Any) -> dict[str, bool]:
+    """What holds of a manifest that `to_json` wrote, by what is to be said where it does not."""
+    names = [part.name for part in manifest.parts]
+    counts = [count for part in manifest.parts for count in part.class_counts]
+    texts = (manifest.name, manifest.fingerprint, manifest.content, *manifest.class_names)
+    sides = (manifest.min_side, manifest.max_side, manifest.measured, manifest.skipped_count)
+    values = (*manifest.mean, *manifest.std)
+    return {
+        "parts are train, val and test, each once": (
+            set(names) <= set(PARTS) and len(set(names)) == len(names)
+        ),
+        "counts of images are whole numbers": all(map(_is_count, (*counts, *sides))),
+        "names are text": all(isinstance(text, str) for text in texts),
+        "mean and std are three finite numbers each": (
+            len(manifest.mean) == len(manifest.std) == 3
+            and all(isinstance(value, int | float) and isfinite(value) for value in values)
+        ),
+    }
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
