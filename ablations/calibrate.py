@@ -9,7 +9,7 @@ from ablations.counts import Cost
 from ablations.measure import bench_of, measure
 from ablations.plan import Plan, PlannedRun
 from ablations.store import RunFolder, run_path
-from datamodules.catalog import DATASETS, missing, resolve
+from datamodules.sizes import sizes
 from lit_models.metrics import FIT_SECONDS
 from lit_models.reference import Network
 
@@ -70,31 +70,8 @@ def _split(plan: Plan, runs_root: Path) -> tuple[list[PlannedRun], dict[Network,
 
 def _images(study: Study) -> tuple[float, float] | None:
     """Images of one epoch: in training, and in validation as training images of equal cost."""
-    data = resolve(study.data)
-    sizes = DATASETS[data.name].sizes
-    held_out = data.val_fraction or 0.0
-    train = train_images(study, count=True)
-    if train is None:
-        return None
-    every = train if sizes is None else sizes[0] * (1 - held_out)
-    return train, every * held_out / (1 - held_out) * _FORWARD_SHARE
-
-
-def train_images(study: Study, *, count: bool) -> float | None:
-    """Images of a training epoch; None where they are not known.
-
-    With `count` they are counted where only the data can say, if it is there: that takes a second.
-    """
-    data = resolve(study.data)
-    sizes = DATASETS[data.name].sizes
-    if sizes is not None:
-        train = sizes[0] * (1 - (data.val_fraction or 0.0))
-        return float(min(train, data.train_limit or train))
-    if not count or missing(data) is not None:
-        return None
-    from datamodules.module import build_data_module
-
-    return float(build_data_module(data, study.recipe.augment, batch_size_per_step=1).train_size)
+    found = sizes(study.data)
+    return None if found is None else (found.train, found.val * _FORWARD_SHARE)
 
 
 def _interpolate(

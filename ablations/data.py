@@ -4,6 +4,7 @@ import argparse
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,9 +42,11 @@ def write(options: argparse.Namespace) -> int:
         max_side=options.max_side,
         restart=options.restart,
     )
-    source = _open(source_config(options.source), options.on_error)
+    chosen = source_config(options.source, test_fraction=options.test_fraction)
+    source = _open(chosen, options.on_error)
     if options.encode is None and source.tree is None:
         asked = replace(asked, encode="raw")
+    _print_notes(source.notes)
     encoder = make_encoder(source, asked)
     workers = options.workers or _cores()
     _announce(len(source), estimate_size(encoder, workers=workers), options.out)
@@ -60,6 +63,8 @@ def write(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - began
     print(f"{written.path}: {parts}; {size_text(written.size)} in {seconds:.1f} s, verified")
     _print_skipped(written.manifest)
+    _print_notes(_file_notes(written.path))
+    print(_how_to_read(chosen, written.path))
     return 0
 
 
@@ -77,8 +82,10 @@ def check(options: argparse.Namespace) -> int:
             )
     except ValueError as error:
         found = Check(0, None, (str(error),))
+    notes = _file_notes(options.path) if found.manifest else ()
     if options.json:
         values = {"path": str(options.path), "samples": found.samples, "problems": found.problems}
+        values["notes"] = notes
         print(as_json({**values, "manifest": found.manifest is not None}))
         return 1 if found.problems else 0
     for problem in found.problems:
@@ -86,6 +93,7 @@ def check(options: argparse.Namespace) -> int:
     if found.problems:
         print(f"{options.path}: {len(found.problems)} problem(s)")
         return 1
+    _print_notes(notes)
     beside = "" if found.manifest else "; it has no manifest to compare them with"
     print(f"{options.path}: all {found.samples:,} samples are fine{beside}")
     return 0
@@ -133,7 +141,43 @@ def _open(config: DataConfig, on_error: Literal["fail", "skip"]) -> "BetonSource
         return open_source(config, on_error=on_error)
     except ValueError as error:  # it names the key of a study
         said = str(error).replace("set data.bad_images=skip", "use --on-error skip")
+        said = said.replace("data.test_fraction=", "--test-fraction ")
         raise ValueError(said) from error
+
+
+def _file_notes(path: Path) -> tuple[str, ...]:
+    """What is odd about a whole file: test images that are trained on, a folder that changed."""
+    from datamodules.beton.check import describe as describe_sample
+    from datamodules.beton.shared import shared_samples
+    from datamodules.freshness import beside_note
+    from datamodules.sets.equal import shared_sentence
+
+    beton = read_beton(path)
+    assert beton.manifest is not None
+    pairs = [
+        " = ".join(describe_sample(beton, sample) for sample in pair)
+        for pair in shared_samples(beton)
+    ]
+    tested = len(beton.manifest.ranges.get("test", ()))
+    found = [shared_sentence(pairs, tested, path) if pairs else None]
+    found.append(beside_note(path, beton.manifest))
+    return tuple(note for note in found if note is not None)
+
+
+def _how_to_read(config: DataConfig, path: Path) -> str:
+    """Which keys of a study read the file that was written."""
+    from datamodules.reading import beton_path
+
+    folder = f" data.folder={config.folder}" if config.folder else ""
+    keys = f"data.name={config.name}{folder}"
+    if beton_path(config).absolute() == path.absolute():
+        return f"a study with {keys} reads it"
+    return f"a study reads it with {keys} data.beton={path.absolute()}"
+
+
+def _print_notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        print(f"note: {note}")
 
 
 def _announce(count: int, size: int, out: Path) -> None:

@@ -33,7 +33,14 @@ def _add_write(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="NAME_OR_FOLDER",
-        help="a data set of `ablate list`, or a folder with train/CLASS/* and val/ or test/",
+        help="a data set of `ablate list`, or a folder with train/CLASS/* and val/ or test/, or "
+        "with CLASS/*",
+    )
+    parser.add_argument(
+        "--test-fraction",
+        type=float,
+        metavar="SHARE",
+        help="of a folder with CLASS/*: the share of every class that becomes test",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.beton")
     parser.add_argument(

@@ -9,6 +9,7 @@ from typing import Any
 from ablations.evaluation_config import evaluation_config
 from ablations.plain_text import as_json
 from ablations.store import ALL_RUNS, CONFIG, RunFolder, run_path, runs_root
+from datamodules.config import expanded
 from lit_models.weight_files import checkpoint_file
 
 
@@ -34,8 +35,7 @@ def command(options: argparse.Namespace) -> int:
     if name is not None and "=" in name:  # no data set: the first override
         name, overrides = None, [name, *overrides]
     subject = find_subject(options.checkpoint, root=runs_root(options.runs), file=options.file)
-    source = str(subject.path.parent.parent / CONFIG)
-    config = evaluation_config(name, overrides, run=subject.config, source=source)
+    config = evaluation_config(name, overrides, run=subject.config)
     found = evaluate(subject.path, config, split=options.split)
     told = asdict(found)
     raw = told.pop("raw")
@@ -62,7 +62,7 @@ def find_subject(text: str, *, root: Path, file: Path | None) -> Subject:
     value, stored, reason = text, root / ALL_RUNS / text, None
     if "/" not in text and stored.is_dir():
         value = str(stored)  # without a look at every study's plan
-    elif not Path(text).expanduser().exists():
+    elif not expanded(text, key="the checkpoint").exists():
         from ablations.find_run import find_run
 
         try:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from ablations.config import Hardware
 from ablations.studies import parse_override
 from ablations.typed import Place, assign
+from datamodules.catalog import WHEREABOUTS
 from datamodules.config import DataConfig
 
 
@@ -48,11 +49,7 @@ class EvaluationConfig:
 
 
 def evaluation_config(
-    data: str | None,
-    overrides: Sequence[str],
-    *,
-    run: Mapping[str, Any],
-    source: str = "config.json",
+    data: str | None, overrides: Sequence[str], *, run: Mapping[str, Any]
 ) -> EvaluationConfig:
     """From the command line's words, after what the run of the checkpoint was trained with.
 
@@ -60,7 +57,6 @@ def evaluation_config(
         data: a data set; None: that of the run.
         overrides: such as `data.eval_size=288` and `recipe.flip_test=true`.
         run: its config.json; empty for a checkpoint that no run of this project wrote.
-        source: where that lies, for errors.
 
     Raises:
         ValueError: no data set is named, a key is unknown (with the nearest) or has another type.
@@ -68,7 +64,11 @@ def evaluation_config(
     from omegaconf import OmegaConf
 
     settings = [parse_override(text) for text in overrides]
-    named = [s.value for s in settings if s.keys in (("data",), ("data", "name"))]
+    named = [
+        s.value if isinstance(s.value, str) else s.text(())
+        for s in settings
+        if s.keys in (("data",), ("data", "name"))
+    ]
     name = named[-1] if named else data
     if name is None and not run:
         raise ValueError(
@@ -76,35 +76,37 @@ def evaluation_config(
             "`ablate evaluate CHECKPOINT imagenet`"
         )
     config = OmegaConf.structured(EvaluationConfig)
-    for keys, value in _of_run(run, data=name, source=source).items():
-        assign(config, kind=EvaluationConfig, keys=keys, value=value, place=_said(source))
+    for keys, value in _of_run(run, data=name).items():
+        assign(config, kind=EvaluationConfig, keys=keys, value=value, place=_said("config.json"))
     if name is not None:
         where = _said("command line")
         assign(config, kind=EvaluationConfig, keys=("data", "name"), value=name, place=where)
     for s in settings:
         if s.keys != ("data",):
-            assign(config, kind=EvaluationConfig, keys=s.keys, value=s.value, place=s.place)
+            assign(
+                config,
+                kind=EvaluationConfig,
+                keys=s.keys,
+                value=s.value,
+                place=s.place,
+                text=s.text,
+            )
     typed = OmegaConf.to_object(config)
     assert isinstance(typed, EvaluationConfig)
     return typed
 
 
-def _of_run(run: Mapping[str, Any], *, data: str | None, source: str) -> dict[tuple[str, ...], Any]:
+def _of_run(run: Mapping[str, Any], *, data: str | None) -> dict[tuple[str, ...], Any]:
     """What a run's config says that holds for an evaluation too; of the data only if it is his."""
     if not run:
         return {}
     recipe = run["recipe"]
-    for key in (f.name for f in fields(EvaluatedRecipe)):
-        if key not in recipe:
-            raise ValueError(
-                f"{source} has no key recipe.{key}: another version of this project wrote the run"
-            )
     kept = {f.name: recipe[f.name] for f in fields(EvaluatedRecipe) if f.name != "augment"}
     names = [f.name for f in fields(EvaluatedAugmentation)]
     kept["augment"] = {name: recipe["augment"][name] for name in names if name in recipe["augment"]}
     found: dict[tuple[str, ...], Any] = {("recipe",): kept}
     if data in (None, run["data"]["name"]):
-        places = {key: run.get(key) for key in ("root", "beton")}
+        places = {key: run.get(key) for key in WHEREABOUTS}
         found["data",] = {**run["data"], **places}
     return found
 

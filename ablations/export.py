@@ -2,20 +2,19 @@
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ablations.evaluate import Subject, find_subject
 from ablations.identity import SCHEMA_VERSION
 from ablations.store import RunFolder, runs_root
-from datamodules.catalog import DATASETS, resolve
-from datamodules.config import DataConfig
+from datamodules.catalog import DATASETS, placed, resolve
+from datamodules.config import DataConfig, expanded
 
 
 def command(options: argparse.Namespace) -> int:
     """Write the network, read it back, and say what was written and how to load it."""
     subject = find_subject(options.run, root=runs_root(options.runs), file=options.file)
-    check(subject, by_path=Path(options.run).expanduser().is_file())
+    check(subject, by_path=expanded(options.run, key="RUN").is_file())
     from ablations.exports.write import export
 
     name = str(subject.config.get("run_id", subject.path.stem))
@@ -64,7 +63,7 @@ def images_of(config: Mapping[str, Any]) -> dict[str, Any]:
     if "data" not in config:
         return {}
     try:
-        data = resolve(DataConfig(**config["data"], root=config.get("root")))
+        data = resolve(placed(DataConfig(**config["data"]), config))
     except TypeError as error:
         raise ValueError(
             f"the run was written by another version of this project: its data has other keys "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.config import Study
 from ablations.index_file import read_index
 from ablations.plan import PlannedRun, make_plan
 from ablations.store import ALL_RUNS, RunFolder, check_study_name, run_path
@@ -94,6 +95,12 @@ def _subject(
 
 
 def _planned(file: Path | None) -> list[PlannedRun]:
-    return [
-        row for study in load_experiments(file).studies.values() for row in make_plan(study).rows
-    ]
+    return [row for study in load_experiments(file).studies.values() for row in _rows(study)]
+
+
+def _rows(study: Study) -> tuple[PlannedRun, ...]:
+    """The runs of a study; none where it lacks what the command line adds, or its data is odd."""
+    try:
+        return make_plan(study).rows
+    except ValueError:
+        return ()

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 from ablations.config import Recipe
-from datamodules.catalog import content
 from datamodules.catalog import identity as data_identity
 from datamodules.config import DataConfig
 from lit_models.reference import Network
@@ -18,7 +17,9 @@ from lit_models.weight_files import checksum, weight_files
 SCHEMA_VERSION = 3
 
 
-def identity(spec: Network, *, data: DataConfig, recipe: Recipe, seed: int) -> dict[str, Any]:
+def identity(
+    spec: Network, *, data: DataConfig, recipe: Recipe, seed: int, content: str | None
+) -> dict[str, Any]:
     """The fully resolved configuration of a run as plain data.
 
     No study, step label or hardware is in it, so that equal configurations are one run. Files of
@@ -31,7 +32,7 @@ def identity(spec: Network, *, data: DataConfig, recipe: Recipe, seed: int) -> d
         "schema": SCHEMA_VERSION,
         "spec": to_dict(spec),
         "data": data_identity(data),
-        "content": content(data),  # of a .beton that is read
+        "content": content,  # datamodules.catalog.content(data), which looks at every file
         "recipe": asdict(recipe) | {key: str(path) for key, path in files.items()},
         **({"weights": weights} if weights else {}),
         "seed": seed,

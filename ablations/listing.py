@@ -56,13 +56,11 @@ def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
 
 
 def _study(source: YamlSource, name: str) -> dict[str, Any]:
-    said = section(source, "studies", name)
+    said, texts, at = section(source, "studies", name), source.texts, ("studies", name)
     points = said.get("points", "cumulative")
     return {
         "name": name,
-        "title": said.get("title", ""),
-        "description": said.get("description", ""),
-        "trajectory": said.get("trajectory", ""),
+        **{key: texts.get((*at, key), "") for key in ("title", "description", "trajectory")},
         "points": _short(points, "kind", default="cumulative"),
         "networks": points.get("networks", {}) if isinstance(points, Mapping) else {},
         "data": _short(said.get("data", "digits"), "name", default="digits"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ablations.config import PointsKind, Study
 from ablations.identity import SCHEMA_VERSION, identity, run_id
@@ -19,6 +19,8 @@ from ablations.networks import (
 )
 from ablations.points import Point, study_points
 from ablations.store import RunFolder, State, run_path
+from datamodules.catalog import content, whereabouts
+from datamodules.freshness import check_fresh
 from lit_models.reference import Network
 
 PlannedState = State | Literal["stale"]
@@ -42,6 +44,13 @@ class PlannedRun:
     spec: Network
     config: dict[str, Any]  # what its config.json says
     network: str | None = None  # what the steps start from, where that is no trajectory
+
+
+class _Once(NamedTuple):
+    """What all rows of a plan have in common and takes a look at the data to know."""
+
+    content: str | None
+    whereabouts: Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,8 @@ def make_plan(study: Study) -> Plan:
     rows: list[PlannedRun] = []
     illegal: list[IllegalPoint] = []
     sides = image_sides(study)
+    check_fresh(study.data)
+    once = _Once(content(study.data), whereabouts(study.data))
     for point in study_points(study):
         try:
             spec = network_after(point.steps, trajectory=study.trajectory, network=point.network)
@@ -92,7 +103,7 @@ def make_plan(study: Study) -> Plan:
             illegal.append(IllegalPoint(point.label, point.step, point.steps, str(error)))
         else:
             spec = _trained(study, point, spec, sides)
-            rows += [_row(study, point, spec, seed) for seed in study.seeds]
+            rows += [_row(study, point, spec, seed, once) for seed in study.seeds]
     key = _GIVEN.get(study.points.kind)
     if illegal and key is not None:
         reasons = "; ".join(f"{point.step}: {point.reason}" for point in illegal)
@@ -170,15 +181,14 @@ def _check_kernels(plan: Plan, sides: Mapping[str, int]) -> None:
         )
 
 
-def _row(study: Study, point: Point, spec: Network, seed: int) -> PlannedRun:
-    resolved = identity(spec, data=study.data, recipe=study.recipe, seed=seed)
+def _row(study: Study, point: Point, spec: Network, seed: int, once: _Once) -> PlannedRun:
+    resolved = identity(spec, data=study.data, recipe=study.recipe, seed=seed, content=once.content)
     name = run_id(resolved)
     labels = {"study": study.name, "trajectory": study.trajectory, **point.names()}
     config = {
         **resolved,
         "run_id": name,
-        "root": study.data.root,
-        "beton": study.data.beton,
+        **once.whereabouts,
         "download": study.data.download,
         "hardware": {key: getattr(study.hardware, key) for key in _HARDWARE},
         "labels": {("point" if key == "label" else key): labels[key] for key in labels},

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ablations.calibrate import estimate, train_images
+from ablations.calibrate import estimate
 from ablations.config import Study
 from ablations.counts import Cost, count_points, setting_of
 from ablations.networks import image_sides, waste_notes, wasted
@@ -16,6 +16,9 @@ from ablations.scale_notes import stuck_scales
 from ablations.store import runs_root
 from ablations.studies import load_experiments, read_source, resolve_study
 from datamodules.catalog import describe_reading, fetchable, missing
+from datamodules.config import DataConfig
+from datamodules.freshness import freshness_note
+from datamodules.sizes import Sizes, describe, sizes
 from lit_models.reference import Network
 
 
@@ -26,9 +29,10 @@ def command(options: argparse.Namespace) -> int:
     costs = plan_costs(plan, root)
     found = states(plan, root)
     seconds: Mapping[str, float] = {}
-    images = train_images(plan.study, count=not options.no_time)
-    stuck = stuck_scales(plan, images)
-    notes = [describe_reading(plan.study.data), *kernel_notes(plan), *(s.sentence for s in stuck)]
+    images = sizes(plan.study.data)
+    stuck = stuck_scales(plan, images.train if images else None)
+    notes = [*data_notes(plan.study.data, images), *kernel_notes(plan)]
+    notes += [scale.sentence for scale in stuck]
     if not options.no_time:
         guess = estimate(plan, costs, runs_root=root)
         seconds, notes = guess.seconds, [*notes, guess.sentence]
@@ -58,6 +62,12 @@ def plan_costs(plan: Plan, root: Path) -> Mapping[Network, Cost]:
         return {}
     sides = image_sides(plan.study).values()
     return count_points(plan.networks(), sides, setting, runs_root=root)
+
+
+def data_notes(config: DataConfig, found: Sizes | None) -> list[str]:
+    """What the data is, what reads it, and what somebody should know about that."""
+    about = [describe(config, found), describe_reading(config), freshness_note(config)]
+    return [sentence for sentence in about if sentence is not None]
 
 
 def kernel_notes(plan: Plan) -> list[str]:

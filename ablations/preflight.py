@@ -14,6 +14,8 @@ from ablations.counts import Cost, Setting, count_points
 from ablations.networks import image_sides
 from ablations.plan import Plan
 from datamodules.catalog import fetchable, missing
+from datamodules.freshness import freshness_note
+from datamodules.sizes import describe
 from lit_models.reference import Network
 
 if TYPE_CHECKING:
@@ -26,12 +28,14 @@ _ENOUGH = 200 * 2**20  # bytes; a study of nano networks needs about that
 class Machine:
     """What runs will train on.
 
-    GPU ids for CUDA_VISIBLE_DEVICES, the cost of each network, and the images of a training epoch.
+    GPU ids for CUDA_VISIBLE_DEVICES, the cost of each network, the images of a training epoch, and
+    sentences about the data for whoever started the study.
     """
 
     gpus: tuple[str, ...]
     costs: Mapping[Network, Cost]
     train_images: int
+    notes: tuple[str, ...]
 
 
 def check_writable(runs_root: Path) -> None:
@@ -74,18 +78,10 @@ def inspect(study: Study, networks: Mapping[str, Network], runs_root: Path) -> M
     Raises ValueError with the reason when a run of the study could not start.
     """
     from ablations.devices import resolve_devices
-    from datamodules.module import build_data_module
 
     recipe = study.recipe
     devices = resolve_devices(study.hardware, precision=recipe.precision)
-    data = build_data_module(
-        study.data,
-        recipe.augment,
-        batch_size_per_step=recipe.batch_size,
-        batch_size_per_device=recipe.batch_size_per_device,
-        seed=study.seeds[0],
-        num_workers=0,
-    )
+    data, notes = _read_data(study)
     data.accumulate(devices.count)
     setting = Setting(data.image_size, data.num_classes, data.in_chans)
     costs = count_points(networks, image_sides(study).values(), setting, runs_root=runs_root)
@@ -93,7 +89,25 @@ def inspect(study: Study, networks: Mapping[str, Network], runs_root: Path) -> M
     _check_teacher(recipe, data)
     _check_start(recipe, networks.values(), setting)
     gpus = visible_gpus() if devices.kind == "cuda" else ()
-    return Machine(gpus, costs, data.train_size)
+    return Machine(gpus, costs, data.train_size, notes)
+
+
+def _read_data(study: Study) -> "tuple[ImageDataModule, tuple[str, ...]]":
+    """The data as runs will have it, and what there is to say about it."""
+    from datamodules.module import build_data_module
+    from datamodules.sets.sources import noted
+
+    with noted() as said:
+        data = build_data_module(
+            study.data,
+            study.recipe.augment,
+            batch_size_per_step=study.recipe.batch_size,
+            batch_size_per_device=study.recipe.batch_size_per_device,
+            seed=study.seeds[0],
+            num_workers=0,
+        )
+    about = [describe(study.data, data.sizes), freshness_note(study.data), *map(str, said)]
+    return data, tuple(sentence for sentence in about if sentence is not None)
 
 
 def _check_recipe(recipe: Recipe, spec: Network, setting: Setting) -> None:

@@ -1,7 +1,7 @@
 """config.json of a run, checked and typed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 
 from ablations.config import Hardware, Recipe
 from ablations.store import CONFIG, RunFolder
-from ablations.typed import assign, check_name
-from datamodules.catalog import DATASETS, content
+from ablations.typed import assign
+from datamodules.catalog import content, placed
 from datamodules.config import DataConfig
 from lit_models.reference import Network
 from lit_models.serialise import from_dict
@@ -49,33 +49,22 @@ def read_run_config(run: RunFolder) -> RunConfig:
     Raises ValueError, naming file and key, when there is none, or it does not fit this version.
     """
     values, path = run.whole_config(), run.path / CONFIG
-    settings = _typed(values, path, keys=[f.name for f in fields(_Settings)])
-    spec, data = spec_of(values, path), data_of(values, path)
+    settings = _typed(values, path)
+    try:
+        spec = from_dict(values["spec"])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    data = placed(settings.data, values)
     _check_content(data, values.get("content"), path)
     _check_weights(settings.recipe, values.get("weights", {}), path)
     return RunConfig(spec, data, settings.recipe, settings.hardware, settings.seed)
 
 
-def spec_of(values: Mapping[str, Any], path: Path) -> Network:
-    """The network of a run's configuration. Raises ValueError, naming file and field."""
-    try:
-        return from_dict(values["spec"])
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
-def data_of(values: Mapping[str, Any], path: Path) -> DataConfig:
-    """The data of a run's configuration. Raises ValueError, naming file and key."""
-    data = _typed(values, path, keys=["data"]).data
-    check_name(data.name, DATASETS, what="data set", where=f"{path}: data.name")
-    return replace(data, root=values.get("root"), beton=values.get("beton"))
-
-
 def _check_content(data: DataConfig, planned: str | None, path: Path) -> None:
     if planned is not None and content(data) not in (None, planned):
         raise ValueError(
-            f"{path}: the .beton that this run was planned with has other content now; `ablate "
-            "run` plans it anew"
+            f"{path}: the images that this run was planned with have changed since; `ablate run` "
+            "plans it anew"
         )
 
 
@@ -92,9 +81,9 @@ def _check_weights(recipe: Recipe, planned: Mapping[str, str], path: Path) -> No
             )
 
 
-def _typed(values: Mapping[str, Any], path: Path, *, keys: Sequence[str]) -> _Settings:
+def _typed(values: Mapping[str, Any], path: Path) -> _Settings:
     config = OmegaConf.structured(_Settings)
-    for key in keys:
+    for key in (f.name for f in fields(_Settings)):
         if key in values:
             assign(
                 config, kind=_Settings, keys=(key,), value=values[key], place=lambda _: str(path)

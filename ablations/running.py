@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.plan import Plan, PlannedRun, index_of, make_plan
 from ablations.planning import plan_costs, read_study
-from ablations.preflight import check_data_is_there, check_writable, inspect, inspect_in_child
+from ablations.preflight import (
+    Machine,
+    check_data_is_there,
+    check_writable,
+    inspect,
+    inspect_in_child,
+)
 from ablations.scale_notes import stuck_scales
 from ablations.store import INDEX, RunFolder, run_path, runs_root, study_path, write_json_atomic
 
@@ -66,9 +72,10 @@ def _train(plan: Plan, root: Path, *, command_line: str, console: "Console") -> 
     name = plan.study.name
     check_data_is_there(plan.study)
     say(console, f"checking {name}: devices, data, networks")
-    executor, images = _prepare(plan, root)
-    for stuck in stuck_scales(plan, images):
-        say(console, stuck.sentence)
+    executor, machine = _prepare(plan, root)
+    stuck = stuck_scales(plan, machine.train_images)
+    for note in (*machine.notes, *(scale.sentence for scale in stuck)):
+        say(console, note)
     rows = _write_index(plan, root, command_line)
     view = make_view(lambda: progress(rows, root), title=name, console=console)
     with stop_on_signals() as stop, view:
@@ -90,17 +97,16 @@ def _write_index(plan: Plan, root: Path, command_line: str) -> list[dict[str, An
     return rows
 
 
-def _prepare(plan: Plan, root: Path) -> tuple["Executor", int]:
-    """Where the runs will train, and the images of a training epoch."""
+def _prepare(plan: Plan, root: Path) -> tuple["Executor", Machine]:
+    """Where the runs will train, and what was found on this machine."""
     from ablations import executor as places
 
     hardware = plan.study.hardware
     if hardware.workers == 0:
-        machine = inspect(plan.study, plan.networks(), root)
-        return places.InlineExecutor(), machine.train_images
+        return places.InlineExecutor(), inspect(plan.study, plan.networks(), root)
     machine = inspect_in_child(plan, root)
     slots = places.make_slots(hardware, gpus=machine.gpus, cores=places.cores())
-    return places.LocalExecutor(slots), machine.train_images
+    return places.LocalExecutor(slots), machine
 
 
 def _conclude(plan: Plan, root: Path, *, stopped: bool, console: "Console") -> int:

@@ -23,6 +23,7 @@ from ablations.own_files import open_own
 from ablations.plain_text import as_json
 from ablations.plain_text import read_json as read_any
 from ablations.shapes import Object, mismatch
+from datamodules.config import expanded
 from lit_models.metrics import EPOCH
 
 RUNS_VARIABLE = "ABLATE_RUNS"
@@ -52,12 +53,10 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,199}")
 def runs_root(option: Path | None = None) -> Path:
     """The runs folder: the option, else $ABLATE_RUNS, else ./runs; absolute.
 
-    Raises ValueError when it is a file.
+    Raises ValueError for the home folder of a user who is not known here.
     """
-    root = Path(option or os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS).expanduser().absolute()
-    if root.is_file():
-        raise ValueError(f"the runs folder {root} is a file: name a folder with --runs")
-    return root
+    text = str(option or os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS)
+    return expanded(text, key="--runs" if option else f"${RUNS_VARIABLE}").absolute()
 
 
 def run_path(root: Path, run_id: str) -> Path:

@@ -4,23 +4,22 @@ import pickle
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-from ablations.config import Experiments, Recipe, Study, StudyConfig, find_experiments
+from ablations.config import Experiments, Study, StudyConfig, find_experiments
 from ablations.points import check_points
 from ablations.store import check_study_name
-from ablations.typed import Keys, Place, assign, check_name
-from ablations.yaml_source import YamlSource, check_size, load_yaml
+from ablations.typed import Keys, Place, Text, assign, check_name
+from ablations.yaml_source import YamlSource, load_yaml, scalars_of
 from datamodules.catalog import dataset
 from lit_models.trajectories import TRAJECTORIES
 
 _COMMAND_LINE = "command line"
 _SECTIONS = ("hardware", "recipes", "studies")
 _OVERRIDES = "overrides"
-_SHOWN = 200  # letters of an override in an error
 _KEYS = tuple(f.name for f in fields(StudyConfig))
 # `data: digits` is short for `data: {name: digits}`.
 _SHORT = {"data": "name", "points": "kind"}
@@ -28,11 +27,12 @@ _SHORT = {"data": "name", "points": "kind"}
 
 @dataclass(frozen=True)
 class Setting:
-    """A value for a key path of a study, and where it was said."""
+    """A value for a key path of a study, where it was said, and how it was written."""
 
     keys: Keys
     value: Any
     place: Place
+    text: Text
 
 
 def load_experiments(option: Path | None = None) -> Experiments:
@@ -41,32 +41,9 @@ def load_experiments(option: Path | None = None) -> Experiments:
     Raises ValueError, with file, line and key path, for the first thing wrong in it.
     """
     source = read_source(option)
-    for name in section(source, "recipes"):
-        _check_recipe(source, name)
-    studies = {name: resolve_study(source, name) for name in section(source, "studies")}
+    names = section(source, "studies")
+    studies = {name: resolve_study(source, name, complete=False) for name in names}
     return Experiments(source.path, tuple(section(source, "recipes")), studies)
-
-
-def _check_keys(source: YamlSource, at: Keys, kind: type) -> None:
-    """The keys below a path, as those of a dataclass: without omegaconf, in no time."""
-    hints = get_type_hints(kind)
-    for key in section(source, *at):
-        check_name(key, hints, what=f"key of {'.'.join(at)}", where=source.where((*at, key)))
-        if is_dataclass(hints[key]):
-            _check_keys(source, (*at, key), hints[key])
-
-
-def _check_recipe(source: YamlSource, name: str) -> None:
-    """A recipe by itself, whether or not a study has it."""
-    from omegaconf import OmegaConf
-
-    at = ("recipes", name)
-    setting = _setting(source, at, ("recipe",), section(source, *at))
-    config = pickle.loads(_blank())
-    value, place = setting.value, setting.place
-    said = assign(config, kind=StudyConfig, keys=("recipe",), value=value, place=place)
-    with _placed(said, source.where(at)):
-        OmegaConf.to_object(config.recipe)
 
 
 def read_source(option: Path | None = None) -> YamlSource:
@@ -77,8 +54,6 @@ def read_source(option: Path | None = None) -> YamlSource:
     source = load_yaml(find_experiments(option))
     for key in source.data:
         check_name(key, _SECTIONS, what="section", where=source.where((key,)))
-    for name in section(source, "recipes"):
-        _check_keys(source, ("recipes", name), Recipe)
     for name in section(source, "studies"):
         try:
             check_study_name(name)
@@ -92,22 +67,23 @@ def read_source(option: Path | None = None) -> YamlSource:
 
 def section(source: YamlSource, *keys: str) -> Mapping[str, Any]:
     """The mapping at a key path, empty where the file has none. Raises ValueError otherwise."""
-    found: Mapping[str, Any] = source.data
-    for depth, key in enumerate(keys, start=1):
-        value = found.get(key)
-        if value is not None and not isinstance(value, Mapping):
-            where = source.where(keys[:depth])
-            raise ValueError(f"{where}: expected a mapping, found {value!r}")
-        found = value or {}
+    found: Any = source.data
+    for key in keys:
+        found = found.get(key) or {}
+    if not isinstance(found, Mapping):
+        raise ValueError(f"{source.where(keys)}: expected a mapping, found {found!r}")
     return found
 
 
-def resolve_study(source: YamlSource, name: str, overrides: Sequence[str] = ()) -> Study:
+def resolve_study(
+    source: YamlSource, name: str, overrides: Sequence[str] = (), *, complete: bool = True
+) -> Study:
     """One study of the file with `key=value` overrides, complete and checked.
 
     A section given as a whole (`recipe=convnext_300`, `data=cifar10`) replaces all that the file
-    says about it. Raises ValueError for an unknown name, an override that cannot be read, and a
-    value of a wrong type.
+    says about it. A study in a file may lack what the command line adds, such as data.folder:
+    `complete` refuses that. Raises ValueError for an unknown name, an override that cannot be read,
+    and a value of a wrong type.
     """
     check_name(name, section(source, "studies"), what="study", where=str(source.path))
     settings = _in_file(source, name)
@@ -116,8 +92,11 @@ def resolve_study(source: YamlSource, name: str, overrides: Sequence[str] = ()) 
     settings = [s for s in settings if s.keys[0] not in replaced]
     # Whole sections before single keys, whatever their order on the command line.
     settings += sorted(typed, key=lambda s: len(s.keys) > 1)
-    study = _typed([_written_out(s, source) for s in settings], source=source, name=name)
-    named = [s.value for s in settings if s.keys == ("recipe",) and isinstance(s.value, str)]
+    study = _typed(
+        [_written_out(s, source) for s in settings], source=source, name=name, complete=complete
+    )
+    named = [s.value for s in map(_named, settings) if s.keys == ("recipe",)]
+    named = [value for value in named if isinstance(value, str)]
     return replace(study, recipe_name=named[-1] if named else "")
 
 
@@ -130,16 +109,15 @@ def parse_override(text: str) -> Setting:
     key, equals, value = text.partition("=")
     if not equals or not key.strip(". "):
         raise ValueError(f"{_COMMAND_LINE}: {text!r} is no key=value, such as recipe.epochs=3")
-    short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
     try:
-        check_size(value)
-        read = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]), resolve=False)
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        read = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]), resolve=True)
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"{_COMMAND_LINE}: {short!r} cannot be read: {reason}") from None
+        raise ValueError(f"{_COMMAND_LINE}: {text!r} cannot be read: {reason}") from None
     assert isinstance(read, dict)
-    place = f"{_COMMAND_LINE} ({short})"
-    return Setting(tuple(key.strip().split(".")), read["value"], lambda _: place)
+    place, texts = f"{_COMMAND_LINE} ({text})", scalars_of(value)
+    keys = tuple(key.strip().split("."))
+    return Setting(keys, read["value"], lambda _: place, texts.get)
 
 
 def _in_file(source: YamlSource, name: str) -> list[Setting]:
@@ -155,16 +133,30 @@ def _in_file(source: YamlSource, name: str) -> list[Setting]:
 
 
 def _setting(source: YamlSource, at: Keys, keys: Keys, value: Any) -> Setting:
-    return Setting(keys, value, lambda below: source.where((*at, *below)))
+    return Setting(
+        keys,
+        value,
+        lambda below: source.where((*at, *below)),
+        lambda below: source.texts.get((*at, *below)),
+    )
+
+
+def _named(setting: Setting) -> Setting:
+    """With the text of a section that is given by a name such as 2024."""
+    named = len(setting.keys) == 1 and setting.keys[0] in (*_SHORT, "recipe")
+    if not named or not isinstance(setting.value, bool | int | float):
+        return setting
+    return replace(setting, value=setting.text(()))
 
 
 def _written_out(setting: Setting, source: YamlSource) -> Setting:
     """The long form of `data: digits`, `points: factorial` and `recipe: quick`."""
+    setting = _named(setting)
     key, value = setting.keys[0], setting.value
     if len(setting.keys) > 1 or not isinstance(value, str):
         return setting
     if key in _SHORT:
-        return Setting((key, _SHORT[key]), value, setting.place)
+        return Setting((key, _SHORT[key]), value, setting.place, setting.text)
     if key == "recipe":
         recipes = section(source, "recipes")
         check_name(value, recipes, what="recipe", where=setting.place(()))
@@ -173,7 +165,7 @@ def _written_out(setting: Setting, source: YamlSource) -> Setting:
     return setting
 
 
-def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str) -> Study:
+def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str, complete: bool) -> Study:
     from omegaconf import OmegaConf
 
     config, said = pickle.loads(_blank()), dict[str, str]()
@@ -184,6 +176,7 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str) -> Stu
             keys=setting.keys,
             value=setting.value,
             place=setting.place,
+            text=setting.text,
         )
     here = source.where(("studies", name))
     with _placed(said, here):
@@ -194,7 +187,7 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str) -> Stu
         check_name(values.trajectory, TRAJECTORIES, what="trajectory", where=where)
     with _placed(said, here):
         check_points(values)
-        dataset(values.data)
+        dataset(values.data, complete=complete)
     return Study(name=name, **vars(values))
 
 

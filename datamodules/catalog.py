@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from datamodules import reading
-from datamodules.config import DataConfig, data_root, nearest
+from datamodules.config import DataConfig, data_root, located, nearest
 from datamodules.info import IMAGENET_MEAN, IMAGENET_STD, DatasetInfo
+from datamodules.sets import folders, layout
 
 __all__ = [
     "DATASETS",
+    "WHEREABOUTS",
     "DatasetInfo",
     "content",
     "count_classes",
@@ -25,14 +27,18 @@ __all__ = [
     "describe_reading",
     "fetchable",
     "identity",
-    "is_class_folder",
     "missing",
+    "placed",
     "places",
     "resolve",
+    "title",
+    "tree_of",
+    "whereabouts",
 ]
 
-# Where data lies is no part of what it is.
-_PLACE = ("root", "download", "beton")
+# Where data lies and what it is called is no part of what it is.
+WHEREABOUTS = ("root", "folder", "beton")
+_NO_MATTER = (*WHEREABOUTS, "download", "title")
 _TORCHVISION: dict[str, Any] = {
     "in_memory": True,
     "load": "datamodules.sets.arrays:torchvision_arrays",
@@ -168,14 +174,15 @@ _ALL = (
     ),
     DatasetInfo(
         name="image_folder",
-        title="any tree FOLDER/train/CLASS/*.jpg with val/ or test/ beside train/",
+        title="a folder of your own, FOLDER/train/CLASS/*.jpg with val/ or test/ beside train/, or "
+        "FOLDER/CLASS/*.jpg",
         num_classes=None,
         val_fraction=0.1,
         sizes=None,
         source="data.folder",
         licence="the owner's",
         load="datamodules.sets.tree:image_tree",
-        places=("{folder}",),
+        own=True,
         obtain="set data.folder to the folder that holds train/ and val/ or test/",
         **_TREE,
     ),
@@ -184,20 +191,27 @@ _ALL = (
 DATASETS: Mapping[str, DatasetInfo] = {info.name: info for info in _ALL}
 
 
-def dataset(config: DataConfig) -> DatasetInfo:
+def dataset(config: DataConfig, *, complete: bool = True) -> DatasetInfo:
     """The entry that a config names.
 
+    Args:
+        config: which data.
+        complete: refuse a config that lacks its folder; one in a file may get it on the command
+            line.
+
     Raises:
-        ValueError: no such data set, with the nearest name; or `folder` missing or out of place.
+        ValueError: no such data set, with the nearest name; or keys that it lacks, or that have no
+            meaning for it.
     """
     if config.name not in DATASETS:
         raise ValueError(f"data.name is {config.name!r}. {nearest(config.name, DATASETS)}")
     info = DATASETS[config.name]
-    wants_folder = any("{folder}" in place for place in info.places)
-    if wants_folder and not config.folder:
+    if info.own and not config.folder and complete:
         raise ValueError(f"data.name={config.name} needs data.folder: {info.obtain}.")
-    if config.folder and not wants_folder:
-        raise ValueError(f"data.folder={config.folder} has no meaning for data.name={config.name}.")
+    for key in ("folder", "test_fraction"):
+        value = getattr(config, key)
+        if value is not None and not info.own:
+            raise ValueError(f"data.{key}={value} has no meaning for data.name={config.name}.")
     return info
 
 
@@ -209,24 +223,66 @@ def resolve(config: DataConfig) -> DataConfig:
     """
     info = dataset(config)
     image_size = config.image_size or info.image_size
+    loader = reading.choose_loader(config, info)
     return replace(
         config,
         image_size=image_size,
         eval_size=config.eval_size or image_size,
         val_fraction=info.val_fraction if config.val_fraction is None else config.val_fraction,
-        loader=reading.choose_loader(config, info),
+        test_fraction=reading.test_fraction(replace(config, loader=loader), info),
+        loader=loader,
     )
 
 
 def identity(config: DataConfig) -> dict[str, Any]:
     """What makes two runs' data equal, with `content`: the resolved config but where it lies."""
     values = asdict(resolve(config))
-    return {key: value for key, value in values.items() if key not in _PLACE}
+    return {key: value for key, value in values.items() if key not in _NO_MATTER}
 
 
 def content(config: DataConfig) -> str | None:
-    """SHA-256 of what is in the .beton that is read; None where the set's own files are."""
-    return reading.content(resolve(config), dataset(config))
+    """SHA-256 of what is in the .beton that is read, or of paths and sizes of a person's own files.
+
+    None where an official data set's own files are read, and for what is not there yet.
+
+    Raises:
+        ValueError: the .beton or the folder cannot be used.
+    """
+    info = dataset(config)
+    if _reads_beton(config):
+        return reading.content(resolve(config), info)
+    tree = tree_of(config) if info.own else None
+    if tree is None or not tree.exists():
+        return None
+    return layout.list_tree(tree, config.test_fraction).fingerprint()
+
+
+def whereabouts(config: DataConfig) -> dict[str, str | None]:
+    """The keys that say where this config's data lies, such that any process finds the same data.
+
+    A .beton that is read is named, so that a run reads the file that it was planned with.
+    """
+    info = dataset(config)
+    read = str(reading.beton_path(config).absolute()) if _reads_beton(config) else config.beton
+    folder = str(tree_of(config).absolute()) if info.own else None
+    return dict(zip(WHEREABOUTS, (config.root, folder, read), strict=True))
+
+
+def placed(config: DataConfig, values: Mapping[str, Any]) -> DataConfig:
+    """The config with the keys of `whereabouts`, as a run's config.json holds them."""
+    return replace(
+        config, root=values.get("root"), folder=values.get("folder"), beton=values.get("beton")
+    )
+
+
+def title(config: DataConfig) -> str:
+    """The data set's name for people: data.title, else the catalogue's or the folder's."""
+    info = dataset(config, complete=False)
+    if config.title:
+        return config.title
+    if info.own:
+        return Path(config.folder).name or config.folder if config.folder else "no folder"
+    return info.title.partition(",")[0]
 
 
 def describe_reading(config: DataConfig) -> str:
@@ -235,9 +291,22 @@ def describe_reading(config: DataConfig) -> str:
 
 
 def places(config: DataConfig) -> list[Path]:
-    """The paths, any of which holds the data set."""
-    names = (place.format(folder=config.folder) for place in dataset(config).places)
-    return [data_root(config) / Path(name).expanduser() for name in names]
+    """The paths, any of which holds the data set.
+
+    Raises:
+        ValueError: see `dataset` and `datamodules.config.located`.
+    """
+    info = dataset(config)
+    if info.own:
+        assert config.folder is not None
+        return list(dict.fromkeys(located(config, config.folder, key="data.folder")))
+    return [data_root(config) / place for place in info.places]
+
+
+def tree_of(config: DataConfig) -> Path:
+    """The folder of a data set that is a tree, there or not."""
+    found = places(config)
+    return next((path for path in found if path.exists()), found[0])
 
 
 def fetchable(config: DataConfig) -> bool:
@@ -263,22 +332,22 @@ def missing(config: DataConfig) -> str | None:
 
 
 def count_classes(config: DataConfig) -> int | None:
-    """Classes of the data set; None where they are counted from folders that are not there."""
+    """Classes of the data set; None where they are counted from folders that are not there.
+
+    Raises:
+        ValueError: its folder has no known layout.
+    """
     info = dataset(config)
     if info.num_classes is not None:
         return info.num_classes
     if _reads_beton(config):
         return reading.count_classes(resolve(config), info)
-    for train in (path / "train" for path in places(config)):
-        if train.is_dir():
-            return sum(1 for item in train.iterdir() if is_class_folder(item))
-    return None
+    tree = tree_of(config)
+    if not tree.exists():
+        return None
+    train = layout.split_folders(tree, config.test_fraction)[layout.TRAIN]
+    return len(folders.class_folders(train))
 
 
 def _reads_beton(config: DataConfig) -> bool:
     return reading.reads_beton(resolve(config), dataset(config))
-
-
-def is_class_folder(path: Path) -> bool:
-    """Whether this entry of a split folder is a class: a folder whose name has no leading dot."""
-    return path.is_dir() and not path.name.startswith(".")

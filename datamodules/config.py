@@ -26,8 +26,12 @@ class DataConfig:
 
     # a name in datamodules.catalog.DATASETS
     name: str = "digits"
-    # image_folder only: the folder with train/ and val/ or test/, below the root or absolute
+    # image_folder only: the folder with train/ and val/ or test/, or with the classes; absolute, or
+    # below the root, or below the current folder (where it lies is not part of a run's identity)
     folder: str | None = None
+    # what the data set is called in tables and figures; null: the catalogue's name, or the folder's
+    # (not part of a run's identity)
+    title: str | None = None
     # where data sets lie; null: $ABLATE_DATA, else ./data (not part of a run's identity)
     root: str | None = None
     # fetch a missing data set where torchvision can (not part of a run's identity)
@@ -36,6 +40,9 @@ class DataConfig:
     image_size: int | None = None
     # share of the training images held out as `val`; 0: no `val`; null: the data set's own
     val_fraction: float | None = None
+    # image_folder without val/ and test/: share of its images held out as `test`, the same share of
+    # every class and the same images always; null: it has its own
+    test_fraction: float | None = None
     # keep this many of the training images left by val, the same share of a class; null: all
     train_limit: int | None = None
     # keep this many test images, the same share of every class; null: all
@@ -47,8 +54,9 @@ class DataConfig:
     # what reads the images: memory (all pixels in RAM), ffcv (a .beton), torch (Pillow in worker
     # processes); auto: memory for small images, else ffcv where it is installed and the file there
     loader: Literal["auto", "memory", "ffcv", "torch"] = "auto"
-    # the file that `ablate data write` made, below the root or absolute; null: NAME.beton, or
-    # FOLDER.beton (where it lies is not part of a run's identity, what is in it is)
+    # the file that `ablate data write` made, found as the folder is; null: NAME.beton, or
+    # FOLDER.beton as long as it fits the folder (where it lies is not part of a run's identity,
+    # what is in it is)
     beton: str | None = None
     # an image file that cannot be read: stop before training, or leave it out with a warning
     bad_images: Literal["fail", "skip"] = "fail"
@@ -62,6 +70,7 @@ class DataConfig:
         _check_range("data.train_limit", self.train_limit, 1, None)
         _check_range("data.test_limit", self.test_limit, 1, None)
         _check_range("data.val_fraction", self.val_fraction, 0, 0.9)
+        _check_range("data.test_fraction", self.test_fraction, 0.01, 0.9)
         _check_range("data.crop_ratio", self.crop_ratio, 0.1, 1)
 
 
@@ -127,15 +136,56 @@ class Augmentation:
 
 
 def data_root(config: DataConfig) -> Path:
-    """The folder that holds the data sets: `config.root`, else $ABLATE_DATA, else ./data."""
-    return Path(config.root or os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT).expanduser()
+    """The folder that holds the data sets: `config.root`, else $ABLATE_DATA, else ./data.
+
+    Raises:
+        ValueError: it begins with the name of a user who is not known here.
+    """
+    if config.root:
+        return expanded(config.root, key="data.root")
+    return expanded(os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT, key=f"${ROOT_VARIABLE}")
+
+
+def expanded(text: str, *, key: str) -> Path:
+    """A path with its `~` written out.
+
+    Raises:
+        ValueError: it begins with the name of a user who is not known here; the message names the
+            key.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        user = Path(text).parts[0]
+        raise ValueError(
+            f"{key} is {text!r}, but there is no user {user[1:]!r} with a home folder here: write "
+            f"the whole path, or ./{text} for a folder of that name."
+        ) from None
+
+
+def located(config: DataConfig, text: str, *, key: str) -> tuple[Path, Path]:
+    """Where a path of a config can lie: below the root, and below the current folder.
+
+    The one where something is comes first; both are the same for an absolute path.
+
+    Raises:
+        ValueError: there is something else at either place; the message names the key.
+    """
+    path = expanded(text, key=key)
+    below_root, here = data_root(config) / path, path.absolute()
+    if not here.exists():
+        return below_root, here
+    if below_root.exists() and not below_root.samefile(here):
+        raise ValueError(
+            f"{key}={text} is {below_root} below the data folder, and {here} below the current "
+            "one: write the one that is meant as an absolute path."
+        )
+    return (below_root, here) if below_root.exists() else (here, below_root)
 
 
 def nearest(name: str, names: typing.Iterable[str]) -> str:
     """The tail of an error about an unknown name: the nearest valid one, then all of them."""
     valid = sorted(names)
-    if not valid:
-        return "There are none."
     close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
     hint = f"Did you mean {close[0]}? " if close else ""
     return f"{hint}Valid: {', '.join(valid)}."

@@ -39,5 +39,7 @@ class DatasetInfo:
     fetch: str | None = None
     # what a person does to get it, with {root} and {folder}
     obtain: str = ""
+    # a person's own: data.folder says where it is, and it can be split by data.test_fraction
+    own: bool = False
     # the class in torchvision.datasets, for the functions that read through it
     torchvision: str | None = None

@@ -18,6 +18,7 @@ from datamodules.readers.loader import Batches, ImageLoader
 from datamodules.samplers import EvalBatches, TrainBatches, rank_and_world
 from datamodules.sets.sources import Source, load_source
 from datamodules.sets.splits import Part, Splits, make_splits
+from datamodules.sizes import Sizes
 
 # More of them on one device only wait for each other and hold memory.
 _MOST_WORKERS = 16
@@ -77,6 +78,13 @@ class ImageDataModule(LightningDataModule):
     def num_classes(self) -> int:
         """Classes, as counted in the data."""
         return len(self.source.class_names)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Numbers of its classes and images."""
+        parts = self.splits
+        val = 0 if parts.val is None else len(parts.val.indices)
+        return Sizes(self.num_classes, self.train_size, val, len(parts.test.indices))
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from datamodules.beton.manifest import Manifest
-from datamodules.config import DataConfig, data_root
+from datamodules.config import DataConfig, expanded, located
 from datamodules.info import DatasetInfo
 
 Loader = Literal["memory", "ffcv", "torch"]
@@ -24,9 +24,15 @@ _SMALL_BYTES = 2 * 2**30
 
 
 def beton_path(config: DataConfig) -> Path:
-    """The file that this config would read: `data.beton`, else NAME.beton or FOLDER.beton."""
-    name = config.beton or f"{(config.folder or config.name).rstrip('/')}.beton"
-    return data_root(config) / Path(name).expanduser()
+    """The file that this config would read: `data.beton`, else NAME.beton or FOLDER.beton.
+
+    Raises:
+        ValueError: see `datamodules.config.located`.
+    """
+    if config.beton:
+        return located(config, config.beton, key="data.beton")[0]
+    source = expanded(config.folder or config.name, key="data.folder")
+    return located(config, f"{source}.beton", key="the file")[0]
 
 
 def choose_loader(config: DataConfig, info: DatasetInfo) -> Loader:
@@ -36,7 +42,7 @@ def choose_loader(config: DataConfig, info: DatasetInfo) -> Loader:
         ValueError: `memory` for images that are not small, or a file that is no whole beton of
             this data set.
     """
-    found = _manifest(config, info) if config.loader != "torch" else None
+    found = manifest(config, info) if config.loader != "torch" else None
     small = info.in_memory or (found is not None and fits(found, config, info))
     if config.loader == "memory" and not small:
         raise ValueError(
@@ -58,14 +64,22 @@ def reads_beton(resolved: DataConfig, info: DatasetInfo) -> bool:
 
 def content(resolved: DataConfig, info: DatasetInfo) -> str | None:
     """SHA-256 of what is in the beton that is read; None if none is, or it is not there yet."""
-    manifest = _manifest(resolved, info) if reads_beton(resolved, info) else None
-    return manifest.content if manifest is not None else None
+    found = manifest(resolved, info) if reads_beton(resolved, info) else None
+    return found.content if found is not None else None
 
 
 def count_classes(resolved: DataConfig, info: DatasetInfo) -> int | None:
     """Classes of the beton that is read; None if it is not there yet."""
-    manifest = _manifest(resolved, info)
-    return len(manifest.class_names) if manifest is not None else None
+    found = manifest(resolved, info)
+    return len(found.class_names) if found is not None else None
+
+
+def test_fraction(resolved: DataConfig, info: DatasetInfo) -> float | None:
+    """What is held out as test: as the config says, or as the beton that is read was written."""
+    if resolved.test_fraction is not None or not info.own or not reads_beton(resolved, info):
+        return resolved.test_fraction
+    found = manifest(resolved, info)
+    return found.test_fraction if found is not None else None
 
 
 def missing_beton(config: DataConfig) -> str | None:
@@ -80,13 +94,13 @@ def missing_beton(config: DataConfig) -> str | None:
     )
 
 
-def fits(manifest: Manifest, config: DataConfig, info: DatasetInfo) -> bool:
+def fits(found: Manifest, config: DataConfig, info: DatasetInfo) -> bool:
     """Whether its images are raw and small, fit in memory together, and are used as they are."""
-    side = manifest.max_side
-    raw = manifest.options.encode == "raw" and manifest.min_side == side <= _SMALL_SIDE
+    side = found.max_side
+    raw = found.options.encode == "raw" and found.min_side == side <= _SMALL_SIDE
     size = config.image_size or info.image_size
     whole = size == (config.eval_size or size) == side and config.crop_ratio == 1
-    return raw and whole and manifest.samples * 3 * side * side <= _SMALL_BYTES
+    return raw and whole and found.samples * 3 * side * side <= _SMALL_BYTES
 
 
 def ffcv_installed() -> bool:
@@ -112,7 +126,12 @@ def describe(resolved: DataConfig, info: DatasetInfo) -> str:
     return f"Images are read by torch and Pillow: there is no {beton_path(resolved)}."
 
 
-def _manifest(config: DataConfig, info: DatasetInfo) -> Manifest | None:
+def manifest(config: DataConfig, info: DatasetInfo) -> Manifest | None:
+    """What the beton that this config would read says about itself; None if it is not there.
+
+    Raises:
+        ValueError: it is no whole beton of this data set, split as the config says.
+    """
     path = beton_path(config)
     if not path.exists():
         return None
@@ -120,10 +139,16 @@ def _manifest(config: DataConfig, info: DatasetInfo) -> Manifest | None:
         read_manifest,  # NumPy, which commands without data do not load
     )
 
-    manifest = read_manifest(path)
-    if manifest.name != info.name:
+    found = read_manifest(path)
+    if found.name != info.name:
         raise ValueError(
-            f"{path} holds the data set {manifest.name} and not {info.name}: name another file "
+            f"{path} holds the data set {found.name} and not {info.name}: name another file "
             "with data.beton, or set data.loader=torch."
         )
-    return manifest
+    if config.test_fraction not in (None, found.test_fraction):
+        raise ValueError(
+            f"{path} was written with a test_fraction of {found.test_fraction}, and "
+            f"data.test_fraction is {config.test_fraction}: write it again, or set "
+            "data.loader=torch."
+        )
+    return found

@@ -24,7 +24,13 @@ def checkpoint_file(value: str, *, key: str) -> Path:
 
     Raises ValueError, beginning with `key`, when there is none.
     """
-    path = Path(value).expanduser().absolute()
+    try:
+        path = Path(value).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(
+            f"{key} is {value!r}, but there is no user {Path(value).parts[0][1:]!r} with a home "
+            "folder here: write the whole path"
+        ) from None
     if path.is_dir():
         if not (path / _LAST).is_file():
             raise ValueError(

@@ -20,7 +20,8 @@ def write_from(source: Path | str, out: Path, **values: Any) -> Written:
     """Write a tree or a data set; values of `EncodeOptions` and of `write_beton` as given."""
     names = ("encode", "quality", "jpeg_share", "max_side", "restart")
     options = {key: values.pop(key) for key in names if key in values}
-    opened = open_source(source_config(str(source)), on_error=values.get("on_error", "fail"))
+    config = source_config(str(source), test_fraction=values.pop("test_fraction", None))
+    opened = open_source(config, on_error=values.get("on_error", "fail"))
     encoder = make_encoder(opened, EncodeOptions(**{"encode": "jpeg", **options}))
     return write_beton(encoder, out, **{"workers": 2, **values})
 

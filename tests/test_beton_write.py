@@ -219,9 +219,9 @@ def test_val_and_test_both_follow_train(tmp_path: Path, out: Path) -> None:
     assert sample_bytes(read_beton(out)) == [path.read_bytes() for path in files(tree)]
 
 
-def test_one_sample_a_part_is_enough(tmp_path: Path, out: Path) -> None:
-    tree = write_tree(tmp_path / "tree", classes=("ant",), images=1)
-    assert write_from(tree, out).manifest.samples == len(read_beton(out)) == 2
+def test_one_sample_a_class_is_enough(tmp_path: Path, out: Path) -> None:
+    tree = write_tree(tmp_path / "tree", classes=("ant", "bee"), images=1)
+    assert write_from(tree, out).manifest.samples == len(read_beton(out)) == 4
 
 
 @pytest.mark.parametrize("encode", ["jpeg", "original", "mixed"])

@@ -18,6 +18,7 @@ from datamodules.catalog import (
     missing,
     places,
     resolve,
+    tree_of,
 )
 from datamodules.config import Augmentation, DataConfig, data_root
 from tests.image_trees import write_tree
@@ -187,12 +188,35 @@ def test_image_folder_is_below_the_root_or_absolute(tmp_path: Path) -> None:
         DataConfig(name="image_folder", folder="pets", root=str(tmp_path)),
         DataConfig(name="image_folder", folder=str(tmp_path / "pets"), root="/nowhere"),
     ):
-        assert places(config) == [tmp_path / "pets"]
+        assert places(config)[0] == tree_of(config) == tmp_path / "pets"
         assert missing(config) is None
         assert count_classes(config) == 3
     gone = DataConfig(name="image_folder", folder="dogs", root=str(tmp_path))
     assert f"no {tmp_path}/dogs" in (missing(gone) or "")
     assert count_classes(gone) is None
+
+
+def test_a_relative_folder_is_found_below_the_root_and_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    config = DataConfig(name="image_folder", folder="pets", root=str(tmp_path / "root"))
+    assert tree_of(config) == tmp_path / "root/pets"  # where it would be looked for first
+    write_tree(tmp_path / "here/pets", images=1)
+    assert tree_of(config) == tmp_path / "here/pets"
+    assert identity(config) == identity(replace(config, folder=str(tmp_path / "here/pets")))
+    write_tree(tmp_path / "root/pets", images=1)
+    with pytest.raises(ValueError, match=r"data.folder=pets is .*root/pets.*and .*here/pets"):
+        tree_of(config)
+
+
+@pytest.mark.parametrize("key", ["folder", "root", "beton"])
+def test_an_unknown_user_in_a_path_is_a_sentence(key: str) -> None:
+    values = {"name": "image_folder", "folder": "x", key: "~nobody_here/x"}
+    config = DataConfig(**values)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=rf"data.{key} is '~nobody_here/x', but there is no user"):
+        resolve(config)
 
 
 def test_count_classes_of_a_known_set_needs_no_data() -> None:

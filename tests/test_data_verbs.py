@@ -21,7 +21,7 @@ OPTIONS = {
     "write": [
         *DEBUG,
         *("--encode", "--force", "--jpeg-share", "--max-side", "--on-error", "--out"),
-        *("--quality", "--restart", "--workers", "source"),
+        *("--quality", "--test-fraction", "--restart", "--workers", "source"),
     ],
     "check": [*DEBUG, "--json", "--workers", "path"],
     "info": [*DEBUG, "--json", "path"],

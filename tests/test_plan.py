@@ -220,5 +220,6 @@ def test_classes_are_unknown_without_the_folder(tmp_path: Path) -> None:
 
     for name in "ab":
         (tmp_path / "tree" / "train" / name).mkdir(parents=True)
+    (tmp_path / "tree" / "val").mkdir()
     assert setting_of(replace(data, folder=str(tmp_path / "tree"))) == Setting(224, 2, 3)
     shutil.rmtree(tmp_path / "tree")

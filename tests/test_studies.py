@@ -248,3 +248,33 @@ def test_the_plain_recipe_and_network_are_torchvisions() -> None:
     assert (recipe.optimizer, recipe.weight_decay, recipe.decay_all) == ("momentum", 1e-4, True)
     assert (recipe.schedule, recipe.decay_epochs, recipe.decay_rate) == ("step", 30, 0.1)
     assert (recipe.label_smoothing, recipe.mixup, recipe.augment.rand_augment) == (0, 0, None)
+
+
+TEXTS = ("007", "1e3", "2024_01_15", "2024-01-15", "12:30:45", "0x10", "no", "1.10", "~x")
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_text_stays_as_it_is_written(text: str, tmp_path: Path) -> None:
+    """YAML reads most of these as numbers, dates or truth values."""
+    file = write(
+        tmp_path,
+        f"recipes: {{'2024': {{epochs: 2}}}}\nstudies:\n  s:\n    title: {text}\n"
+        "    trajectory: convnext_nano\n    recipe: 2024\n"
+        f"    data: {{name: image_folder, folder: {text}, title: {text}}}\n",
+    )
+    study = resolve_study(read_source(file), "s")
+    assert (study.title, study.data.folder, study.data.title) == (text, text, text)
+    assert study.recipe_name == "2024"
+    typed = resolve_study(read_source(file), "s", [f"data.folder={text}", f"title={text}"])
+    assert (typed.data.folder, typed.title) == (text, text)
+    point = [f"points.lists={{p: [{text}]}}", "points.kind=explicit"]
+    with pytest.raises(ValueError, match=f"has {text!r}, which is no step"):
+        resolve_study(read_source(file), "s", point)
+
+
+def test_a_study_may_get_its_folder_on_the_command_line(tmp_path: Path) -> None:
+    file = write(tmp_path, "studies: {s: {trajectory: convnext_nano, data: {name: image_folder}}}")
+    assert load_experiments(file).studies["s"].data.folder is None
+    assert resolve_study(read_source(file), "s", ["data.folder=x"]).data.folder == "x"
+    with pytest.raises(ValueError, match=r"studies\.s\.data\.name.* needs data\.folder"):
+        resolve_study(read_source(file), "s")

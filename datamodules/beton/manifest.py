@@ -88,6 +88,9 @@ class Manifest:
         skipped: the first files that were left out, at most SKIPPED_KEPT.
         skipped_count: all that were left out.
         fingerprint: SHA-256 of the source: names and sizes of its files, or its pixels and labels.
+        newest: when the last of the source's files was changed, in nanoseconds since 1970; None:
+            they are in memory, or the file is of a version that did not keep it.
+        test_fraction: see DataConfig; None: the source had a test split.
         content: SHA-256 of what a reader sees: samples, labels, parts and classes. The same source
             and options give the same one.
         versions: of the programs that wrote the file.
@@ -104,6 +107,8 @@ class Manifest:
     options: EncodeOptions
     fingerprint: str
     content: str
+    newest: int | None = None
+    test_fraction: float | None = None
     skipped: tuple[Skipped, ...] = ()
     skipped_count: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)

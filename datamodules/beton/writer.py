@@ -125,9 +125,10 @@ def _write(
 def _check_unchanged(source: BetonSource, skipped: Sequence[Skipped]) -> None:
     what = source.changed(besides={file.name for file in skipped})
     if what is not None:
+        assert source.tree is not None
         raise ValueError(
-            f"{source.tree} changed while it was written: {what}. Write it again when nothing else "
-            "uses the folder."
+            f"{source.tree.tree} changed while it was written: {what}. Write it again when nothing "
+            "else uses the folder."
         )
 
 
@@ -149,6 +150,8 @@ def _manifest(encoder: Encoder, tally: _Tally, writer: SampleWriter) -> Manifest
         max_side=int(max(image["width"].max(), image["height"].max())),
         options=encoder.options,
         fingerprint=source.fingerprint(),
+        newest=source.tree.newest if source.tree else None,
+        test_fraction=source.tree.test_fraction if source.tree else None,
         content=writer.content(parts, source.class_names),
         skipped=tuple(tally.skipped[:SKIPPED_KEPT]),
         skipped_count=len(tally.skipped),

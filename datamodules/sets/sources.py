@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +15,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.beton.file import Beton
-from datamodules.catalog import dataset, fetchable, missing, resolve
+from datamodules.catalog import dataset, fetchable, missing, resolve, title
 from datamodules.config import DataConfig, data_root
+from datamodules.freshness import check_fresh
 from datamodules.info import DatasetInfo
 from datamodules.reading import reads_beton
+
+
+class DataWarning(UserWarning):
+    """What somebody should know about a data set that can be used all the same."""
+
+
+class LeftOutWarning(DataWarning):
+    """Which files were left out since they cannot be read."""
+
+
+@contextmanager
+def noted() -> Iterator[list[DataWarning]]:
+    """Collect what there is to know about data in a list; other warnings are shown as ever."""
+    found: list[DataWarning] = []
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", DataWarning)
+        yield found
+    for warning in said:
+        if isinstance(warning.message, DataWarning):
+            found.append(warning.message)
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
 
 
 @dataclass(frozen=True)
@@ -86,12 +112,14 @@ def load_source(config: DataConfig) -> Source:
     """
     config, info = resolve(config), dataset(config)
     ensure_present(config)
+    check_fresh(config)
     if reads_beton(config, info):
         load: Callable[..., Source] = _function("datamodules.sets.beton_images:beton_images")
     else:
         load = _function(info.load)
     source = load(info, config)
     _check_sizes(info, config, source)
+    _check_classes(config, source)
     return source
 
 
@@ -137,6 +165,14 @@ def _function(name: str) -> Callable[..., Any]:
     module, _, attribute = name.partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return function
+
+
+def _check_classes(config: DataConfig, source: Source) -> None:
+    if len(source.class_names) < 2:
+        raise ValueError(
+            f"{title(config)} has one class only ({', '.join(source.class_names)}): with one class "
+            "there is nothing to tell apart."
+        )
 
 
 def _check_sizes(info: DatasetInfo, config: DataConfig, source: Source) -> None:

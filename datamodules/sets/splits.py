@@ -7,6 +7,7 @@ the device. Both keep the proportions of the classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from datamodules.config import DataConfig
 from datamodules.draws import Integers, Stream, shuffled
+from datamodules.sets.folders import some
+from datamodules.sets.shares import apportion
 from datamodules.sets.sources import Images, Source
 
 # Another number is another `val`; results could then not be compared.
@@ -65,9 +68,14 @@ def hold_out(labels: NDArray[np.int64], fraction: float) -> Integers:
     """Indices of a stratified share of a set, ascending, that leaves an image of every class.
 
     Raises:
-        ValueError: the share is less than one image.
+        ValueError: the share is less than one image, or no class has one to spare.
     """
     count = round(len(labels) * fraction)
+    if np.unique(labels, return_counts=True)[1].max() == 1:
+        raise ValueError(
+            f"Every class has one training image, so that none can be held out as val "
+            f"(data.val_fraction={fraction}): set data.val_fraction=0, or add images."
+        )
     if count == 0:
         raise ValueError(
             f"data.val_fraction={fraction} of {len(labels)} training images is no image: raise it, "
@@ -76,7 +84,29 @@ def hold_out(labels: NDArray[np.int64], fraction: float) -> Integers:
     return stratified(labels, count, leave=1)
 
 
-def stratified(labels: NDArray[np.int64], count: int, *, leave: int = 0) -> Integers:
+def hold_out_test(
+    labels: NDArray[np.int64], fraction: float, class_names: Sequence[str]
+) -> Integers:
+    """Indices of the test images of a set that has no split, ascending: of every class its share.
+
+    Of every class one at least is held out, and one is left.
+
+    Raises:
+        ValueError: a class has one image only.
+    """
+    lonely = np.flatnonzero(np.bincount(labels, minlength=len(class_names)) < 2)
+    if lonely.size:
+        names = some([class_names[label] for label in lonely.tolist()])
+        raise ValueError(
+            f"{lonely.size} class(es) have one image only ({names}), and a folder without train/ "
+            "and test/ needs two of each: one trains, one tests."
+        )
+    return stratified(labels, round(len(labels) * fraction), leave=1, least=1)
+
+
+def stratified(
+    labels: NDArray[np.int64], count: int, *, leave: int = 0, least: int = 0
+) -> Integers:
     """`count` indices into `labels`, ascending, with every class in its proportion.
 
     Shares are rounded by largest remainders. Of a class the first in an order that never changes
@@ -86,25 +116,16 @@ def stratified(labels: NDArray[np.int64], count: int, *, leave: int = 0) -> Inte
         labels: (N,) classes.
         count: how many; more than there are gives all.
         leave: how many of every class are never taken.
+        least: how many of every class are taken in any case, also above `count`.
     """
     classes, sizes = np.unique(labels, return_counts=True)
-    quotas = _apportion(sizes, min(count, len(labels)), sizes - leave)
+    quotas = apportion(sizes.tolist(), min(count, len(labels)), leave=leave, least=least)
     order = shuffled(Stream.SPLIT, seed=SPLIT_SEED, epoch=0, indices=np.arange(len(labels)))
     chosen = [
         order[labels[order] == name][:quota] for name, quota in zip(classes, quotas, strict=True)
     ]
     indices: Integers = np.sort(np.concatenate(chosen))
     return indices
-
-
-def _apportion(sizes: Integers, count: int, most: Integers) -> Integers:
-    exact = sizes * count / sizes.sum()
-    quotas: Integers = np.minimum(np.floor(exact).astype(np.int64), most)
-    for index in np.argsort(quotas - exact, kind="stable"):
-        if quotas.sum() >= count:
-            break
-        quotas[index] = min(quotas[index] + 1, most[index])
-    return quotas
 
 
 def _limited(indices: Integers, labels: NDArray[np.int64], limit: int | None) -> Integers:

@@ -1,58 +1,76 @@
-"""Readers of image trees: ROOT/train/CLASS/*.jpg with val/ or test/ beside train/."""
+"""Readers of image trees; their layouts are in `datamodules.sets.layout`."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from datamodules.catalog import is_class_folder, places
+from datamodules.catalog import places, tree_of
 from datamodules.config import DataConfig, data_root
 from datamodules.info import DatasetInfo
-from datamodules.sets.scan import File, bad_files
-from datamodules.sets.sources import FileImages, Source, locked
-
-_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class _Listing:
-    """The files of one split folder, by class."""
-
-    folder: Path
-    class_names: tuple[str, ...]
-    files: tuple[File, ...]
+from datamodules.sets.equal import equal_files, shared, shared_sentence
+from datamodules.sets.folders import SplitFolder, some
+from datamodules.sets.layout import TEST, TRAIN, VAL, Tree, check_no_empty_class, list_tree
+from datamodules.sets.memory import remembered
+from datamodules.sets.scan import bad_files
+from datamodules.sets.sources import DataWarning, FileImages, LeftOutWarning, Source, locked
+from datamodules.sets.splits import hold_out_test
 
 
 def image_tree(info: DatasetInfo, config: DataConfig) -> Source:
     """Any ImageNet-style tree. `test` is test/ if there is one, else val/; of both, val/ is `val`.
 
+    Of a tree without either, config.test_fraction is held out as `test`: the same images always,
+    of every class its share.
+
     Raises:
-        ValueError: a folder or a class is missing or empty, splits have other classes, or files
-            are no images and config.bad_images is "fail".
+        ValueError: the layout is not known, a class is missing or empty, there is only one, splits
+            have other classes, or files are no images and config.bad_images is "fail".
     """
-    del info
-    tree = next(path for path in places(config) if path.exists())
-    present = {name: tree / name for name in ("train", "val", "test") if (tree / name).is_dir()}
-    if "train" not in present or len(present) == 1:
-        raise ValueError(
-            f"{tree} has to hold train/ and val/ or test/ with one folder a class, "
-            f"but {_contents(tree)}."
+    listed = list_tree(tree_of(config), config.test_fraction)
+    left_out = listed.left_out()
+    if left_out is not None:
+        warnings.warn(left_out, DataWarning, stacklevel=2)
+    images = {name: _checked(split, config) for name, split in listed.splits.items()}
+    if listed.test_fraction is not None:
+        source = _split(images[TRAIN], listed.class_names, config)
+    else:
+        source = Source(
+            train=images[TRAIN],
+            test=images.get(TEST) or images[VAL],
+            val=images.get(VAL) if TEST in images else None,
+            class_names=listed.class_names,
         )
-    listings = {name: _list(folder) for name, folder in present.items()}
-    for name, listing in listings.items():
-        _check_same_classes(listings["train"], listing, name)
-    images = {name: _checked(listing, config) for name, listing in listings.items()}
-    return Source(
-        train=images["train"],
-        test=images.get("test") or images["val"],
-        val=images.get("val") if "test" in images else None,
-        class_names=listings["train"].class_names,
+    if info.sizes is None:  # what official sets hold is their owners' matter
+        _say_equal_files(source, listed)
+    return source
+
+
+def _split(images: FileImages, class_names: tuple[str, ...], config: DataConfig) -> Source:
+    assert config.test_fraction is not None
+    held_out = hold_out_test(images.labels, config.test_fraction, class_names)
+    rest = np.setdiff1d(np.arange(len(images.labels)), held_out, assume_unique=True)
+    train, test = (FileImages(images.paths[part], images.labels[part]) for part in (rest, held_out))
+    return Source(train=train, test=test, class_names=class_names)
+
+
+def _say_equal_files(source: Source, listed: Tree) -> None:
+    """Warn of images that are in train and in test."""
+    files, start = list(listed.files), len(os.fsencode(listed.tree)) + 1
+    equal = remembered("equal", listed.tree, files, lambda: equal_files(listed.tree, files))
+    train, test = (
+        [os.fsdecode(path[start:]) for path in images.paths]
+        for images in (source.train, source.test)
+        if isinstance(images, FileImages)
     )
+    pairs = shared(equal, train, test) if equal else []
+    if pairs:
+        warnings.warn(shared_sentence(pairs, len(test), listed.tree), DataWarning, stacklevel=3)
 
 
 def imagenet(info: DatasetInfo, config: DataConfig) -> Source:
@@ -83,86 +101,25 @@ def _unpack_imagenet(info: DatasetInfo, tree: Path) -> None:
         raise ValueError(f"{tree} has no train/ and val/ ({error}): {how}.") from error
 
 
-def _list(folder: Path) -> _Listing:
-    class_names = tuple(sorted(item.name for item in folder.iterdir() if is_class_folder(item)))
-    if not class_names:
-        raise ValueError(f"{folder} is empty: it has to hold one folder of images a class.")
-    by_class = [_files(folder, name, label) for label, name in enumerate(class_names)]
-    listing = _Listing(folder, class_names, tuple(file for files in by_class for file in files))
-    _check_no_empty_class(listing, "holds no file")
-    return listing
-
-
-def _files(folder: Path, name: str, label: int) -> list[File]:
-    start = len(str(folder)) + 1
-    found = (
-        File(entry.path[start:], label, stat.st_size, stat.st_mtime_ns)
-        for entry in _walk(str(folder / name))
-        for stat in [entry.stat()]
-    )
-    return sorted(found, key=lambda file: file.path)
-
-
-def _walk(folder: str) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue  # what file managers leave behind
-            if entry.is_dir():
-                yield from _walk(entry.path)
-            elif entry.is_file():
-                yield entry
-
-
-def _checked(listing: _Listing, config: DataConfig) -> FileImages:
-    bad = bad_files(listing.folder, listing.files, full=config.verify == "full")
+def _checked(listing: SplitFolder, config: DataConfig) -> FileImages:
+    damaged = bad_files(listing.folder, listing.files, full=config.verify == "full")
+    bad = {**listing.unusable, **damaged}
     if bad:
         _report(listing, bad, config)
     kept = [file for file in listing.files if file.path not in bad]
-    _check_no_empty_class(_Listing(listing.folder, listing.class_names, tuple(kept)), "is unusable")
+    check_no_empty_class(replace(listing, files=tuple(kept)), what="is unusable")
     return FileImages(
         paths=np.array([os.fsencode(listing.folder / file.path) for file in kept]),
         labels=np.array([file.label for file in kept], np.int64),
     )
 
 
-def _report(listing: _Listing, bad: Mapping[str, str], config: DataConfig) -> None:
-    count = f"{len(bad)} of {len(listing.files)} files in {listing.folder} cannot be read as images"
-    names = _some([f"{path} ({reason})" for path, reason in bad.items()])
+def _report(listing: SplitFolder, bad: Mapping[str, str], config: DataConfig) -> None:
+    every = len(listing.files) + len(listing.unusable)
+    count = f"{len(bad)} of {every} files in {listing.folder} cannot be read as images"
+    names = some([f"{path} ({reason})" for path, reason in bad.items()])
     if config.bad_images == "fail":
         raise ValueError(
             f"{count}: {names}. Replace or remove them, or set data.bad_images=skip to do without."
         )
-    warnings.warn(f"{count} and are left out: {names}.", stacklevel=2)
-
-
-def _check_no_empty_class(listing: _Listing, what: str) -> None:
-    full = {file.label for file in listing.files}
-    empty = [name for label, name in enumerate(listing.class_names) if label not in full]
-    if empty:
-        raise ValueError(
-            f"{len(empty)} class folder(s) in {listing.folder} without a usable image "
-            f"({what}): {_some(empty)}. Fill or remove them."
-        )
-
-
-def _check_same_classes(train: _Listing, other: _Listing, name: str) -> None:
-    here, there = set(train.class_names), set(other.class_names)
-    if here == there:
-        return
-    raise ValueError(
-        f"The class folders of {train.folder} and {other.folder} differ: "
-        f"only in train: {_some(sorted(here - there))}; "
-        f"only in {name}: {_some(sorted(there - here))}."
-    )
-
-
-def _contents(tree: Path) -> str:
-    if not tree.is_dir():
-        return "is a file"
-    return f"holds {_some(sorted(item.name for item in tree.iterdir()))}"
-
-
-def _some(names: Sequence[str]) -> str:
-    rest = len(names) - _SHOWN
-    return (", ".join(names[:_SHOWN]) or "nothing") + (f" and {rest} more" if rest > 0 else "")
+    warnings.warn(f"{count} and are left out: {names}.", LeftOutWarning, stacklevel=2)
