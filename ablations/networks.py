@@ -38,8 +38,7 @@ def network_after(
     """
     if network is not None:
         return _edited(network, tuple(steps))
-    line = TRAJECTORIES[trajectory]
-    return apply_steps(line.start, [line.by_name[name] for name in steps])
+    return TRAJECTORIES[trajectory].apply(steps)
 
 
 @lru_cache(maxsize=4096)

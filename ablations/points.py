@@ -94,6 +94,11 @@ def check_steps(design: Points, trajectory: Trajectory) -> None:
                 )
             if steps.count(step) > 1:
                 raise ValueError(f"{key} has {step!r} twice.")
+            if design.kind == "leave_one_out" and step not in trajectory.step_names:
+                raise ValueError(
+                    f"{key} has {step!r}, another setting of a step: the network with all steps "
+                    f"does not have it, so that it cannot be left out."
+                )
 
 
 def _cumulative(design: Points, trajectory: Trajectory) -> tuple[Point, ...]:

@@ -7,7 +7,7 @@ twelve steps for 28-64 px images, in three stages; its initial values suit its w
 layer scale, which its few steps of training could not move.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -48,6 +48,20 @@ class Trajectory:
     def step_names(self) -> tuple[str, ...]:
         """Names of the main steps, in order."""
         return tuple(step.name for step in self.steps)
+
+    def apply(self, names: Sequence[str]) -> ArchSpec:
+        """The start after these steps, in this order; a set of them is one network in any order.
+
+        Raises KeyError for a step that the trajectory does not have, ValueError where one cannot be
+        applied, or where two are settings of one step, of which the later would win.
+        """
+        for main, tried in self.alternatives.items():
+            chosen = [name for name in names if name in {main, *(step.name for step in tried)}]
+            if len(chosen) > 1:
+                raise ValueError(
+                    f"{' and '.join(chosen)} are settings of one step: a network has one of them"
+                )
+        return apply_steps(self.start, [self.by_name[name] for name in names])
 
     def spec_after(self, name: str) -> ArchSpec:
         """The spec after the main steps up to `name`; START is none of them.

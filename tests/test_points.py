@@ -3,6 +3,7 @@
 import pytest
 
 from ablations.config import Points, Study
+from ablations.networks import network_after
 from ablations.plan import make_plan
 from ablations.points import points_of
 from lit_models import START, TRAJECTORIES, Trajectory
@@ -113,11 +114,29 @@ def test_an_illegal_point_of_an_explicit_list_is_an_error() -> None:
         make_plan(Study(name="s", trajectory="convnext_nano", points=points))
 
 
-def test_a_step_that_changes_nothing_is_illegal() -> None:
-    points = Points(kind="explicit", lists={"same": ["kernel_size", "kernel_size_5"]})
-    plan = make_plan(Study(name="s", trajectory="convnext_nano", points=points))
-    assert len(plan.rows) == 1
-
+def test_steps_that_are_always_on_are_no_factors() -> None:
     again = Points(kind="factorial", steps=["width"], always=["stage_ratio"])
     rows = make_plan(Study(name="s", trajectory="convnext_nano", points=again)).rows
     assert [row.point for row in rows] == ["00_start", "01_width"]
+
+
+def test_two_settings_of_one_step_are_no_network() -> None:
+    """The later one would win, so that the set of steps would be two networks."""
+    both = ["kernel_size", "kernel_size_9"]
+    for names in (both, both[::-1]):
+        with pytest.raises(ValueError, match="are settings of one step: a network has one of them"):
+            network_after(names, trajectory="convnext_nano")
+    points = Points(kind="explicit", lists={"same": both})
+    with pytest.raises(ValueError, match="same: kernel_size and kernel_size_9 are settings"):
+        make_plan(Study(name="s", trajectory="convnext_nano", points=points))
+    points = Points(kind="factorial", steps=both)
+    plan = make_plan(Study(name="both", trajectory="convnext_nano", points=points))
+    assert {row.step for row in plan.rows} == {START, *both}
+    (illegal,) = plan.illegal
+    assert set(illegal.steps) == set(both)
+
+
+def test_another_setting_of_a_step_cannot_be_left_out() -> None:
+    design = Points(kind="leave_one_out", steps=["kernel_size", "kernel_size_9"])
+    with pytest.raises(ValueError, match=r"'kernel_size_9', another setting .* cannot be left out"):
+        points_of(design, NANO)
