@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ablations.statistics import (
+    EXACT_SEEDS,
     binomial_half_width,
     comparisons_sentence,
     images_sentence,
@@ -65,7 +66,7 @@ def test_pairing_removes_what_seeds_share() -> None:
 def test_one_seed_gives_no_interval_and_no_seed_no_delta() -> None:
     found = paired_delta({0: 51.0}, {0: 50.0})
     assert found is not None
-    assert (found.mean, found.low, found.high) == (1.0, None, None)
+    assert (found.mean, found.low, found.high, found.p) == (1.0, None, None, None)
     assert paired_delta({0: 51.0}, {1: 50.0}) is None
 
 
@@ -92,6 +93,29 @@ def test_sign_flip_p_is_that_of_scipy(differences: list[float]) -> None:
     assert sign_flip_p(list(rounded)) == pytest.approx(expected)
 
 
+def test_one_small_difference_against_seven_large_ones_is_significant() -> None:
+    # only ++++++++ and the pattern itself reach its sum, and both with all signs turned: 4 of 256
+    assert sign_flip_p([1.0] * 7 + [-0.1]) == 4 / 256
+    # 6 seeds need all signs alike: with the smallest one turned it is 4 of 64
+    assert sign_flip_p([1.0] * 5 + [-0.1]) == 4 / 64 > 0.05
+
+
+def test_many_seeds_have_an_exact_p_too() -> None:
+    # 20 equal differences, 5 of them turned: as many as a binomial of 20 has beyond 15 and 5
+    differences = [1.0] * 15 + [-1.0] * 5
+    expected = stats.binomtest(15, 20).pvalue
+    assert sign_flip_p(differences) == pytest.approx(expected, rel=1e-12)
+    assert sign_flip_p([1.0] * EXACT_SEEDS) == smallest_p(EXACT_SEEDS) == 2.0 ** (1 - EXACT_SEEDS)
+
+
+def test_very_many_seeds_have_a_p_of_random_patterns_that_is_always_the_same() -> None:
+    differences = [1.0] * 26 + [-1.0] * 16
+    found = sign_flip_p(differences)
+    assert found == pytest.approx(stats.binomtest(26, 42).pvalue, abs=0.005)
+    assert found == sign_flip_p(differences)
+    assert sign_flip_p([1.0] * 42) == smallest_p(42) == 1 / 100_001
+
+
 @pytest.mark.parametrize(("seeds", "p"), [(1, 1.0), (2, 0.5), (3, 0.25), (5, 0.0625), (6, 0.03125)])
 def test_smallest_p_is_what_agreeing_signs_give(seeds: int, p: float) -> None:
     assert smallest_p(seeds) == p
@@ -110,12 +134,14 @@ def test_seeds_needed_is_the_first_number_that_can_reach_the_level() -> None:
         (1, "no interval and no test"),
         (3, "is 0.25, so no permutation test can reach p ≤ 0.05"),
         (5, "is 0.0625, so no permutation test can reach"),
-        (6, "is 0.0312, so a permutation test can reach p ≤ 0.05"),
+        (6, "is 0.0312, so a permutation test can reach p ≤ 0.05: only if every seed agrees"),
+        (7, "is 0.0156, so a permutation test can reach p ≤ 0.05: surely if every seed agrees"),
+        (41, "test (100,000 random patterns of signs) is 1e-05, so a permutation test can"),
     ],
 )
 def test_sentence_says_what_the_seeds_can_show(seeds: int, words: str) -> None:
     assert words in seeds_sentence(seeds)
-    assert ("6" in seeds_sentence(seeds)) == (seeds > 0)
+    assert ("6 " in seeds_sentence(seeds)) == (0 < seeds <= 6)
 
 
 def test_sentence_on_many_intervals() -> None:

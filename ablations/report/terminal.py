@@ -13,6 +13,7 @@ from ablations.report.text import (
     headline,
     missing_runs,
     progress,
+    rounding_note,
     sample_sentences,
     setting,
 )
@@ -31,7 +32,7 @@ def print_report(study: str, *, runs_root: Path, console: Console | None = None)
         notes.append(published_note(rows))
     if left_out:
         notes.append(f"Left out for lack of width: {', '.join(left_out)}.")
-    notes += sample_sentences(rows)
+    notes += [rounding_note(found, rows), *sample_sentences(rows)]
     notes += [": ".join(parts) for parts in missing_runs(found)]
     for note in filter(None, notes):
         console.print(terminal(note))

@@ -19,7 +19,17 @@ ACCURACY_NOTE = (
 )
 DELTA_NOTE = (
     "A difference is the mean over seeds of the difference within a seed (the same images in the "
-    "same order with the same augmentation), with a 95 % t interval."
+    "same order with the same augmentation), with a 95 % t interval. It is rounded after it was "
+    "taken: its last digit may differ from that of the printed accuracies."
+)
+COVERAGE_NOTE = (
+    "95 % is over seeds alone: what other initial values, orders and augmentation draws would give "
+    "with these training images, this validation split, these test images, this recipe and this "
+    "machine. It does not cover other data sets, other test images or other hyper-parameters."
+)
+ROUNDING_NOTE = (
+    "Differences are rounded after they were taken: the last digit may differ from that of the "
+    "printed accuracies."
 )
 EQUAL_PREDICTIONS = "the predictions are equal for all test images: no effect to measure"
 COST_NOTE = (
@@ -114,10 +124,31 @@ def sample_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     sentences = (
         uneven + seeds_sentence(fewest),
         seeds_sentence(most) if fewest < most else "",
+        COVERAGE_NOTE if intervals else "",
         comparisons_sentence(intervals),
         *equal_sentences(rows),
     )
     return tuple(sentence for sentence in sentences if sentence)
+
+
+def rounding_note(study: Study, rows: Sequence[Row]) -> str:
+    """Said where a printed difference is not that of the printed accuracies; else empty."""
+    by_label = {row.point: row for row in rows}
+    pairs = [(row, by_label.get(row.reference or ""), row.delta) for row in rows]
+    known = [row for row in rows if row.adopted and row.top1_mean is not None]
+    if study.design.kind == CUMULATIVE and known:
+        first, last = known[0], known[-1]
+        pairs.append((last, first, (last.top1_mean or 0.0) - (first.top1_mean or 0.0)))
+    return ROUNDING_NOTE if any(_apart(*pair) for pair in pairs) else ""
+
+
+def _apart(row: Row, reference: Row | None, delta: float | None) -> bool:
+    if reference is None or delta is None or row.top1_mean is None or reference.top1_mean is None:
+        return False
+    values = (row.top1_mean, reference.top1_mean, delta)
+    printed = [round(100 * float(f"{value:.2f}")) for value in values]
+    same_seeds = set(row.top1) == set(reference.top1)
+    return same_seeds and printed[0] - printed[1] != printed[2]
 
 
 def equal_sentences(rows: Sequence[Row]) -> tuple[str, ...]:

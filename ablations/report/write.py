@@ -20,6 +20,7 @@ from ablations.report.text import (
     headline,
     missing_runs,
     progress,
+    rounding_note,
     setting,
     statistics_sentences,
 )
@@ -91,7 +92,8 @@ def _write_figures(chosen: Sequence[Drawing], paths: ReportPaths) -> Mapping[Dra
 
 def _write_tables(study: Study, rows: Sequence[Row], paths: ReportPaths) -> None:
     caption = f"{study.title}: {setting(study)}. {headline(study, rows)}"
-    caption = f"{caption} {published_note(rows)}".strip()
+    notes = (rounding_note(study, rows), published_note(rows))
+    caption = " ".join(filter(None, (caption, *notes)))
     write_text_atomic(paths.csv, csv_table(rows))
     write_text_atomic(paths.json, as_json(to_json(rows)) + "\n")
     write_text_atomic(paths.latex, latex_table(rows, design=study.design, caption=caption))
