@@ -13,6 +13,7 @@ from ablations.networks import image_sides, waste_notes, wasted
 from ablations.plain_text import as_json
 from ablations.plan import ILLEGAL, Plan, make_plan, states
 from ablations.scale_notes import stuck_scales
+from ablations.start_notes import start_warnings
 from ablations.store import runs_root
 from ablations.studies import load_experiments, read_source, resolve_study
 from datamodules.catalog import describe_reading, fetchable, missing
@@ -32,11 +33,12 @@ def command(options: argparse.Namespace) -> int:
     images = sizes(plan.study.data)
     stuck = stuck_scales(plan, images.train if images else None)
     notes = [*data_notes(plan.study.data, images), *kernel_notes(plan)]
-    notes += [scale.sentence for scale in stuck]
+    starts = start_warnings(plan)
+    notes += [*(scale.sentence for scale in stuck), *(f"{text}." for text in starts.values())]
     if not options.no_time:
         guess = estimate(plan, costs, runs_root=root)
         seconds, notes = guess.seconds, [*notes, guess.sentence]
-    warned = {point: scale.sentence for scale in stuck for point in scale.points}
+    warned = {**starts, **{point: scale.sentence for scale in stuck for point in scale.points}}
     rows = plan_rows(plan, costs=costs, found=found, seconds=seconds, warned=warned)
     if options.json:
         print(as_json(rows))

@@ -17,6 +17,7 @@ from ablations.preflight import (
     inspect_in_child,
 )
 from ablations.scale_notes import stuck_scales
+from ablations.start_notes import start_warnings
 from ablations.store import INDEX, RunFolder, run_path, runs_root, study_path, write_json_atomic
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def _train(plan: Plan, root: Path, *, command_line: str, console: "Console") -> 
     say(console, f"checking {name}: devices, data, networks")
     executor, machine = _prepare(plan, root)
     stuck = stuck_scales(plan, machine.train_images)
-    for note in (*machine.notes, *(scale.sentence for scale in stuck)):
+    starts = (f"{sentence}." for sentence in start_warnings(plan).values())
+    for note in (*machine.notes, *(scale.sentence for scale in stuck), *starts):
         say(console, note)
     rows = _write_index(plan, root, command_line)
     view = make_view(lambda: progress(rows, root), title=name, console=console)

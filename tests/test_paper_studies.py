@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ablations.plan import make_plan
 from ablations.points import study_points
 from ablations.published import published_table
 from ablations.report.design import Networks, made_of
+from ablations.start_notes import identity_branches, start_warnings
 from ablations.studies import load_experiments
 from lit_models import SPECS, ArchSpec, build, parse_step
 from lit_models.reference import Network
@@ -55,12 +57,25 @@ def test_every_study_has_a_plan_of_different_networks(of_networks: Mapping[str, 
         assert study.description.endswith(".")
 
 
+CONFOUNDED = """
+studies:
+  mine:
+    points:
+      kind: networks
+      networks:
+        plain: [nano_resnet]
+        moved: [nano_resnet, norms=spatial]
+        last: [nano_resnet, norms=pointwise_out]
+        few: [nano_resnet, fewer_norms]
+    data: {name: digits, image_size: 32}
+"""
+
+
 def _start(network: Network) -> tuple[Init, int] | None:
     """Rule of the initial values, and how many of its distinct branches start at 0 by it."""
     if not isinstance(network, ArchSpec):
         return None
-    ends = [branch for branch in network.branches() if {*branch.layers[-1:]} & branch.norms]
-    return network.init, len(ends) if network.init.zero_last_norm else 0
+    return network.init, sum(identity_branches(network))
 
 
 def test_no_point_of_a_study_starts_otherwise_than_what_it_is_compared_with(
@@ -90,6 +105,20 @@ def test_norms_of_the_baselines_start_at_one_wherever_they_are(place: str) -> No
     factors = [model.get_parameter(f"{name}.weight") for name, _ in norms(model)]
     assert factors
     assert all(torch.equal(factor, torch.ones_like(factor)) for factor in factors)
+
+
+def test_a_norm_that_takes_the_start_at_zero_with_it_is_said(tmp_path: Path) -> None:
+    (tmp_path / "experiments.yaml").write_text(CONFOUNDED)
+    plan = make_plan(load_experiments(tmp_path / "experiments.yaml").studies["mine"])
+    found = start_warnings(plan)
+    assert set(found) == {"01_moved", "03_few"}
+    assert "branches of 01_moved do not start at 0 and those of 00_plain do" in found["01_moved"]
+    # what the built networks really do
+    for point, network in plan.networks().items():
+        model = build(network, num_classes=3, seed=0)
+        zeros = [name for name, p in model.named_parameters() if "norm.w" in name and not p.any()]
+        assert isinstance(network, ArchSpec)
+        assert bool(zeros) == any(identity_branches(network)) == (point not in found), point
 
 
 def test_published_rows_are_of_the_networks_that_have_their_names(
