@@ -35,7 +35,8 @@ def command(options: argparse.Namespace) -> int:
     if name is not None and "=" in name:  # no data set: the first override
         name, overrides = None, [name, *overrides]
     subject = find_subject(options.checkpoint, root=runs_root(options.runs), file=options.file)
-    config = evaluation_config(name, overrides, run=subject.config)
+    source = str(subject.path.parent.parent / CONFIG)
+    config = evaluation_config(name, overrides, run=subject.config, source=source)
     found = evaluate(subject.path, config, split=options.split)
     told = asdict(found)
     raw = told.pop("raw")

@@ -49,7 +49,11 @@ class EvaluationConfig:
 
 
 def evaluation_config(
-    data: str | None, overrides: Sequence[str], *, run: Mapping[str, Any]
+    data: str | None,
+    overrides: Sequence[str],
+    *,
+    run: Mapping[str, Any],
+    source: str = "config.json",
 ) -> EvaluationConfig:
     """From the command line's words, after what the run of the checkpoint was trained with.
 
@@ -57,6 +61,7 @@ def evaluation_config(
         data: a data set; None: that of the run.
         overrides: such as `data.eval_size=288` and `recipe.flip_test=true`.
         run: its config.json; empty for a checkpoint that no run of this project wrote.
+        source: where that lies, for errors.
 
     Raises:
         ValueError: no data set is named, a key is unknown (with the nearest) or has another type.
@@ -76,8 +81,8 @@ def evaluation_config(
             "`ablate evaluate CHECKPOINT imagenet`"
         )
     config = OmegaConf.structured(EvaluationConfig)
-    for keys, value in _of_run(run, data=name).items():
-        assign(config, kind=EvaluationConfig, keys=keys, value=value, place=_said("config.json"))
+    for keys, value in _of_run(run, data=name, source=source).items():
+        assign(config, kind=EvaluationConfig, keys=keys, value=value, place=_said(source))
     if name is not None:
         where = _said("command line")
         assign(config, kind=EvaluationConfig, keys=("data", "name"), value=name, place=where)
@@ -96,11 +101,16 @@ def evaluation_config(
     return typed
 
 
-def _of_run(run: Mapping[str, Any], *, data: str | None) -> dict[tuple[str, ...], Any]:
+def _of_run(run: Mapping[str, Any], *, data: str | None, source: str) -> dict[tuple[str, ...], Any]:
     """What a run's config says that holds for an evaluation too; of the data only if it is his."""
     if not run:
         return {}
     recipe = run["recipe"]
+    for key in (f.name for f in fields(EvaluatedRecipe)):
+        if key not in recipe:
+            raise ValueError(
+                f"{source} has no key recipe.{key}: another version of this project wrote the run"
+            )
     kept = {f.name: recipe[f.name] for f in fields(EvaluatedRecipe) if f.name != "augment"}
     names = [f.name for f in fields(EvaluatedAugmentation)]
     kept["augment"] = {name: recipe["augment"][name] for name in names if name in recipe["augment"]}

@@ -1,6 +1,6 @@
 """config.json of a run, checked and typed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 
 from ablations.config import Hardware, Recipe
 from ablations.store import CONFIG, RunFolder
-from ablations.typed import assign
-from datamodules.catalog import content, placed
+from ablations.typed import assign, check_name
+from datamodules.catalog import DATASETS, content, placed
 from datamodules.config import DataConfig
 from lit_models.reference import Network
 from lit_models.serialise import from_dict
@@ -49,15 +49,26 @@ def read_run_config(run: RunFolder) -> RunConfig:
     Raises ValueError, naming file and key, when there is none, or it does not fit this version.
     """
     values, path = run.whole_config(), run.path / CONFIG
-    settings = _typed(values, path)
-    try:
-        spec = from_dict(values["spec"])
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    data = placed(settings.data, values)
+    settings = _typed(values, path, keys=[f.name for f in fields(_Settings)])
+    spec, data = spec_of(values, path), data_of(values, path)
     _check_content(data, values.get("content"), path)
     _check_weights(settings.recipe, values.get("weights", {}), path)
     return RunConfig(spec, data, settings.recipe, settings.hardware, settings.seed)
+
+
+def spec_of(values: Mapping[str, Any], path: Path) -> Network:
+    """The network of a run's configuration. Raises ValueError, naming file and field."""
+    try:
+        return from_dict(values["spec"])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def data_of(values: Mapping[str, Any], path: Path) -> DataConfig:
+    """The data of a run's configuration. Raises ValueError, naming file and key."""
+    data = _typed(values, path, keys=["data"]).data
+    check_name(data.name, DATASETS, what="data set", where=f"{path}: data.name")
+    return placed(data, values)
 
 
 def _check_content(data: DataConfig, planned: str | None, path: Path) -> None:
@@ -81,9 +92,9 @@ def _check_weights(recipe: Recipe, planned: Mapping[str, str], path: Path) -> No
             )
 
 
-def _typed(values: Mapping[str, Any], path: Path) -> _Settings:
+def _typed(values: Mapping[str, Any], path: Path, *, keys: Sequence[str]) -> _Settings:
     config = OmegaConf.structured(_Settings)
-    for key in (f.name for f in fields(_Settings)):
+    for key in keys:
         if key in values:
             assign(
                 config, kind=_Settings, keys=(key,), value=values[key], place=lambda _: str(path)

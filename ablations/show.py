@@ -9,11 +9,12 @@ from ablations.counts import count_specs, setting_of
 from ablations.find_run import Subject, find_run
 from ablations.networks import network_after
 from ablations.plain_text import as_json
-from ablations.store import RunFolder, run_path, runs_root
-from datamodules.catalog import DATASETS, placed
+from ablations.run_config import data_of, spec_of
+from ablations.store import CONFIG, RunFolder, run_path, runs_root
+from datamodules.catalog import DATASETS
 from datamodules.config import DataConfig
 from lit_models.reference import Network
-from lit_models.serialise import difference, from_dict
+from lit_models.serialise import difference
 
 
 def command(options: argparse.Namespace) -> int:
@@ -40,34 +41,33 @@ def describe(subject: Subject, root: Path) -> dict[str, Any]:
     config = subject.config
     folder = RunFolder(run_path(root, subject.run_id))
     state, message = folder.health()
-    spec = from_dict(config["spec"])
+    path = folder.path / CONFIG
+    spec, data = spec_of(config, path), data_of(config, path)
     return {
         "run_id": subject.run_id,
         "labels": config.get("labels", {}),
         "state": state,
         "message": message,
         **{key: config[key] for key in ("spec", "data", "recipe", "seed")},
-        **_cost(spec, config, root),
-        "change": _change(spec, config, root),
+        **_cost(spec, data, root),
+        "change": _change(spec, config, data, root),
         "environment": folder.provenance(),
         "metrics": folder.metrics(),
         "summary": folder.summary(),
     }
 
 
-def _cost(spec: Network, config: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    setting = setting_of(_data(config))
+def _cost(spec: Network, data: DataConfig, root: Path) -> dict[str, Any]:
+    setting = setting_of(data)
     if setting is None:
         return {"params": None, "gmacs": None}
     cost = count_specs([spec], setting, runs_root=root)[spec]
     return {"params": cost.params, "gmacs": cost.gmacs}
 
 
-def _data(config: Mapping[str, Any]) -> DataConfig:
-    return placed(DataConfig(**config["data"]), config)
-
-
-def _change(spec: Network, config: Mapping[str, Any], root: Path) -> dict[str, Any] | None:
+def _change(
+    spec: Network, config: Mapping[str, Any], data: DataConfig, root: Path
+) -> dict[str, Any] | None:
     """The difference that the last of the run's steps makes."""
     labels = config.get("labels", {})
     steps = labels.get("steps") or []
@@ -75,12 +75,12 @@ def _change(spec: Network, config: Mapping[str, Any], root: Path) -> dict[str, A
     if before is None:
         return None
     try:
-        old = _cost(before, config, root)
+        old = _cost(before, data, root)
     except ValueError:  # the last step is what makes it fit these images
         old = dict.fromkeys(("params", "gmacs"))
-    new = _cost(spec, config, root)
+    new = _cost(spec, data, root)
     known = old["params"] is not None
-    added, removed = _modules(before, spec, in_chans=DATASETS[config["data"]["name"]].in_chans)
+    added, removed = _modules(before, spec, in_chans=DATASETS[data.name].in_chans)
     return {
         "from": steps[-2] if len(steps) > 1 else labels.get("network", "start"),
         "fields": [list(entry) for entry in difference(before, spec)],
@@ -103,9 +103,9 @@ def _without_last(
     training = {key: value for key, value in recipe.items() if key != "augment"}
     try:
         before = network_after(steps[:-1], **where)
-    except (KeyError, ValueError):
+        return trained_spec(before, training_config(training))
+    except (KeyError, ValueError, TypeError):  # also a recipe of another version
         return None
-    return trained_spec(before, training_config(training))
 
 
 def _modules(

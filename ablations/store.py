@@ -53,10 +53,13 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,199}")
 def runs_root(option: Path | None = None) -> Path:
     """The runs folder: the option, else $ABLATE_RUNS, else ./runs; absolute.
 
-    Raises ValueError for the home folder of a user who is not known here.
+    Raises ValueError for the home folder of a user who is not known here, and for a file.
     """
     text = str(option or os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS)
-    return expanded(text, key="--runs" if option else f"${RUNS_VARIABLE}").absolute()
+    root = expanded(text, key="--runs" if option else f"${RUNS_VARIABLE}").absolute()
+    if root.is_file():
+        raise ValueError(f"the runs folder {root} is a file: name a folder with --runs")
+    return root
 
 
 def run_path(root: Path, run_id: str) -> Path:

@@ -4,22 +4,23 @@ import pickle
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-from ablations.config import Experiments, Study, StudyConfig, find_experiments
+from ablations.config import Experiments, Recipe, Study, StudyConfig, find_experiments
 from ablations.points import check_points
 from ablations.store import check_study_name
 from ablations.typed import Keys, Place, Text, assign, check_name
-from ablations.yaml_source import YamlSource, load_yaml, scalars_of
+from ablations.yaml_source import YamlSource, check_size, load_yaml, scalars_of
 from datamodules.catalog import dataset
 from lit_models.trajectories import TRAJECTORIES
 
 _COMMAND_LINE = "command line"
 _SECTIONS = ("hardware", "recipes", "studies")
 _OVERRIDES = "overrides"
+_SHOWN = 200  # letters of an override in an error
 _KEYS = tuple(f.name for f in fields(StudyConfig))
 # `data: digits` is short for `data: {name: digits}`.
 _SHORT = {"data": "name", "points": "kind"}
@@ -41,9 +42,39 @@ def load_experiments(option: Path | None = None) -> Experiments:
     Raises ValueError, with file, line and key path, for the first thing wrong in it.
     """
     source = read_source(option)
+    for name in section(source, "recipes"):
+        _check_recipe(source, name)
     names = section(source, "studies")
     studies = {name: resolve_study(source, name, complete=False) for name in names}
     return Experiments(source.path, tuple(section(source, "recipes")), studies)
+
+
+def _check_keys(source: YamlSource, at: Keys, kind: type) -> None:
+    """The keys below a path, as those of a dataclass: without omegaconf, in no time."""
+    hints = get_type_hints(kind)
+    for key in section(source, *at):
+        check_name(key, hints, what=f"key of {'.'.join(at)}", where=source.where((*at, key)))
+        if is_dataclass(hints[key]):
+            _check_keys(source, (*at, key), hints[key])
+
+
+def _check_recipe(source: YamlSource, name: str) -> None:
+    """A recipe by itself, whether or not a study has it."""
+    from omegaconf import OmegaConf
+
+    at = ("recipes", name)
+    setting = _setting(source, at, ("recipe",), section(source, *at))
+    config = pickle.loads(_blank())
+    said = assign(
+        config,
+        kind=StudyConfig,
+        keys=setting.keys,
+        value=setting.value,
+        place=setting.place,
+        text=setting.text,
+    )
+    with _placed(said, source.where(at)):
+        OmegaConf.to_object(config.recipe)
 
 
 def read_source(option: Path | None = None) -> YamlSource:
@@ -54,6 +85,8 @@ def read_source(option: Path | None = None) -> YamlSource:
     source = load_yaml(find_experiments(option))
     for key in source.data:
         check_name(key, _SECTIONS, what="section", where=source.where((key,)))
+    for name in section(source, "recipes"):
+        _check_keys(source, ("recipes", name), Recipe)
     for name in section(source, "studies"):
         try:
             check_study_name(name)
@@ -67,11 +100,13 @@ def read_source(option: Path | None = None) -> YamlSource:
 
 def section(source: YamlSource, *keys: str) -> Mapping[str, Any]:
     """The mapping at a key path, empty where the file has none. Raises ValueError otherwise."""
-    found: Any = source.data
-    for key in keys:
-        found = found.get(key) or {}
-    if not isinstance(found, Mapping):
-        raise ValueError(f"{source.where(keys)}: expected a mapping, found {found!r}")
+    found: Mapping[str, Any] = source.data
+    for depth, key in enumerate(keys, start=1):
+        value = found.get(key)
+        if value is not None and not isinstance(value, Mapping):
+            where = source.where(keys[:depth])
+            raise ValueError(f"{where}: expected a mapping, found {value!r}")
+        found = value or {}
     return found
 
 
@@ -109,13 +144,15 @@ def parse_override(text: str) -> Setting:
     key, equals, value = text.partition("=")
     if not equals or not key.strip(". "):
         raise ValueError(f"{_COMMAND_LINE}: {text!r} is no key=value, such as recipe.epochs=3")
+    short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
     try:
-        read = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]), resolve=True)
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        check_size(value)
+        read = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]), resolve=False)
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"{_COMMAND_LINE}: {text!r} cannot be read: {reason}") from None
+        raise ValueError(f"{_COMMAND_LINE}: {short!r} cannot be read: {reason}") from None
     assert isinstance(read, dict)
-    place, texts = f"{_COMMAND_LINE} ({text})", scalars_of(value)
+    place, texts = f"{_COMMAND_LINE} ({short})", scalars_of(value)
     keys = tuple(key.strip().split("."))
     return Setting(keys, read["value"], lambda _: place, texts.get)
 

@@ -4,6 +4,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import is_dataclass
 from functools import cache
+from math import isfinite
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from datamodules.config import nearest
@@ -109,6 +110,18 @@ def _is_text(hint: Any) -> bool:
     return hint is str
 
 
+def _refuse_odd(value: Any, what: str) -> None:
+    """Refuse what omegaconf reads as no value, and what is no number, also inside of lists."""
+    if isinstance(value, str) and (value == "???" or "${" in value):
+        raise ValueError(f"{what} is {value!r}: values are written out, and this stands for others")
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"{what} is {value}, which is no number")
+    inside = value.items() if isinstance(value, Mapping) else ()
+    for name, item in enumerate(value) if isinstance(value, list | tuple) else inside:
+        _refuse_odd(name, f"{what}: a key")
+        _refuse_odd(item, f"{what}.{name}")
+
+
 def _is_section(hint: Any) -> bool:
     return is_dataclass(hint)
 
@@ -135,6 +148,7 @@ def _set(config: Any, *, keys: Keys, hint: Any, value: Any, where: str) -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     path = ".".join(keys)
+    _refuse_odd(value, f"{where}: {path}")
     parent = OmegaConf.select(config, ".".join(keys[:-1])) if keys[1:] else config
     # omegaconf would read 3 as true; a slip such as `compile: 3` is refused instead.
     wrong = hint is bool and not isinstance(value, bool)
@@ -144,6 +158,9 @@ def _set(config: Any, *, keys: Keys, hint: Any, value: Any, where: str) -> None:
                 OmegaConf.update(parent, keys[-1], value, merge=False)
     except OmegaConfBaseException:
         wrong = True
+    if isinstance(value, str) and not wrong and hint is not str:  # "nan" is read as a number
+        stored: Any = OmegaConf.to_container(parent)
+        _refuse_odd(stored.get(keys[-1]), f"{where}: {path}")
     if wrong:
         choices = get_args(hint) if get_origin(hint) is Literal else ()
         hint_text = nearest(str(value), choices) if choices else f"Expected {describe(hint)}."

@@ -186,6 +186,8 @@ def located(config: DataConfig, text: str, *, key: str) -> tuple[Path, Path]:
 def nearest(name: str, names: typing.Iterable[str]) -> str:
     """The tail of an error about an unknown name: the nearest valid one, then all of them."""
     valid = sorted(names)
+    if not valid:
+        return "There are none."
     close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
     hint = f"Did you mean {close[0]}? " if close else ""
     return f"{hint}Valid: {', '.join(valid)}."

@@ -56,6 +56,8 @@ def _typed(kind: Any, value: Any, path: str) -> Any:
     if is_dataclass(kind):
         return _dataclass(cast("type", kind), value, path)
     if origin in (tuple, frozenset):
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{path}: expected a list, found {value!r}")
         items = [_typed(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
         return origin(items)
     if origin in (types.UnionType, Union):
@@ -65,7 +67,14 @@ def _typed(kind: Any, value: Any, path: str) -> Any:
         if value not in arguments:
             raise ValueError(f"{path}: expected one of {arguments}, found {value!r}")
         return value
-    return float(value) if kind is float else value
+    return _plain_value(kind, value, path)
+
+
+def _plain_value(kind: type, value: Any, path: str) -> Any:
+    wanted = (int, float) if kind is float else kind
+    if not isinstance(value, wanted) or (kind is not bool and isinstance(value, bool)):
+        raise ValueError(f"{path}: expected {kind.__name__}, found {value!r}")
+    return float(cast("float", value)) if kind is float else value
 
 
 def _dataclass(kind: type, value: Any, path: str) -> Any:

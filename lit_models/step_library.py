@@ -21,6 +21,7 @@ from lit_models.steps import Step
 
 Factory = Callable[[str, mixing.Stages], Step]
 _OFF = "off"
+_LARGEST = 100_000  # of any number in a step
 
 
 def parse_step(text: str) -> Step:
@@ -47,8 +48,22 @@ def parse_step(text: str) -> Step:
     return replace(step, name=text.strip())
 
 
+def _whole(text: str) -> int:
+    number = int(text)
+    if abs(number) > _LARGEST:
+        raise ValueError(f"expected a number up to {_LARGEST:,}, found one of {len(text)} digits")
+    return number
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not abs(number) <= _LARGEST:  # nor NaN
+        raise ValueError(f"expected a number up to {_LARGEST:,}, found {number}")
+    return number
+
+
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("+"))
+    return tuple(_whole(part) for part in text.split("+"))
 
 
 def _one_of(text: str, names: Sequence[str]) -> Any:
@@ -69,7 +84,7 @@ def _or_off(text: str) -> str | None:
 def _mixer(text: str, stages: mixing.Stages) -> Step:
     kind, _, size = text.partition(":")
     chosen = _one_of(kind, mixing.MIXERS)
-    return mixing.mixer(chosen, int(size) if size else None, stages=stages)
+    return mixing.mixer(chosen, _whole(size) if size else None, stages=stages)
 
 
 def _sharing(text: str, stages: mixing.Stages) -> Step:
@@ -102,7 +117,7 @@ def _optional(make: Callable[[str], Step]) -> Factory:
 # name -> (what its text looks like, how it is read, whether it can be for some stages)
 STEP_FACTORIES: Mapping[str, tuple[str, Factory, bool]] = MappingProxyType(
     {
-        "patch_size": ("patch_size=8", _optional(lambda t: macro.patch_size(int(t))), False),
+        "patch_size": ("patch_size=8", _optional(lambda t: macro.patch_size(_whole(t))), False),
         "layout": ("layout=isotropic or layout=pyramid", _layout, False),
         "depths": (
             "depths=3+4+12+3",
@@ -110,10 +125,10 @@ STEP_FACTORIES: Mapping[str, tuple[str, Factory, bool]] = MappingProxyType(
             False,
         ),
         "widths": ("widths=96+192+384+768", _optional(lambda t: steps.width(_numbers(t))), False),
-        "image_size": ("image_size=32", _optional(lambda t: macro.image_size(int(t))), False),
+        "image_size": ("image_size=32", _optional(lambda t: macro.image_size(_whole(t))), False),
         "kernel_size": (
             "kernel_size=31 or kernel_size=13@4",
-            lambda t, stages: mixing.kernel_size(int(t), stages=stages),
+            lambda t, stages: mixing.kernel_size(_whole(t), stages=stages),
             True,
         ),
         "mixer": (
@@ -124,7 +139,7 @@ STEP_FACTORIES: Mapping[str, tuple[str, Factory, bool]] = MappingProxyType(
         "sharing": ("sharing=on, sharing=off or sharing=on@3", _sharing, True),
         "bypass": (
             "bypass=3 or bypass=off",
-            _optional(lambda t: mixing.bypass(int(t) if _or_off(t) else None)),
+            _optional(lambda t: mixing.bypass(_whole(t) if _or_off(t) else None)),
             False,
         ),
         "reparameterise": (
@@ -152,10 +167,10 @@ STEP_FACTORIES: Mapping[str, tuple[str, Factory, bool]] = MappingProxyType(
             _optional(lambda t: micro.activations_at(_places(t))),
             False,
         ),
-        "expansion": ("expansion=4", _optional(lambda t: micro.expansion(float(t))), False),
+        "expansion": ("expansion=4", _optional(lambda t: micro.expansion(_number(t))), False),
         "layer_scale": (
             "layer_scale=1e-6 or layer_scale=off",
-            _optional(lambda t: micro.layer_scale(float(t) if _or_off(t) else None)),
+            _optional(lambda t: micro.layer_scale(_number(t) if _or_off(t) else None)),
             False,
         ),
         "fewer_activations": ("no value", _bare(steps.fewer_activations), False),
