@@ -9,6 +9,7 @@ from typing import Any
 from ablations.evaluation_config import evaluation_config
 from ablations.plain_text import as_json
 from ablations.store import ALL_RUNS, CONFIG, RunFolder, run_path, runs_root
+from datamodules.catalog import title
 from datamodules.config import expanded
 from lit_models.weight_files import checkpoint_file
 
@@ -26,8 +27,8 @@ def command(options: argparse.Namespace) -> int:
     """Print the scores.
 
     `--json` prints one object: checkpoint, run_id (null for what no run wrote), data, split,
-    images, image_size, top1 and top5 (percent; top5 is null with five classes or fewer), loss, and
-    ema (null, or the averaged weights' top1, top5, loss).
+    images, image_size, top1, top5 and balanced_accuracy (percent; top5 is null with five classes or
+    fewer), loss, and ema (null, or the same of the averaged weights).
     """
     from ablations.evaluation import evaluate
 
@@ -47,12 +48,19 @@ def command(options: argparse.Namespace) -> int:
     if subject.reason is not None:
         print(subject.reason)
     where = f"{found.images:,} images at {found.image_size} px"
-    print(f"{subject.path} on the {found.split} split of {found.data}, {where}")
+    print(f"{subject.path} on the {found.split} split of {title(config.data)}, {where}")
     for name, scores in (("", raw), ("averaged weights: ", told["ema"])):
         if scores is not None:
-            top5 = "" if scores["top5"] is None else f"top-5 {scores['top5']:.2f} %, "
-            print(f"{name}top-1 {scores['top1']:.2f} %, {top5}loss {scores['loss']:.4f}")
+            print(f"{name}{_scores_text(scores)}")
     return 0
+
+
+def _scores_text(scores: Mapping[str, Any]) -> str:
+    """One line; balanced accuracy where it is not top-1 once more."""
+    top1, balanced = (f"{scores[key]:.2f} %" for key in ("top1", "balanced_accuracy"))
+    more = "" if scores["top5"] is None else f", top-5 {scores['top5']:.2f} %"
+    more += "" if balanced == top1 else f", balanced accuracy {balanced}"
+    return f"top-1 {top1}{more}, loss {scores['loss']:.4f}"
 
 
 def find_subject(text: str, *, root: Path, file: Path | None) -> Subject:

@@ -18,9 +18,10 @@ from datamodules.config import Augmentation, DataConfig
 from lit_models.checkpoints import AVERAGED, read_weights
 from lit_models.classifier import LitClassifier
 from lit_models.finite import require_finite
-from lit_models.metrics import LOSS, TOP1, TOP5, metric
+from lit_models.metrics import BALANCED, LOSS, TOP1, TOP5, metric
 
 Split = Literal["test", "val"]
+_SCORES = (TOP1, TOP5, BALANCED, LOSS)
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Scores:
 
     top1: float
     top5: float | None
+    balanced_accuracy: float  # mean over the classes of the share of a class that is right
     loss: float
 
 
@@ -151,8 +153,9 @@ def _module(path: Path, content: Mapping[str, Any], config: EvaluationConfig) ->
 
 
 def _scores(measured: Mapping[str, float], split: str, *, ema: bool) -> Scores:
-    found = {what: measured.get(metric(split, what, ema=ema)) for what in (TOP1, TOP5, LOSS)}
-    top1, loss = found[TOP1], found[LOSS]
+    found = {what: measured.get(metric(split, what, ema=ema)) for what in _SCORES}
+    top1, balanced, loss = found[TOP1], found[BALANCED], found[LOSS]
     assert top1 is not None
+    assert balanced is not None
     assert loss is not None
-    return Scores(top1, found[TOP5], loss)
+    return Scores(top1, found[TOP5], balanced, loss)

@@ -5,13 +5,17 @@ from typing import Any
 
 from ablations.shapes import Object
 from lit_models.metrics import (
+    CLASSES,
     EPOCHS,
     FIT_SECONDS,
     GMACS,
     IMAGES_PER_S,
     PARAMS,
     PEAK_MEMORY_MB,
+    TEST_CLASS_IMAGES,
+    TEST_IMAGES,
     TEST_TOP1,
+    TRAIN_IMAGES,
     TRAIN_SECONDS,
 )
 
@@ -33,7 +37,10 @@ STATUS = Object(
 
 # Other keys are free; those with a slash are metrics, see `check_summary`.
 _MEASURED = (PARAMS, GMACS, IMAGES_PER_S, PEAK_MEMORY_MB, TRAIN_SECONDS, FIT_SECONDS)
-SUMMARY = Object({TEST_TOP1: float}, {EPOCHS: int, **dict.fromkeys(_MEASURED, float)})
+_COUNTED = (EPOCHS, CLASSES, TRAIN_IMAGES, TEST_IMAGES, *TEST_CLASS_IMAGES)
+SUMMARY = Object(
+    {TEST_TOP1: float}, {**dict.fromkeys(_COUNTED, int), **dict.fromkeys(_MEASURED, float)}
+)
 
 PREDICTIONS = Object({"images": int, "right": int, "classes_sha256": str, "right_bits": str})
 
@@ -42,13 +49,19 @@ CONFIG = Object(
         "run_id": str,
         "spec": _DICT,
         "data": Object(
-            {"name": str}, dict.fromkeys(("image_size", "train_limit", "test_limit"), _COUNT)
+            {"name": str},
+            {
+                **dict.fromkeys(("image_size", "train_limit", "test_limit"), _COUNT),
+                "test_fraction": _NUMBER,
+                "folder": _TEXT,
+            },
         ),
         "recipe": Object(known={"epochs": int, "augment": _DICT}),
         "seed": int,
         "labels": Object(known={"steps": [str]}, each=_TEXT),
         "hardware": _DICT,
         "root": _TEXT,
+        "folder": _TEXT,
         "beton": _TEXT,
     }
 )
@@ -82,7 +95,7 @@ _ROW = Object(
 _ILLEGAL = Object({"point": str, "reason": str})
 INDEX = Object(
     {"points": str, "trajectory": str, "command": str, "rows": [_ROW]},
-    {"title": _TEXT, "published": _TEXT, "illegal": ([_ILLEGAL], None)},
+    {"title": _TEXT, "data_title": _TEXT, "published": _TEXT, "illegal": ([_ILLEGAL], None)},
 )
 
 

@@ -19,7 +19,7 @@ from ablations.networks import (
 )
 from ablations.points import Point, study_points
 from ablations.store import RunFolder, State, run_path
-from datamodules.catalog import content, whereabouts
+from datamodules.catalog import content, title, whereabouts
 from datamodules.freshness import check_fresh
 from lit_models.reference import Network
 
@@ -145,6 +145,7 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
         "schema": SCHEMA_VERSION,
         "study": study.name,
         "title": study.title,
+        "data_title": title(study.data),
         "trajectory": study.trajectory,
         "points": study.points.kind,
         **extra,

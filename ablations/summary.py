@@ -12,6 +12,7 @@ from ablations.session import Session
 from ablations.status import Row
 from ablations.store import root_of
 from lit_models.metrics import (
+    CLASSES,
     EPOCHS,
     FIT_SECONDS,
     GMACS,
@@ -20,10 +21,13 @@ from lit_models.metrics import (
     PARAMS,
     PEAK_MEMORY_MB,
     SECONDS,
+    TEST_CLASS_IMAGES,
     TEST_IMAGES,
     TEST_RIGHT,
     TEST_TOP1,
+    TRAIN_IMAGES,
     TRAIN_SECONDS,
+    VAL_IMAGES,
     VAL_SECONDS,
 )
 
@@ -42,6 +46,9 @@ def summarise(session: Session, tested: Mapping[str, float]) -> dict[str, Any]:
     cost = count_specs([spec], setting, runs_root=root_of(session.run.path))[spec]
     right = session.predictions.right
     counts = {TEST_IMAGES: len(right), TEST_RIGHT: int(right.sum())}
+    sizes = data.sizes
+    counts |= {CLASSES: sizes.classes, TRAIN_IMAGES: sizes.train, VAL_IMAGES: sizes.val}
+    counts |= dict(zip(TEST_CLASS_IMAGES, data.test_class_images, strict=True))
     exact = 100 * counts[TEST_RIGHT] / counts[TEST_IMAGES]
     assert abs(exact - tested[TEST_TOP1]) < 1e-3
     return {

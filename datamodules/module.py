@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property, partial
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 
@@ -85,6 +86,13 @@ class ImageDataModule(LightningDataModule):
         parts = self.splits
         val = 0 if parts.val is None else len(parts.val.indices)
         return Sizes(self.num_classes, self.train_size, val, len(parts.test.indices))
+
+    @property
+    def test_class_images(self) -> tuple[int, int]:
+        """Test images of the smallest and of the largest class."""
+        part = self.splits.test
+        counts = np.bincount(part.images.labels[part.indices], minlength=self.num_classes)
+        return int(counts.min()), int(counts.max())
 
     @property
     def class_names(self) -> tuple[str, ...]:

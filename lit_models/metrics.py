@@ -5,6 +5,7 @@ A name is `<split>/<what>`. Accuracies are in percent (0-100), losses in nats.
 
 TRAIN, VAL, TEST = "train", "val", "test"
 LOSS, TOP1, TOP5 = "loss", "top1", "top5"
+BALANCED = "balanced_accuracy"  # mean over the classes of the share of a class that is right
 EMA_SUFFIX = "_ema"  # the same split, measured with the averaged weights
 
 
@@ -14,6 +15,7 @@ def metric(split: str, what: str, *, ema: bool = False) -> str:
 
 
 TRAIN_LOSS = metric(TRAIN, LOSS)
+TEST_BALANCED, TEST_EMA_BALANCED = (metric(TEST, BALANCED, ema=ema) for ema in (False, True))
 VAL_LOSS, VAL_TOP1, VAL_TOP5 = (metric(VAL, what) for what in (LOSS, TOP1, TOP5))
 TEST_LOSS, TEST_TOP1, TEST_TOP5 = (metric(TEST, what) for what in (LOSS, TOP1, TOP5))
 VAL_EMA_LOSS, VAL_EMA_TOP1, VAL_EMA_TOP5 = (
@@ -42,7 +44,10 @@ PEAK_MEMORY_MB = "peak_memory_mb"  # of the device on CUDA, else of the process
 TRAIN_SECONDS = "train_seconds"  # training batches of all epochs
 FIT_SECONDS = "fit_seconds"  # training and validation of all epochs
 EPOCHS = "epochs"
+CLASSES = "classes"
+TRAIN_IMAGES, VAL_IMAGES = "train_images", "val_images"
 TEST_IMAGES = "test_images"
+TEST_CLASS_IMAGES = ("test_images_of_smallest_class", "test_images_of_largest_class")
 TEST_RIGHT = "test_right"  # of these by the raw weights: test/top1 is their share
 PARAMS = "params"
 GMACS = "gmacs"

@@ -8,9 +8,18 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
 
 from lit_models import LitClassifier, TrainingConfig, to_dict
-from lit_models.metrics import TRAIN_LOSS, VAL_EMA_TOP1, VAL_LOSS, VAL_TOP1, VAL_TOP5
+from lit_models.metrics import (
+    BALANCED,
+    TRAIN_LOSS,
+    VAL_EMA_TOP1,
+    VAL_LOSS,
+    VAL_TOP1,
+    VAL_TOP5,
+    metric,
+)
 from lit_models.scores import create_scores, update_scores
 from lit_models.seeding import seed_draws, stable_seed
 from tests.run_folders import CONVNEXT, NO_BATCH_NORM, RESNET
@@ -76,6 +85,28 @@ def test_metrics_agree_with_counting_by_hand() -> None:
     assert measured[VAL_TOP5].item() == pytest.approx(100 * hits[:, :5].sum().item() / 24)
     loss = -logits.log_softmax(1)[torch.arange(24), CLASSES].mean()
     assert measured[VAL_LOSS].item() == pytest.approx(loss.item())
+
+
+def test_balanced_accuracy_is_the_mean_recall_of_the_classes_that_have_images() -> None:
+    targets = torch.tensor([0] * 18 + [1] * 2)
+    always_first = torch.zeros(20, 3)
+    always_first[:, 0] = 1
+    always_first[-1, 2] = 2  # a class without an image, named once
+    scores = create_scores(3, "val")
+    for part in (slice(0, 7), slice(7, 20)):
+        update_scores(scores, always_first[part], targets[part])
+    measured = scores.compute()
+    assert measured[VAL_TOP1].item() == pytest.approx(90.0)
+    assert measured[metric("val", BALANCED)].item() == pytest.approx(50.0)
+
+
+def test_balanced_accuracy_is_torchmetrics_where_every_class_has_images() -> None:
+    logits = torch.randn(24, 10, generator=torch.Generator().manual_seed(1))
+    scores = create_scores(10, "val")
+    update_scores(scores, logits, CLASSES)
+    expected = MulticlassAccuracy(num_classes=10, average="macro")(logits, CLASSES)
+    found = scores.compute()[metric("val", BALANCED)]
+    assert found.item() == pytest.approx(100 * expected.item())
 
 
 @pytest.mark.parametrize(("num_classes", "present"), [(5, False), (6, True)])

@@ -26,6 +26,7 @@ from lit_models.complexity import count
 from tests.run_folders import RECIPES, RESNET, in_worker, make_run, same, status
 
 RECIPE = RECIPES["ema"]
+METRICS = ("loss", "top1", "top5", "balanced_accuracy")
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +42,14 @@ def test_a_finished_run_has_all_its_files(done: Path) -> None:
     assert summary is not None
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert [row["images_seen"] for row in rows] == [36, 72, 108]
-    names = {f"{split}/{what}" for split in ("val", "val_ema") for what in ("loss", "top1", "top5")}
+    names = {f"{split}/{what}" for split in ("val", "val_ema") for what in METRICS}
     assert names | {"train/loss", "lr", "seconds"} <= rows[0].keys()
-    assert {
-        f"test{s}/{w}" for s in ("", "_ema") for w in ("loss", "top1", "top5")
-    } <= summary.keys()
+    assert {f"test{s}/{w}" for s in ("", "_ema") for w in METRICS} <= summary.keys()
     cost = count(RESNET, image_size=8, num_classes=10, in_chans=1)
     assert (summary["params"], summary["gmacs"]) == (cost.params, cost.gmacs)
     assert summary["val/top1"] == rows[-1]["val/top1"] == written["metrics"]["val/top1"]
+    counts = {"classes": 10, "train_images": 40, "test_images": 30}
+    assert counts.items() <= summary.items()
     assert summary["images_per_s"] > 0 < summary["peak_memory_mb"]
     assert summary["train_seconds"] == pytest.approx(sum(row["seconds"] for row in rows), abs=2e-3)
     assert (written["state"], written["epoch"], written["epochs"]) == ("done", 3, 3)

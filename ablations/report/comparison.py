@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ablations.published import PublishedRow, PublishedTable
+from ablations.report.data_facts import is_unbalanced
 from ablations.report.design import made_of
 from ablations.report.records import Point, Run, Study
 from ablations.statistics import paired_delta, sample
@@ -14,6 +15,7 @@ from lit_models.metrics import (
     IMAGES_PER_S,
     PARAMS,
     PEAK_MEMORY_MB,
+    TEST_BALANCED,
     TEST_EMA_TOP1,
     TEST_TOP1,
     TRAIN_SECONDS,
@@ -31,8 +33,10 @@ class Row:
     the network that a point names with its steps, None on a trajectory. `published_*` is the
     paper's row of the same step or name: `published_differs` says what of network, data set, image
     size and epochs is not as in this study (None: nothing), `published_more` holds other printed
-    numbers by name; `published_best_epoch`: it is the best epoch on the validation images. `seeds`
-    counts the finished seeds, `planned_seeds` all. None: not known (yet).
+    numbers by name; `published_best_epoch`: it is the best epoch on the validation images.
+    `balanced_accuracy` is the mean over classes of the share that is right, in percent;
+    `unbalanced`: the classes of the test split differ so much in size that it says more than
+    `top1`. `seeds` counts the finished seeds, `planned_seeds` all. None: not known (yet).
     """
 
     point: str
@@ -70,6 +74,9 @@ class Row:
     epochs: int | None
     ema_top1_mean: float | None
     ema_top1_std: float | None
+    balanced_accuracy_mean: float | None
+    balanced_accuracy_std: float | None
+    unbalanced: bool
 
 
 def study_rows(study: Study) -> tuple[Row, ...]:
@@ -104,12 +111,16 @@ def _row(study: Study, point: Point) -> Row:
 def _accuracy(point: Point) -> dict[str, Any]:
     top1, ema = by_seed(point, TEST_TOP1), by_seed(point, TEST_EMA_TOP1)
     raw, averaged = sample(list(top1.values())), sample(list(ema.values()))
+    balanced = sample(list(by_seed(point, TEST_BALANCED).values()))
     return {
         "seeds": raw.n,
         "planned_seeds": len(point.runs),
         "top1": top1,
         "top1_mean": raw.mean,
         "top1_std": raw.std,
+        "balanced_accuracy_mean": balanced.mean,
+        "balanced_accuracy_std": balanced.std,
+        "unbalanced": any(is_unbalanced(run.summary or {}) for run in point.done),
         "ema_top1_mean": averaged.mean,
         "ema_top1_std": averaged.std,
     }

@@ -75,6 +75,7 @@ class Study:
     design: Design
     points: tuple[Point, ...]
     illegal: tuple[Illegal, ...] = ()
+    data_title: str | None = None  # as the study calls its data; None: an index without
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -123,7 +124,8 @@ def load_study(study: str, *, runs_root: Path) -> Study:
     illegal = tuple(Illegal(i["point"], i["reason"]) for i in index.get("illegal") or ())
     points = _points(rows, design, index)
     title = str(index.get("title") or design.title)
-    return Study(study, title, index["command"], design, points, illegal)
+    named = index.get("data_title")
+    return Study(study, title, index["command"], design, points, illegal, named)
 
 
 def _row(row: Mapping[str, Any], runs_root: Path) -> Run:

@@ -33,6 +33,7 @@ def columns(rows: Sequence[Row], *, design: Design) -> tuple[Column, ...]:
         Column("seeds", _seeds),
         Column("top-1 (%)", lambda row: plus_minus(row.top1_mean, row.top1_std)),
         *_differences(rows, design),
+        Column("balanced (%)", _balanced, spare=1),
         Column(
             "EMA top-1 (%)", lambda row: plus_minus(row.ema_top1_mean, row.ema_top1_std), spare=2
         ),
@@ -49,6 +50,13 @@ def columns(rows: Sequence[Row], *, design: Design) -> tuple[Column, ...]:
         Column("made of", lambda row: row.made_of or NOTHING, left=True, spare=12),
     ]
     return tuple(c for c in chosen if any(c.cell(row) != NOTHING for row in rows))
+
+
+def _balanced(row: Row) -> str:
+    """Balanced accuracy where it is not top-1 once more."""
+    if not row.unbalanced:
+        return NOTHING
+    return plus_minus(row.balanced_accuracy_mean, row.balanced_accuracy_std)
 
 
 def _differences(rows: Sequence[Row], design: Design) -> tuple[Column, ...]:

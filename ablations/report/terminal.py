@@ -6,6 +6,7 @@ from rich.console import Console
 
 from ablations.markup import terminal
 from ablations.report.comparison import study_rows
+from ablations.report.data_facts import data_sentences
 from ablations.report.printed import published_note
 from ablations.report.records import load_study
 from ablations.report.tables import rich_table
@@ -32,7 +33,7 @@ def print_report(study: str, *, runs_root: Path, console: Console | None = None)
         notes.append(published_note(rows))
     if left_out:
         notes.append(f"Left out for lack of width: {', '.join(left_out)}.")
-    notes += [rounding_note(found, rows), *sample_sentences(rows)]
+    notes += [rounding_note(found, rows), *data_sentences(found), *sample_sentences(rows)]
     notes += [": ".join(parts) for parts in missing_runs(found)]
     for note in filter(None, notes):
         console.print(terminal(note))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ablations.report.comparison import Row, by_seed, equal_predictions, run_problem
+from ablations.report.data_facts import data_sentences, data_title, test_images
 from ablations.report.design import CUMULATIVE, NETWORKS
 from ablations.report.records import Study
 from ablations.statistics import (
@@ -37,15 +38,6 @@ COST_NOTE = (
     "machine and on what else ran on it at the time, and it is no benchmark. Memory is the peak of "
     "the device on CUDA, else of the whole process that trained."
 )
-
-
-def data_title(study: Study) -> str:
-    """The data set's name for people."""
-    from datamodules.catalog import DATASETS
-
-    name = str(study.config.get("data", {}).get("name", "no data"))
-    info = DATASETS.get(name)
-    return info.title.partition(",")[0] if info else name
 
 
 def setting(study: Study) -> str:
@@ -164,10 +156,11 @@ def equal_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def statistics_sentences(study: Study, rows: Sequence[Row]) -> tuple[str, ...]:
     """How the numbers were made, and what they can and cannot show."""
-    images = _test_images(study)
+    images = test_images(study)
     best = max((row.top1_mean for row in rows if row.top1_mean is not None), default=None)
     on_images = (images_sentence(best, images),) if best is not None and images else ()
-    return (ACCURACY_NOTE, DELTA_NOTE, *sample_sentences(rows), *on_images, COST_NOTE)
+    about = data_sentences(study)
+    return (ACCURACY_NOTE, DELTA_NOTE, *about, *sample_sentences(rows), *on_images, COST_NOTE)
 
 
 def missing_runs(study: Study) -> tuple[tuple[str, str, str], ...]:
@@ -190,16 +183,6 @@ def progress(study: Study) -> str:
     """How much of the plan is finished."""
     done = sum(run.done for run in study.runs)
     return f"{done} of {plural(len(study.runs), 'run')} finished."
-
-
-def _test_images(study: Study) -> int | None:
-    from datamodules.catalog import DATASETS
-
-    data = study.config.get("data", {})
-    info = DATASETS.get(str(data.get("name")))
-    if info is None or info.sizes is None:
-        return None
-    return min(info.sizes[1], data.get("test_limit") or info.sizes[1])
 
 
 def signed(number: float | None, *, digits: int = 2) -> str:
