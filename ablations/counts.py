@@ -2,7 +2,8 @@
 
 `counts.json` holds the studies of this project's experiments.yaml (write it anew with `python -m
 ablations.counts`); what else gets counted is kept in the runs folder. Both are keyed by what is
-counted and by the code that builds and counts, so that neither can be out of date.
+counted and by the code that builds and counts, and the latter by timm's version too, whose networks
+are counted as well, so that neither can be out of date.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from ablations.identity import digest
@@ -136,11 +138,18 @@ def code_digest() -> str:
     return hashlib.sha256(text).hexdigest()
 
 
+def _stamp(path: Path) -> dict[str, str]:
+    """What a file of counts is valid for."""
+    # the shipped file is under test with every release of timm that is allowed
+    timm = {} if path == SHIPPED else {"timm": metadata.version("timm")}
+    return {"code": code_digest(), **timm}
+
+
 def read_counts(path: Path) -> dict[str, Cost]:
     """What a file remembers by key; nothing when it is absent, damaged, or from other code."""
     try:
         content = json.loads(path.read_bytes() if path == SHIPPED else read_own(path))
-        if content["code"] != code_digest():
+        if any(content[key] != value for key, value in _stamp(path).items()):
             return {}
         return {key: Cost(*values) for key, values in content["counts"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -150,7 +159,7 @@ def read_counts(path: Path) -> dict[str, Cost]:
 def _remember(path: Path, counts: dict[str, Cost]) -> None:
     values = {key: list(vars(cost).values()) for key, cost in sorted(counts.items())}
     try:
-        write_json_atomic(path, {"code": code_digest(), "counts": values})
+        write_json_atomic(path, {**_stamp(path), "counts": values})
     except OSError:
         return  # a runs folder that cannot be written: count again next time
 

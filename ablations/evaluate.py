@@ -9,8 +9,8 @@ from typing import Any
 from ablations.evaluation_config import evaluation_config
 from ablations.plain_text import as_json
 from ablations.store import ALL_RUNS, CONFIG, RunFolder, run_path, runs_root
-from datamodules.catalog import title
-from datamodules.config import expanded
+from datamodules.catalog import content, resolve, title
+from datamodules.config import DataConfig, expanded
 from lit_models.weight_files import checkpoint_file
 
 
@@ -48,11 +48,21 @@ def command(options: argparse.Namespace) -> int:
     if subject.reason is not None:
         print(subject.reason)
     where = f"{found.images:,} images at {found.image_size} px"
+    if other_images(subject.config, config.data):
+        print("note: these images are not those that the run was planned with: files have changed")
     print(f"{subject.path} on the {found.split} split of {title(config.data)}, {where}")
     for name, scores in (("", raw), ("averaged weights: ", told["ema"])):
         if scores is not None:
             print(f"{name}{_scores_text(scores)}")
     return 0
+
+
+def other_images(run: Mapping[str, Any], data: DataConfig) -> bool:
+    """Whether the run's data set, read as the run read it, holds other files than it did."""
+    planned, here = run.get("content"), resolve(data)
+    if planned is None or any(run["data"].get(k) != getattr(here, k) for k in ("name", "loader")):
+        return False
+    return bool(content(data) != planned)
 
 
 def _scores_text(scores: Mapping[str, Any]) -> str:

@@ -31,10 +31,11 @@ def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
     """What `--json` prints: lists of objects.
 
     studies: name, title, description, trajectory, points, networks (of points: networks, by name;
-    else empty), data, recipe, seeds. trajectories: name, title, image_size, published and steps
-    (name, title, summary, alternatives). networks: name and image_size (that its token MLPs are
-    built for; null: any). steps (of networks): name and text (what it looks like). datasets: name,
-    title, num_classes, image_size, licence, source. recipes: name and the keys that it sets.
+    else empty), data, folder (of a data set of one's own, else null), recipe, seeds. trajectories:
+    name, title, image_size, published and steps (name, title, summary, alternatives). networks:
+    name and image_size (that its token MLPs are built for; null: any). steps (of networks): name
+    and text (what it looks like). datasets: name, title, num_classes, image_size, licence, source.
+    recipes: name and the keys that it sets.
     """
     return {
         "studies": [_study(source, name) for name in section(source, "studies")],
@@ -64,6 +65,7 @@ def _study(source: YamlSource, name: str) -> dict[str, Any]:
         "points": _short(points, "kind", default="cumulative"),
         "networks": points.get("networks", {}) if isinstance(points, Mapping) else {},
         "data": _short(said.get("data", "digits"), "name", default="digits"),
+        "folder": texts.get((*at, "data", "folder")),
         "recipe": _short(said.get("recipe", ""), "name", default=""),
         "seeds": said.get("seeds", [0]),
     }
@@ -97,8 +99,9 @@ def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
         _say(f"    {study['description']}")
         line = study["trajectory"] or f"{len(study['networks'])} networks"
         kind = f", {study['points']}" if study["trajectory"] else ""
+        folder = f" ({study['folder']})" if study["folder"] else ""
         _say(
-            f"    {line}{kind}, data {study['data']}, "
+            f"    {line}{kind}, data {study['data']}{folder}, "
             f"recipe {study['recipe']}, seeds {study['seeds']}"
         )
     for trajectory in found["trajectories"]:

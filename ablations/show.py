@@ -11,7 +11,7 @@ from ablations.networks import network_after
 from ablations.plain_text import as_json
 from ablations.run_config import data_of, spec_of
 from ablations.store import CONFIG, RunFolder, run_path, runs_root
-from datamodules.catalog import DATASETS
+from datamodules.catalog import DATASETS, WHEREABOUTS
 from datamodules.config import DataConfig
 from lit_models.reference import Network
 from lit_models.serialise import difference
@@ -48,13 +48,20 @@ def describe(subject: Subject, root: Path) -> dict[str, Any]:
         "labels": config.get("labels", {}),
         "state": state,
         "message": message,
-        **{key: config[key] for key in ("spec", "data", "recipe", "seed")},
+        "spec": config["spec"],
+        "data": {**config["data"], **_whereabouts(config)},
+        **{key: config[key] for key in ("recipe", "seed")},
         **_cost(spec, data, root),
         "change": _change(spec, config, data, root),
         "environment": folder.provenance(),
         "metrics": folder.metrics(),
         "summary": folder.summary(),
     }
+
+
+def _whereabouts(config: Mapping[str, Any]) -> dict[str, str]:
+    """Where the data lies, as far as it is not where it always is."""
+    return {key: config[key] for key in WHEREABOUTS if config.get(key) is not None}
 
 
 def _cost(spec: Network, data: DataConfig, root: Path) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from ablations.cli import main
+from ablations.evaluate import other_images
 from datamodules.beton.manifest import Manifest
-from datamodules.config import Augmentation
+from datamodules.catalog import content
+from datamodules.config import Augmentation, DataConfig
 from datamodules.freshness import beside_note, check_fresh, freshness_note
 from datamodules.module import build_data_module
 from datamodules.reading import manifest as read_manifest
@@ -137,3 +139,13 @@ def test_images_in_train_and_test_of_a_file_are_told(
     assert main(["data", "check", str(path)]) == 0
     said = "1 of 9 test images of .*sample 1 .train, class ant. = sample 12 .test, class bee."
     assert re.search(said, capsys.readouterr().out)
+
+
+def test_an_evaluation_says_that_the_images_of_the_run_have_changed(tree: Path) -> None:
+    chosen = tree_config(tree, loader="torch")
+    run = {"data": {"name": "image_folder", "loader": "torch"}, "content": content(chosen)}
+    assert not other_images(run, chosen)
+    add_class(tree)
+    assert other_images(run, chosen)
+    assert not other_images(run, DataConfig())
+    assert not other_images({}, chosen)

@@ -4,6 +4,7 @@ import ast
 import json
 import shutil
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,9 @@ def test_counts_are_remembered_until_the_code_changes(
     monkeypatch.setattr(counts, "code_digest", lambda: "other code")
     count_specs(specs, setting, runs_root=tmp_path)
     assert len(counted) == 3
+    monkeypatch.setattr(metadata, "version", lambda _: "another timm")
+    count_specs(specs, setting, runs_root=tmp_path)
+    assert len(counted) == 4
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"code": 1}', '{"code": "x", "counts": 3}'])
