@@ -7,7 +7,6 @@ are counted as well, so that neither can be out of date.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,6 +15,8 @@ from pathlib import Path
 
 from ablations.identity import digest
 from ablations.own_files import read_own
+from ablations.plain_text import parse_json
+from ablations.shapes import Object, check_shape
 from ablations.store import write_json_atomic
 from datamodules.catalog import DATASETS, count_classes, resolve
 from datamodules.config import DataConfig
@@ -23,6 +24,7 @@ from lit_models.reference import Network, TimmModel
 from lit_models.serialise import to_dict
 
 SHIPPED = Path(__file__).with_name("counts.json")
+_SHAPE = Object({"code": str, "counts": Object(each=[float])})
 _CODE = (  # everything between a spec and its count; families are specs
     "backbone",
     "blocks",
@@ -148,11 +150,13 @@ def _stamp(path: Path) -> dict[str, str]:
 def read_counts(path: Path) -> dict[str, Cost]:
     """What a file remembers by key; nothing when it is absent, damaged, or from other code."""
     try:
-        content = json.loads(path.read_bytes() if path == SHIPPED else read_own(path))
-        if any(content[key] != value for key, value in _stamp(path).items()):
+        written = path.read_bytes() if path == SHIPPED else read_own(path)
+        content = parse_json(written.decode())
+        check_shape(content, _SHAPE)
+        if any(content.get(key) != value for key, value in _stamp(path).items()):
             return {}
         return {key: Cost(*values) for key, values in content["counts"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError):
         return {}
 
 

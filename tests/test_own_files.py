@@ -13,6 +13,7 @@ from ablations.events import EpochEvents
 from ablations.own_folders import own_folder
 from ablations.report import write_report
 from datamodules.beton.part_file import new_file, part_name
+from datamodules.sets.sources import locked
 from lit_models import TRAJECTORIES
 from tests.fabricate import Made, cumulative, fabricate_study
 
@@ -143,6 +144,22 @@ def test_a_beton_is_never_written_through_a_link_or_into_a_download(
     assert out.read_bytes() == b"whole"
     assert download.read_text() == "half of it"
     assert (thesis / "report.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_the_lock_of_a_data_folder_empties_nothing(
+    tmp_path: Path, thesis: Path, *, link: bool
+) -> None:
+    lock = tmp_path / ".lock"
+    if link:
+        lock.symlink_to(thesis / "report.md")
+        with pytest.raises(ValueError, match="cannot be written"), locked(tmp_path):
+            pass
+    else:
+        lock.write_text("mine")
+        with locked(tmp_path):
+            pass
+    assert lock.read_text() == "mine"
 
 
 def test_make_clean_takes_a_name_with_a_space_as_one(tmp_path: Path) -> None:

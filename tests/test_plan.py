@@ -208,7 +208,20 @@ def test_counts_are_remembered_until_the_code_changes(
     assert len(counted) == 4
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"code": 1}', '{"code": "x", "counts": 3}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"code": 1}',
+        '{"code": "x", "counts": 3}',
+        '{"code": "x", "counts": {"k": ["many", 0.5, 3]}}',
+        '{"code": "x", "counts": {"k": [7, NaN, 3]}}',
+        '{"code": "x", "counts": {"k": [7]}}',
+        "[" * 100_000,
+    ],
+)
 def test_a_damaged_memory_is_ignored(
     tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

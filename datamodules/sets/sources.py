@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -141,7 +142,8 @@ def locked(root: Path) -> Iterator[None]:
     """Hold the lock of the data folder: what is inside happens in one process at a time."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        file = (root / ".lock").open("w")
+        # never emptied, and not through a link: the name may be somebody else's file
+        file = os.fdopen(os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644))
     except OSError as error:
         raise ValueError(f"The data folder {root} cannot be written: {error}.") from error
     with file:
