@@ -40,7 +40,7 @@
 #define LANES 16 /* output rows that are worked on together */
 
 /* What went wrong with an image; datamodules/readers/native.py has the sentences. */
-enum { FINE = 0, CORRUPT = 1, OTHER_SIZE = 2, NO_MEMORY = 3, BAD_CROP = 4, UNSUPPORTED = 5 };
+enum { FINE = 0, CORRUPT = 1, OTHER_SIZE = 2, NO_MEMORY = 3, BAD_CROP = 4, CMYK = 5, UNSUPPORTED = 6 };
 enum { NEAREST = 0, BILINEAR = 1, BICUBIC = 2 };
 enum { JPG = 0, RAW = 1 };
 
@@ -72,16 +72,53 @@ typedef struct {
 typedef struct {
     struct jpeg_error_mgr manager;
     jmp_buf jump;
-    int corrupt;
+    int code;  /* of the error that jumped */
+    int lost;  /* a warning said that pixels are lost */
+    int ended; /* a warning said that the file ends without its end marker */
 } Errors;
 
-static void on_error(j_common_ptr info) { longjmp(((Errors *)info->err)->jump, 1); }
+static void on_error(j_common_ptr info)
+{
+    Errors *errors = (Errors *)info->err;
+    switch (info->err->msg_code) {
+    case JERR_OUT_OF_MEMORY:
+        errors->code = NO_MEMORY;
+        break;
+    case JERR_SOF_UNSUPPORTED:
+    case JERR_BAD_PRECISION:
+    case JERR_ARITH_NOTIMPL:
+    case JERR_CONVERSION_NOTIMPL:
+    case JERR_FRACT_SAMPLE_NOTIMPL:
+    case JERR_CCIR601_NOTIMPL:
+    case JERR_NOT_COMPILED:
+        errors->code = UNSUPPORTED;
+        break;
+    default:
+        errors->code = CORRUPT;
+    }
+    longjmp(errors->jump, 1);
+}
 
-/* Bytes between markers hurt nothing; every other warning is about lost pixels. */
+/* The warnings after which pixels are not those that were written. The others are about headers
+ * that say something odd ("Invalid SOS parameters") or bytes between markers, and hurt nothing.
+ * A file without an end only lacks pixels if a decoder asks for more bits, which warns again; of
+ * one with several scans whole scans may be missing (see `incomplete`). */
 static void on_message(j_common_ptr info, int level)
 {
-    if (level < 0 && info->err->msg_code != JWRN_EXTRANEOUS_DATA)
-        ((Errors *)info->err)->corrupt = 1;
+    Errors *errors = (Errors *)info->err;
+    if (level >= 0)
+        return;
+    switch (info->err->msg_code) {
+    case JWRN_HIT_MARKER:
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_ARITH_BAD_CODE:
+    case JWRN_MUST_RESYNC:
+    case JWRN_BOGUS_PROGRESSION:
+        errors->lost = 1;
+        break;
+    case JWRN_JPEG_EOF:
+        errors->ended = 1;
+    }
 }
 
 static void on_output(j_common_ptr info) { (void)info; }
@@ -92,7 +129,14 @@ static void set_errors(Errors *errors)
     errors->manager.error_exit = on_error;
     errors->manager.emit_message = on_message;
     errors->manager.output_message = on_output;
-    errors->corrupt = 0;
+    errors->code = errors->lost = errors->ended = 0;
+}
+
+/* Whether pixels are lost, after jpeg_start_decompress and reading. */
+static int incomplete(j_decompress_ptr info)
+{
+    Errors *errors = (Errors *)info->err;
+    return errors->lost || (errors->ended && jpeg_has_multiple_scans(info));
 }
 
 typedef struct {
@@ -253,16 +297,53 @@ static size_t cut(const Job *job, Region *region, Buffer *out)
 }
 
 typedef struct {
-    struct jpeg_decompress_struct info;
-    Errors errors;
     Buffer pixels, file, columns, block, rows, tables;
 } Worker;
 
-/* Decodes what lies around the region of an image that is reduced by `reduction` (1, 2, 4, 8).
- * The region is given and returned in pixels of the reduced image. */
-static int decode_region(Worker *worker, const Job *job, Region *region, int reduction, int restart)
+/* Whether libjpeg-turbo decodes a part, or a reduced image, of this JPEG as it decodes the whole.
+ * It does for what cameras and encoders write: one component, or up to 2 x 2 or 4 x 1 samples of
+ * the first for one sample of each of the others. Nothing is said of files without a frame. */
+static int divisible(const uint8_t *data, size_t size)
 {
-    struct jpeg_decompress_struct *info = &worker->info;
+    const uint8_t *p = data + 2, *end = data + size;
+    while (p + 4 <= end && p[0] == 0xFF) {
+        int marker = p[1], bytes = word(p + 2) + 2, i;
+        if (marker == 0xFF) { /* a fill byte */
+            p++;
+            continue;
+        }
+        if (marker >= 0xC0 && marker < 0xD0 && marker != 0xC4 && marker != 0xC8 && marker != 0xCC) {
+            if (bytes < 10 || p + bytes > end || !p[9] || bytes < 10 + 3 * p[9])
+                return 1;
+            if (p[9] == 1)
+                return 1;
+            int across = p[14] >> 4, down = p[14] & 15;
+            for (i = 2; i < p[9]; i++)
+                if (p[11 + 3 * i] != p[14])
+                    return 0;
+            if (!across || !down || (p[11] >> 4) % across || (p[11] & 15) % down)
+                return 0;
+            across = (p[11] >> 4) / across;
+            down = (p[11] & 15) / down;
+            return (across <= 2 && down <= 2) || (across == 4 && down == 1);
+        }
+        if (marker == 0xDA)
+            return 1;
+        p += bytes;
+    }
+    return 1;
+}
+
+/* Decodes what lies around the region of an image that is reduced by `reduction` (1, 2, 4, 8); with
+ * `part` 0 all of it. The region is given and returned in pixels of the reduced image. Each image
+ * has a decompressor of its own: libjpeg keeps the tables of the image before, and would give them
+ * to one that has none. */
+static int decode_region(Worker *worker, const Job *job, Region *region, int reduction, int restart,
+                         int part)
+{
+    struct jpeg_decompress_struct decompressor, *info = &decompressor;
+    Errors errors;
+    volatile int code = FINE;
     const uint8_t *volatile data = (const uint8_t *)(intptr_t)job->address;
     volatile size_t size = job->size, length = 0;
     Region whole; /* in pixels of the whole image, with what chroma upsampling looks at */
@@ -277,31 +358,39 @@ static int decode_region(Worker *worker, const Job *job, Region *region, int red
     whole.width = (whole.width < job->width ? whole.width : job->width) - whole.x;
     whole.height = (region->y + region->height + margin) * reduction;
     whole.height = (whole.height < job->height ? whole.height : job->height) - whole.y;
-    if (restart && (length = cut(job, &whole, &worker->file))) {
+    if (part && restart && (length = cut(job, &whole, &worker->file))) {
         data = worker->file.data;
         size = length;
         left = whole.x / reduction; /* MCUs have 8 or more pixels: no remainder */
         top = whole.y / reduction;
     }
-    worker->errors.corrupt = 0;
-    if (setjmp(worker->errors.jump)) {
-        jpeg_abort_decompress(info);
-        return CORRUPT;
+    memset(info, 0, sizeof *info); /* what may be destroyed, even if it cannot be created */
+    set_errors(&errors);
+    info->err = &errors.manager;
+    if (setjmp(errors.jump)) {
+        jpeg_destroy_decompress(info);
+        return errors.code;
     }
+    jpeg_create_decompress(info);
     jpeg_mem_src(info, data, size);
     jpeg_read_header(info, TRUE);
-    if (!length && (info->image_width != job->width || info->image_height != job->height)) {
-        jpeg_abort_decompress(info);
-        return OTHER_SIZE;
-    }
-    if (info->jpeg_color_space == JCS_CMYK || info->jpeg_color_space == JCS_YCCK) {
-        jpeg_abort_decompress(info);
-        return UNSUPPORTED;
+    if (!length && (info->image_width != job->width || info->image_height != job->height))
+        code = OTHER_SIZE;
+    else if (info->jpeg_color_space == JCS_CMYK || info->jpeg_color_space == JCS_YCCK)
+        code = CMYK;
+    if (code != FINE) {
+        jpeg_destroy_decompress(info);
+        return code;
     }
     info->out_color_space = JCS_RGB;
     info->scale_num = 1;
     info->scale_denom = reduction;
     jpeg_start_decompress(info);
+    if (!part) {
+        region->x = region->y = 0;
+        region->width = info->output_width;
+        region->height = info->output_height;
+    }
     /* A little more at each side, since the upsampling of chroma looks at its neighbours. */
     x = region->x - left > margin ? region->x - left - margin : 0;
     width = region->x - left + region->width + margin;
@@ -309,14 +398,14 @@ static int decode_region(Worker *worker, const Job *job, Region *region, int red
     if (x > 0 || width < info->output_width)
         jpeg_crop_scanline(info, &x, &width);
     rows = region->height;
-    if ((int)info->output_height < region->y - top + rows) {
-        jpeg_abort_decompress(info);
-        return OTHER_SIZE;
-    }
     region->stride = ((size_t)info->output_width * 3 + 63) / 64 * 64;
-    if (!reserve(&worker->pixels, region->stride * rows + 64)) {
-        jpeg_abort_decompress(info);
-        return NO_MEMORY;
+    if ((int)info->output_height < region->y - top + rows)
+        code = OTHER_SIZE;
+    else if (!reserve(&worker->pixels, region->stride * rows + 64))
+        code = NO_MEMORY;
+    if (code != FINE) {
+        jpeg_destroy_decompress(info);
+        return code;
     }
     if (region->y - top > 0)
         jpeg_skip_scanlines(info, region->y - top);
@@ -330,8 +419,9 @@ static int decode_region(Worker *worker, const Job *job, Region *region, int red
     region->pixels = worker->pixels.data;
     region->width = info->output_width;
     region->x = x + left;
-    jpeg_abort_decompress(info);
-    return worker->errors.corrupt ? CORRUPT : FINE;
+    code = incomplete(info) ? CORRUPT : FINE;
+    jpeg_destroy_decompress(info);
+    return code;
 }
 
 /* ---- Resizing -------------------------------------------------------------------------------- */
@@ -678,7 +768,8 @@ static int reduction_of(const Crop *crop, int side, int mode, int filter)
 static int work(Worker *worker, const Options *options, const Job *job, void *out)
 {
     const Crop *crop = options->crops + job->index;
-    int reduction = reduction_of(crop, options->side, job->mode, options->filter);
+    int part = job->mode != JPG || divisible((const uint8_t *)(intptr_t)job->address, job->size);
+    int reduction = part ? reduction_of(crop, options->side, job->mode, options->filter) : 1;
     int width = (job->width + reduction - 1) / reduction, side = options->side, code;
     int height = (job->height + reduction - 1) / reduction;
     double left = crop->left / reduction, right = crop->right / reduction;
@@ -714,7 +805,7 @@ static int work(Worker *worker, const Options *options, const Job *job, void *ou
     region.y = vertical.first[0];
     region.height = vertical.first[side - 1] + vertical.taps - region.y;
     if (job->mode == JPG) {
-        code = decode_region(worker, job, &region, reduction, options->restart);
+        code = decode_region(worker, job, &region, reduction, options->restart, part);
         if (code != FINE)
             return code;
     } else {
@@ -741,12 +832,6 @@ static void *run(void *argument)
     size_t bytes = (size_t)options->side * options->side * 3 * (options->floats ? 4 : 1);
     Worker *worker = calloc(1, sizeof *worker);
     int64_t i;
-    if (worker) {
-        set_errors(&worker->errors);
-        worker->info.err = &worker->errors.manager;
-        if (setjmp(worker->errors.jump) == 0)
-            jpeg_create_decompress(&worker->info);
-    }
     while ((i = atomic_fetch_add(&batch->next, 1)) < batch->count) {
         uint8_t *out = batch->out + i * bytes;
         int code = worker ? work(worker, options, batch->jobs + i, out) : NO_MEMORY;
@@ -759,7 +844,6 @@ static void *run(void *argument)
     if (worker) {
         Buffer *buffers[] = {&worker->pixels, &worker->file, &worker->columns,
                              &worker->block, &worker->rows, &worker->tables};
-        jpeg_destroy_decompress(&worker->info);
         for (i = 0; i < 6; i++)
             free(buffers[i]->data);
         free(worker);
@@ -783,36 +867,43 @@ EXPORT int64_t crop_batch(const Options *options, const Job *jobs, int64_t count
 
 /* ---- Whole files ----------------------------------------------------------------------------- */
 
-/* Decodes a whole JPEG to RGB (height, width, 3); the code of what went wrong, else 0. */
+/* Decodes a whole JPEG to RGB (height, width, 3); the code of what went wrong, else 0. Without
+ * `out` all is decoded of which a reader could complain, of any size and colours, at an eighth of
+ * its size: the answer is that of every crop. */
 EXPORT int decode_whole(const uint8_t *data, int64_t size, uint8_t *out, int64_t height, int64_t width)
 {
     struct jpeg_decompress_struct info;
     Errors errors;
     volatile int code = FINE;
+    memset(&info, 0, sizeof info);
     set_errors(&errors);
     info.err = &errors.manager;
     if (setjmp(errors.jump)) {
         jpeg_destroy_decompress(&info);
-        return CORRUPT;
+        return errors.code;
     }
     jpeg_create_decompress(&info);
     jpeg_mem_src(&info, data, size);
     jpeg_read_header(&info, TRUE);
-    if (info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK)
-        code = UNSUPPORTED;
-    else if (info.image_width != width || info.image_height != height)
+    if (out && (info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK))
+        code = CMYK;
+    else if (out && (info.image_width != width || info.image_height != height))
         code = OTHER_SIZE;
     if (code == FINE) {
-        info.out_color_space = JCS_RGB;
+        info.out_color_space = out ? JCS_RGB : info.jpeg_color_space;
+        info.scale_num = 1;
+        info.scale_denom = out ? 1 : 8;
         jpeg_start_decompress(&info);
+        JSAMPARRAY spare = (*info.mem->alloc_sarray)((j_common_ptr)&info, JPOOL_IMAGE,
+                                                     info.output_width * info.output_components, 1);
         while (info.output_scanline < info.output_height) {
-            JSAMPROW line = out + (size_t)info.output_scanline * width * 3;
+            JSAMPROW line = out ? out + (size_t)info.output_scanline * width * 3 : spare[0];
             jpeg_read_scanlines(&info, &line, 1);
         }
-        jpeg_finish_decompress(&info);
+        code = incomplete(&info) ? CORRUPT : FINE;
     }
     jpeg_destroy_decompress(&info);
-    return code != FINE ? code : errors.corrupt ? CORRUPT : FINE;
+    return code;
 }
 
 /* The same coefficients as a baseline JPEG with a restart marker after every `interval` MCUs; 0
@@ -835,7 +926,7 @@ EXPORT int64_t transcode(const uint8_t *data, int64_t size, int64_t interval, ui
         jpeg_destroy_compress(&to);
         free(own);
         *out = NULL;
-        return -CORRUPT;
+        return -errors.code;
     }
     jpeg_create_decompress(&from);
     jpeg_create_compress(&to);
@@ -856,12 +947,12 @@ EXPORT int64_t transcode(const uint8_t *data, int64_t size, int64_t interval, ui
     to.optimize_coding = TRUE;
     jpeg_write_coefficients(&to, coefficients);
     jpeg_finish_compress(&to);
-    jpeg_finish_decompress(&from);
+    int lost = incomplete(&from);
     jpeg_destroy_compress(&to);
     jpeg_destroy_decompress(&from);
     if (*out != own)
         free(own);
-    if (errors.corrupt) {
+    if (lost) {
         free(*out);
         *out = NULL;
         return -CORRUPT;

@@ -27,7 +27,9 @@ PROBLEMS = {
     3: "there is no memory for it",
     4: "its crop does not lie inside it",
     5: "it is a CMYK JPEG",
+    6: "it is a kind of JPEG that libjpeg-turbo does not decode",
 }
+NO_MEMORY, UNSUPPORTED = 3, 6
 FILTERS = {"nearest": 0, "bilinear": 1, "bicubic": 2}
 # One stored image: address, size, mode, height, width, sample index; see Job in decode.c.
 JOB_FIELDS = 6
@@ -138,6 +140,20 @@ def decode(jpeg: bytes, *, height: int, width: int) -> Pixels:
     if code:
         raise ValueError(f"The JPEG cannot be decoded: {PROBLEMS[code]}.")
     return pixels
+
+
+def damage(jpeg: bytes) -> str | None:
+    """Why no reader should use a JPEG of any colours, or None: libjpeg-turbo lost pixels of it.
+
+    Says nothing of kinds that it does not decode at all.
+
+    Raises:
+        MemoryError: there is not enough for it.
+    """
+    code = required().decode_whole(jpeg, len(jpeg), None, 0, 0)
+    if code == NO_MEMORY:
+        raise MemoryError(PROBLEMS[code])
+    return PROBLEMS[code] if code not in (0, UNSUPPORTED) else None
 
 
 def transcode(jpeg: bytes, *, interval: int = 0) -> bytes:
