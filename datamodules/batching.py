@@ -8,8 +8,8 @@ def accumulation(total: int, per_device: int | None, devices: int) -> int:
 
     Args:
         total: images of one optimizer step over all devices (`recipe.batch_size`).
-        per_device: images a device takes at once; None: all of its share.
-        devices: how many devices train together.
+        per_device: images a device takes at once; None: all of the batch, on one device.
+        devices: how many devices train together, over all nodes.
 
     Raises:
         ValueError: the total batch cannot be cut this way, with the nearest values that can.
@@ -27,7 +27,14 @@ def accumulation(total: int, per_device: int | None, devices: int) -> int:
 
 
 def per_device_batch(total: int, per_device: int | None, devices: int) -> int:
-    """Images that a device takes at once: `per_device`, or its whole share of the batch."""
+    """Images that a device takes at once: `per_device`, or the whole batch on one device.
+
+    Never a share of the batch that depends on the number of devices: batch norm and mixing work
+    within what a device takes at once, so that the result would depend on it too.
+
+    Raises:
+        ValueError: the total batch cannot be cut this way, with the nearest values that can.
+    """
     if total < 1 or devices < 1 or (per_device is not None and per_device < 1):
         raise ValueError(
             f"recipe.batch_size={total}, recipe.batch_size_per_device={per_device} and "
@@ -39,7 +46,14 @@ def per_device_batch(total: int, per_device: int | None, devices: int) -> int:
             f"recipe.batch_size={total} cannot be shared evenly by hardware.devices={devices}. "
             f"Nearest that can: {' or '.join(map(str, near))}."
         )
-    return per_device or total // devices
+    if per_device is None and devices > 1:
+        raise ValueError(
+            f"recipe.batch_size_per_device is not set, which means all {total} images of a step at "
+            f"once, on one device; for hardware.devices={devices} set it to {total // devices} or "
+            "a divisor of that. It is part of what a run is, since batch norm and mixing work "
+            "within it."
+        )
+    return per_device or total
 
 
 def nearest_divisors(number: int, wanted: int) -> list[int]:

@@ -47,14 +47,16 @@ def joined(batches: Sequence[Batch]) -> Batch:
 class TrainBatches(Sampler[Batch]):
     """The batches of one epoch on this device.
 
-    Optimizer step k of an epoch sees order[k * total : (k + 1) * total] over all devices. Micro
-    batch a of rank r is slice a * devices + r of it, so the union of a step is the same on any
-    number of devices. An epoch has n // total steps; another epoch leaves out other samples.
-    Rank and number of devices are those of torch.distributed when iteration starts.
+    Optimizer step k of an epoch sees order[k * total : (k + 1) * total] over all devices, cut into
+    W = total / per_device micro batches: number m takes places m, m + W, m + 2W, ... of the step.
+    Micro batch a of rank r is number a * devices + r, so each is the same on any number of devices.
+    An epoch has n // total steps; another epoch leaves out other samples. Rank and number of
+    devices are those of torch.distributed when iteration starts.
 
     With `repeats` every image of the order stands in it that many times in a row, and the first n
     places of that are the epoch: repeated augmentation (Hoffer et al. 2020) as DeiT has it, where
-    an epoch sees n / repeats images.
+    an epoch sees n / repeats images. A step of W >= repeats micro batches has no image twice in one
+    of them: there its sampler, too, deals the copies out to different devices.
 
     Raises:
         ValueError: there are fewer images than one step takes.
@@ -94,9 +96,10 @@ class TrainBatches(Sampler[Batch]):
         rank, world = rank_and_world()
         epoch, size = self.epoch, per_device_batch(self.total, self.per_device, world)
         order = shuffled(Stream.ORDER, seed=self.seed, epoch=epoch, indices=self.indices)
-        for first in range(0, self.steps * self.total, world * size):
-            start = first + rank * size
-            places = np.arange(start, start + size)
+        stride = self.total // size
+        for number in range(rank, self.steps * stride, world):
+            step, micro = divmod(number, stride)
+            places = step * self.total + micro + stride * np.arange(size)
             copies = places % self.repeats if self.repeats > 1 else None
             yield Batch(epoch, order[places // self.repeats], copies)
 

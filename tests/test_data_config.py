@@ -225,7 +225,7 @@ def test_count_classes_of_a_known_set_needs_no_data() -> None:
 
 @pytest.mark.parametrize(
     ("total", "per_device", "devices", "expected"),
-    [(128, None, 1, 1), (128, None, 4, 1), (4096, 128, 8, 4), (4096, 128, 32, 1), (60, 10, 3, 2)],
+    [(128, None, 1, 1), (128, 32, 4, 1), (4096, 128, 8, 4), (4096, 128, 32, 1), (60, 10, 3, 2)],
 )
 def test_accumulation(total: int, per_device: int | None, devices: int, expected: int) -> None:
     assert accumulation(total, per_device, devices) == expected
@@ -239,6 +239,7 @@ def test_accumulation(total: int, per_device: int | None, devices: int, expected
         (128, 256, 1, "recipe.batch_size_per_device=256.*valid: 128"),
         (100, None, 8, "shared evenly by hardware.devices=8. Nearest that can: 96 or 104"),
         (2, None, 4, "hardware.devices=4. Nearest that can: 4"),
+        (64, None, 4, "not set.*hardware.devices=4 set it to 16 or a divisor"),
         (0, None, 1, "at least 1"),
         (8, 0, 1, "at least 1"),
     ],

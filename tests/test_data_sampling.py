@@ -48,19 +48,32 @@ def steps(
     ]
 
 
-@pytest.mark.parametrize("per_device", [None, 2, 4])
+@pytest.mark.parametrize("per_device", [2, 4])
 @pytest.mark.parametrize("count", [64, 70, 79])
-def test_a_step_is_the_same_images_on_any_number_of_devices(
-    patch: pytest.MonkeyPatch, per_device: int | None, count: int
+def test_every_micro_batch_is_the_same_images_on_any_number_of_devices(
+    patch: pytest.MonkeyPatch, per_device: int, count: int
 ) -> None:
     sampler = TrainBatches(np.arange(count) * 3, seed=1, total=16, per_device=per_device)
     assert sampler.steps == 4
-    unions = {w: [np.concatenate(step) for step in steps(patch, sampler, w)] for w in WORLDS}
+    alone = steps(patch, sampler, 1)
     for world in WORLDS:
-        np.testing.assert_array_equal(unions[world], unions[1])
-    seen = np.concatenate(unions[1])
+        np.testing.assert_array_equal(steps(patch, sampler, world), alone)
+    as_rank(patch, 0, 1)
+    whole = TrainBatches(sampler.indices, seed=1, total=16)
+    for micro, step in zip(alone, whole, strict=True):
+        assert set(np.concatenate(micro).tolist()) == set(step.indices.tolist())
+    seen = np.concatenate([batch.indices for batch in whole])
     assert len(set(seen.tolist())) == len(seen) == 64
     assert np.isin(seen, sampler.indices).all()
+
+
+def test_a_whole_batch_at_once_is_not_cut_by_the_number_of_devices(
+    patch: pytest.MonkeyPatch,
+) -> None:
+    as_rank(patch, 1, 2)
+    sampler = TrainBatches(np.arange(64), seed=1, total=16)
+    with pytest.raises(ValueError, match=r"hardware.devices=2 set it to 8 or a divisor"):
+        next(iter(sampler))
 
 
 def test_micro_batches_have_the_size_of_a_device(patch: pytest.MonkeyPatch) -> None:

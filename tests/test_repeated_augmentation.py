@@ -79,9 +79,9 @@ def test_the_copies_of_an_image_stand_side_by_side_and_are_counted() -> None:
     np.testing.assert_array_equal(numbers, np.tile([0, 1, 2], 22)[:64])
 
 
-@pytest.mark.parametrize("per_device", [None, 4])
+@pytest.mark.parametrize("per_device", [2, 4])
 def test_a_step_is_the_same_copies_on_any_number_of_devices(
-    monkeypatch: pytest.MonkeyPatch, per_device: int | None
+    monkeypatch: pytest.MonkeyPatch, per_device: int
 ) -> None:
     sampler = TrainBatches(np.arange(70), seed=1, total=16, per_device=per_device, repeats=REPEATS)
     alone = samplers.joined(list(sampler))
@@ -94,6 +94,27 @@ def test_a_step_is_the_same_copies_on_any_number_of_devices(
     assert together.copies is not None
     assert alone.copies is not None
     np.testing.assert_array_equal(together.copies, alone.copies)
+
+
+@pytest.mark.parametrize(("per_device", "different"), [(128, 128), (256, 256), (512, 342)])
+def test_copies_are_dealt_out_to_the_micro_batches_of_a_step(
+    per_device: int, different: int
+) -> None:
+    # as in DeiT: 8 devices of 128 images see 128 different ones each; two devices have to repeat
+    sampler = TrainBatches(
+        np.arange(4096), seed=1, total=1024, per_device=per_device, repeats=REPEATS
+    )
+    for batch in list(sampler):
+        assert len(set(batch.indices.tolist())) == pytest.approx(different, abs=1)
+    whole = TrainBatches(np.arange(4096), seed=1, total=1024, repeats=REPEATS)
+    assert pairs_of(sampler) == pairs_of(whole)
+
+
+def pairs_of(sampler: TrainBatches) -> set[tuple[int, int]]:
+    """The (image, copy) pairs of an epoch."""
+    epoch = samplers.joined(list(sampler))
+    assert epoch.copies is not None
+    return set(zip(epoch.indices.tolist(), epoch.copies.tolist(), strict=True))
 
 
 @pytest.mark.parametrize("name", CASES)
