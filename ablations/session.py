@@ -7,11 +7,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
+from torch.nn.parallel import DistributedDataParallel
 
 from ablations.checkpoint import RunCheckpointIO, find_checkpoint
 from ablations.devices import Devices
@@ -83,6 +87,7 @@ def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunR
         seed=config.seed,
         num_workers=hardware.num_workers,
     )
+    set_float32_precision(tf32=recipe.tf32)
     module = LitClassifier(
         to_dict(config.spec),
         config.training,
@@ -94,7 +99,8 @@ def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunR
     trainer = pl.Trainer(
         accelerator=devices.kind,
         devices=devices.count,
-        strategy="ddp" if devices.count > 1 else "auto",
+        strategy=_strategy(devices),
+        sync_batchnorm=recipe.sync_batch_norm,
         # named, since inside a Slurm job Lightning would take every process for a task of it
         plugins=[LightningEnvironment(), RunCheckpointIO(dict(module.hparams))],
         precision=recipe.precision,  # type: ignore[arg-type]
@@ -112,6 +118,27 @@ def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunR
         use_distributed_sampler=False,
     )
     return Session(run, config, devices, module, data, recorder, predictions, trainer)
+
+
+def _strategy(devices: Devices) -> DDPStrategy | str:
+    """One process a device; running statistics are equal on all of them as they are."""
+    if devices.count == 1:
+        return "auto"
+    known = signature(DistributedDataParallel).parameters
+    sync = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+    # gradients as views of the buckets: no copy of each depthwise gradient a step
+    options: dict[str, Any] = {"gradient_as_bucket_view": True, sync: False}
+    return DDPStrategy(**options)
+
+
+def set_float32_precision(*, tf32: bool) -> None:
+    """How float32 is multiplied on a GPU from here on: convolutions and matrix products alike.
+
+    PyTorch's own default is TF32 in convolutions and float32 in matrix products, so that a 1x1
+    convolution would be one or the other by how it is computed.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`Backbone`: the network of a spec, with timm's model conventions."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -8,12 +9,14 @@ import torch
 from timm.layers import SelectAdaptivePool2d
 from timm.models import checkpoint_seq
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from lit_models.blocks import Place, Shared, build_block
 from lit_models.fused import channels_last_on_cpu
 from lit_models.geometry import block_sides
 from lit_models.layers import ConvNormAct, make_norm
 from lit_models.spec import ArchSpec, ConvLayer
+from lit_models.step_statistics import resting_statistics
 
 
 def conv_stack(
@@ -77,9 +80,27 @@ class Stage(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`(N, channels, H, W)` to `(N, block width, H / stride, W / stride)`."""
-        run = partial(checkpoint_seq, self.blocks) if self.grad_checkpointing else self.blocks
-        out: torch.Tensor = run(self.downsample(x))
+        x = self.downsample(x)
+        if self.grad_checkpointing:
+            return _checkpointed(self.blocks, x)
+        out: torch.Tensor = self.blocks(x)
         return out
+
+
+def _checkpointed(blocks: nn.Sequential, x: torch.Tensor) -> torch.Tensor:
+    """The blocks' output, computed anew for the gradient, which moves no running statistics."""
+    if torch.compiler.is_compiling():  # it traces no contexts
+        out: torch.Tensor = checkpoint_seq(blocks, x)
+        return out
+    for block in blocks:
+        contexts = partial(_contexts, block)
+        x = checkpoint(block, x, use_reentrant=False, context_fn=contexts)
+    return x
+
+
+def _contexts(block: nn.Module) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+    """Of the forward pass, and of the second one for the gradient."""
+    return nullcontext(), resting_statistics(block)
 
 
 class Head(nn.Module):

@@ -1,7 +1,7 @@
 """`LitClassifier`: any spec, trained by any recipe, as a LightningModule."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
@@ -19,6 +19,7 @@ from lit_models.optimisation import create_optimizer, create_schedule, current_l
 from lit_models.scores import MeanLoss, create_scores, update_scores
 from lit_models.seeding import seed_draws
 from lit_models.serialise import from_dict
+from lit_models.step_statistics import StepStatistics
 from lit_models.training import trained_spec, training_config
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), classes (N,)
@@ -29,7 +30,9 @@ class LitClassifier(pl.LightningModule):
 
     Hyper-parameters are plain containers (`to_dict(spec)`, the fields of a `TrainingConfig`): a
     checkpoint loads with `weights_only=True`. Batches are images `(N, C, H, W)` and classes `(N,)`.
-    Every random draw of a training step is a function of seed, epoch, batch and rank.
+    Every random draw of a training step is a function of seed, epoch and the micro batch's place in
+    it, and batch norm's running statistics move once a step: neither depends on how many devices
+    share the step.
 
     Raises ValueError for an illegal spec or an unknown training field, optimizer or schedule.
     """
@@ -67,6 +70,7 @@ class LitClassifier(pl.LightningModule):
         )
         self.last_lr = config.lr  # of the latest optimizer step
         self.teacher: Teacher | None = None  # while it trains, where the recipe has one
+        self.statistics: StepStatistics | None = None  # while it trains
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images `(N, C, H, W)` to logits `(N, num_classes)`."""
@@ -85,25 +89,39 @@ class LitClassifier(pl.LightningModule):
         if self.teacher is not None:
             self.teacher.to(next(self.backbone.parameters()))
 
+    def on_train_start(self) -> None:
+        """Find the running statistics: a strategy may have replaced batch norms until now."""
+        self.statistics = StepStatistics(self.backbone)
+
     def on_fit_end(self) -> None:
-        """Let the teacher go."""
-        self.teacher = None
+        """Let the teacher go, and what only training needs."""
+        self.teacher = self.statistics = None
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set the generators, so that no draw depends on what was drawn before."""
-        place = (self.seed, self.current_epoch, batch_idx, self.global_rank)
-        seed_draws(*place, device=self.device)
+        # micro batch a of rank r is number a * world + r of its step, as the sampler cuts it
+        place = batch_idx * self.trainer.world_size + self.global_rank
+        seed_draws(self.seed, self.current_epoch, place, device=self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The batch's mean loss, after mixing; the teacher sees what the student sees."""
         images, targets = self.mixer(*batch)
         taught = None if self.teacher is None else self.teacher(self._laid_out(images))
-        logits = self(images)
+        logits = self._trained(images)
         loss = self.criterion(logits, targets)
         if self.teacher is not None and taught is not None:
             loss = self.teacher.loss(loss, logits, taught)
         self.train_loss.update(loss.detach(), len(images))
         return loss
+
+    def _trained(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits in training."""
+        if self.statistics is None:  # called without a Trainer
+            return cast("torch.Tensor", self(images))
+        self.statistics.begin()
+        logits: torch.Tensor = self(images)
+        self.statistics.keep()
+        return logits
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's mean loss, weighted by images, over all devices, and layer scales."""
@@ -126,9 +144,11 @@ class LitClassifier(pl.LightningModule):
         scheduler.step_update(self.global_step)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """One optimizer step, then one step of the average (never one a batch)."""
+        """One step of optimizer, running statistics, then the average (never one a batch)."""
         self.last_lr = current_lr(self.trainer.optimizers[0])
         super().optimizer_step(*args, **kwargs)
+        if self.statistics is not None:
+            self.statistics.settle()
         if self.ema is not None:
             self.ema.update(self.backbone, step=self.global_step + 1)
 

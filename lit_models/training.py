@@ -54,6 +54,8 @@ class TrainingConfig:
     ema_warmup: bool = True  # smaller decay in the first steps, as timm's ModelEmaV3
     flip_test: bool = False  # evaluation: mean of the logits of an image and its mirror image
     precision: str = "32-true"  # a Lightning precision: 32-true, bf16-mixed, 16-mixed
+    tf32: bool = False  # GPU: float32 convolutions and matrix products in TF32 (faster, coarser)
+    sync_batch_norm: bool = False  # batch norm over the micro batches of all devices at once
     channels_last: bool = False
     compile: bool = False  # torch.compile
     deterministic: bool = False  # PyTorch's deterministic algorithms (slower on CUDA)
@@ -70,8 +72,27 @@ class TrainingConfig:
     distillation_temperature: float = 1.0  # soft: divides both logits
 
     def __post_init__(self) -> None:
+        _check_mixing(self)
         _check_knots(self)
         _check_distillation(self)
+
+
+def device_batch(config: TrainingConfig) -> int:
+    """Images that a device takes at once: what batch norm and mixing work within."""
+    return config.batch_size_per_device or config.batch_size
+
+
+def _check_mixing(config: TrainingConfig) -> None:
+    """Refuse pairs that cannot be made; the message begins with the key."""
+    if not (config.mixup > 0 or config.cutmix > 0) or device_batch(config) % 2 == 0:
+        return
+    key = "batch_size_per_device" if config.batch_size_per_device else "batch_size"
+    odd = device_batch(config)
+    near = [number for number in (odd - 1, odd + 1) if number]
+    raise ValueError(
+        f"recipe.{key} is {odd}, but mixup and cutmix pair the images that a device takes at once: "
+        f"choose an even number, such as {' or '.join(map(str, near))}"
+    )
 
 
 def _check_knots(config: TrainingConfig) -> None:

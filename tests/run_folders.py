@@ -118,6 +118,7 @@ def make_run(
         "seed": seed,
         "hardware": asdict(hardware or Hardware(accelerator="cpu", threads=1, num_workers=0)),
         "root": None,
+        "folder": chosen.get("folder"),
         "labels": {},
         **changes,
     }

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,32 +28,34 @@ from tests.loaders import val_of
 from tests.run_folders import NO_BATCH_NORM, RECIPES, RESNET, in_worker, make_run
 
 TWO = Hardware(accelerator="cpu", devices=2, threads=1, num_workers=0)
-RECIPE = replace(RECIPES["plain"], ema_decay=0.5)
+RECIPE = replace(RECIPES["plain"], batch_size_per_device=6, ema_decay=0.5)
 # 31 test images: no multiple of two
 DATA = {"test_limit": 31}
 
 
-def rank_of(folder: Path, rank: int, port: int) -> None:
-    """One of two processes, with the variables that Lightning's launcher (or torchrun) sets."""
-    os.environ |= {
-        "LOCAL_RANK": str(rank),
-        "NODE_RANK": "0",
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        # as inside a Slurm allocation, where Lightning would take each process for a task
-        "SLURM_NTASKS": "2",
-        "SLURM_JOB_ID": "7",
-        "SLURM_PROCID": "0",
-    }
-    train_run(folder)
+def rank_of(folders: Sequence[Path], rank: int, world: int, port: int) -> None:
+    """One of `world` processes, with the variables that Lightning's launcher (or torchrun) sets."""
+    for folder in folders:
+        os.environ |= {
+            "LOCAL_RANK": str(rank),
+            "NODE_RANK": "0",
+            "WORLD_SIZE": str(world),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            # as inside a Slurm allocation, where Lightning would take each process for a task
+            "SLURM_NTASKS": str(world),
+            "SLURM_JOB_ID": "7",
+            "SLURM_PROCID": "0",
+        }
+        train_run(folder)
 
 
-def train_on_two(folder: Path) -> None:
+def train_on(world: int, *folders: Path) -> None:
+    """Train one run after the other on `world` processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    ranks = [in_worker(rank_of, folder, rank, port) for rank in range(2)]
+    ranks = [in_worker(rank_of, folders, rank, world, port) for rank in range(world)]
     for process in ranks:
         process.join(300)
         assert process.exitcode == 0
@@ -61,13 +63,12 @@ def train_on_two(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same run on one process and on two; without drop path, which each rank draws itself."""
-    spec = replace(NO_BATCH_NORM, drop_path_rate=0.0)
+    """The same run on one process and on two."""
     root = tmp_path_factory.mktemp("ddp")
-    one = make_run(root / "one", RECIPE, spec=spec, data=DATA)
-    two = make_run(root / "two", RECIPE, spec=spec, data=DATA, hardware=TWO)
+    one = make_run(root / "one", RECIPE, spec=NO_BATCH_NORM, data=DATA)
+    two = make_run(root / "two", RECIPE, spec=NO_BATCH_NORM, data=DATA, hardware=TWO)
     train_run(one)
-    train_on_two(two)
+    train_on(2, two)
     return one, two
 
 
@@ -102,10 +103,10 @@ def test_only_the_first_rank_writes(runs: tuple[Path, Path]) -> None:
 
 
 def test_the_evaluated_network_is_the_saved_one(tmp_path: Path) -> None:
-    # with batch norm, each rank has running statistics of its own images
+    # with batch norm, whose running statistics are those of the step and not of one rank
     spec = replace(RESNET, init=Init(scheme="fan_out"), drop_path_rate=0.0)
     folder = make_run(tmp_path / "run", RECIPE, spec=spec, data=DATA, hardware=TWO)
-    train_on_two(folder)
+    train_on(2, folder)
     run, content = RunFolder(folder), read_checkpoint(folder / CHECKPOINT)
     module, config = LitClassifier(**content["hyper_parameters"]), read_run_config(run)
     module.load_state_dict(content["state_dict"])

@@ -26,7 +26,7 @@ from lit_models.distillation import check_teacher, distillation_loss, load_teach
 from lit_models.reference import TimmModel
 from lit_models.training import training_config
 from tests.run_folders import CONVNEXT, NO_BATCH_NORM, RECIPES, RESNET, make_run, results, same
-from tests.test_ddp import TWO, train_on_two
+from tests.test_ddp import TWO, train_on
 
 STUDENT = torch.randn(6, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 TEACHER = 3 * torch.randn(6, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -277,10 +277,10 @@ def _stop_in_two(module: LitClassifier) -> None:
 
 def test_two_processes_listen_to_one_teacher(taught: Path, tmp_path: Path) -> None:
     soft: dict[str, Any] = {"distillation_alpha": 0.9, "distillation_temperature": 2.0}
-    recipe = replace(RECIPES["plain"], teacher=str(taught), distillation="soft", **soft)
-    spec = replace(NO_BATCH_NORM, drop_path_rate=0.0)  # each rank draws its own
-    train_run(make_run(tmp_path / "one", recipe, spec=spec))
-    train_on_two(make_run(tmp_path / "two", recipe, spec=spec, hardware=TWO))
+    plain = replace(RECIPES["plain"], batch_size_per_device=6)
+    recipe = replace(plain, teacher=str(taught), distillation="soft", **soft)
+    train_run(make_run(tmp_path / "one", recipe, spec=NO_BATCH_NORM))
+    train_on(2, make_run(tmp_path / "two", recipe, spec=NO_BATCH_NORM, hardware=TWO))
     one, two = (results(tmp_path / name)["weights"] for name in ("one", "two"))
     assert one.keys() == two.keys()
     for name, value in one.items():

@@ -20,7 +20,7 @@ from datamodules.readers.loader import ImageLoader
 from lit_models.metrics import TEST_LOSS, TEST_TOP1, TRAIN_LOSS, VAL_LOSS, VAL_TOP1
 from tests.loaders import build, choose, make_case, val_of, write_both
 from tests.run_folders import AUGMENTED, NO_BATCH_NORM, beton_data, in_worker, make_run
-from tests.test_ddp import train_on_two
+from tests.test_ddp import train_on
 
 EPOCHS = 3
 TWO = Hardware(accelerator="cpu", devices=2, threads=1, num_workers=1)
@@ -145,12 +145,11 @@ def test_a_rank_decodes_with_its_share_of_the_cores(
 
 
 def test_two_processes_train_on_a_beton_as_one_does(tmp_path: Path) -> None:
-    data, recipe = beton_data(tmp_path), replace(AUGMENTED, mixup=0.0)
-    spec = replace(NO_BATCH_NORM, drop_path_rate=0.0)
-    one = make_run(tmp_path / "one", recipe, spec=spec, data=data)
-    two = make_run(tmp_path / "two", recipe, spec=spec, data=data, hardware=TWO)
+    data, recipe = beton_data(tmp_path), replace(AUGMENTED, batch_size_per_device=6, mixup=0.8)
+    one = make_run(tmp_path / "one", recipe, spec=NO_BATCH_NORM, data=data)
+    two = make_run(tmp_path / "two", recipe, spec=NO_BATCH_NORM, data=data, hardware=TWO)
     train_run(one)
-    train_on_two(two)
+    train_on(2, two)
     for ours, theirs in zip(RunFolder(two).metrics(), RunFolder(one).metrics(), strict=True):
         for name in (TRAIN_LOSS, VAL_LOSS):
             assert ours[name] == pytest.approx(theirs[name], rel=1e-4)
