@@ -7,7 +7,7 @@ from timm.layers import DropPath
 from torch import nn
 
 from lit_models import spec as space
-from lit_models.fused import add_scaled
+from lit_models.fused import add_scaled, residual_stream
 from lit_models.layers import ConvNormAct, LayerScale, make_activation, make_norm
 from lit_models.mixers import Attention, TokenMlp
 
@@ -77,7 +77,7 @@ class Branch(nn.Module):
         if not self.residual:
             y = self.scale(self.layers(self.act_in(self.norm_in(x))))
         else:
-            y = kept = self.shortcut(x)
+            y = kept = residual_stream(self.shortcut(x))
             if len(self.layers):
                 row = self.layers(self.act_in(self.norm_in(x)))
                 y = add_scaled(kept, row, self._factor(row), overwrite=self.overwrite_row)

@@ -88,6 +88,16 @@ def _overwritable(x: Tensor) -> bool:
     return not torch.is_grad_enabled() or not x._is_view()
 
 
+def residual_stream(x: Tensor) -> Tensor:
+    """What a branch is added to, `(N, C, H, W)`: under autocast in float32, in every network.
+
+    A float32 layer scale makes the sum float32 anyway (as in the released ConvNeXt code); without
+    this rule a step that adds one would be a step of precision, too.
+    """
+    kind = x.device.type
+    return x.float() if kind != "meta" and torch.is_autocast_enabled(kind) else x
+
+
 def add_scaled(kept: Tensor, row: Tensor, factor: Tensor | None, *, overwrite: bool) -> Tensor:
     """`kept + row * factor` of maps `(N, C, H, W)`; no factor is 1.
 
