@@ -8,7 +8,7 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ import torch
 from lightning.fabric.plugins import CheckpointIO
 
 from ablations.own_files import create_own, open_own
+from lit_models.serialise import from_dict, to_dict
 from lit_models.tensor_files import find_damage, first_line, read_tensors
+from lit_models.training import training_config
 from lit_models.weight_files import WEIGHT_KEYS, is_timm
 
 PREVIOUS, DAMAGED = "previous.ckpt", "damaged.ckpt"
@@ -47,12 +49,12 @@ class RunCheckpointIO(CheckpointIO):
         """
         found = read_checkpoint(Path(path))
         there = found.get("hyper_parameters", {})
-        differences = list(_differences(_without_paths(self.expected), _without_paths(there)))
-        if differences:
-            key, here, there = differences[0]
+        found_apart = list(differences(self.expected, there))
+        if found_apart:
+            key, here, there = found_apart[0]
             raise ValueError(
                 f"{path} is a checkpoint of another configuration: {key} is {there!r} in it and "
-                f"{here!r} in config.json ({len(differences)} differences). Move it away to train "
+                f"{here!r} in config.json ({len(found_apart)} differences). Move it away to train "
                 "this run from the beginning; nothing was changed"
             )
         return found
@@ -178,14 +180,25 @@ def cannot_write(path: Path, error: Exception) -> OSError:
     return OSError(f"cannot write {path}: {first_line(error)}")
 
 
-def _without_paths(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyper-parameters without where files of weights lie: their content is what has to be equal.
+def differences(
+    here: Mapping[str, Any], there: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Where the hyper-parameters of two checkpoints differ: key, value here, value there."""
+    return _differences(_comparable(here), _comparable(there))
 
-    That is checked when a run's config is read.
+
+def _comparable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyper-parameters with the defaults of fields that came later, and without paths of weights.
+
+    The content of such files is what has to be equal: it is checked when a run's config is read.
     """
-    training = values.get("training", {})
+    found = dict(values)
+    with suppress(ValueError, TypeError):  # of another version: shown as it is
+        found["training"] = asdict(training_config(values.get("training", {})))
+        found["spec"] = to_dict(from_dict(values["spec"])) if "spec" in values else None
+    training = found.get("training", {})
     kept = {key: training[key] for key in training if not _is_path(key, training[key])}
-    return {**values, "training": kept}
+    return {**found, "training": kept}
 
 
 def _is_path(key: str, value: Any) -> bool:

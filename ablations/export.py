@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablations.evaluate import Subject, find_subject
-from ablations.identity import SCHEMA_VERSION
+from ablations.normal_form import SCHEMA_VERSION
 from ablations.store import RunFolder, runs_root
 from datamodules.catalog import DATASETS, placed, resolve
 from datamodules.config import DataConfig, expanded

@@ -6,15 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from ablations.config import Recipe
+from ablations.normal_form import SCHEMA_VERSION, hashed
 from datamodules.catalog import identity as data_identity
 from datamodules.config import DataConfig
-from lit_models.reference import Network
-from lit_models.serialise import to_dict
+from lit_models.reference import Network, TimmModel
+from lit_models.serialise import TIMM, to_dict
+from lit_models.spec import ArchSpec
+from lit_models.training import device_batch
 from lit_models.weight_files import checksum, weight_files
-
-# Raise it when the same configuration starts to mean something else: all results become stale.
-# 3: networks of timm beside specs, and specs with the fields of the five studies' networks.
-SCHEMA_VERSION = 3
 
 
 def identity(
@@ -24,6 +23,7 @@ def identity(
 
     No study, step label or hardware is in it, so that equal configurations are one run. Files of
     weights that the recipe names are in it by their content; where they lie is no part of the hash.
+    What a device takes at once is resolved: null and the same number said aloud are one run.
     Raises ValueError when such a file is not there.
     """
     files = weight_files(recipe)
@@ -33,7 +33,9 @@ def identity(
         "spec": to_dict(spec),
         "data": data_identity(data),
         "content": content,  # datamodules.catalog.content(data), which looks at every file
-        "recipe": asdict(recipe) | {key: str(path) for key, path in files.items()},
+        "recipe": asdict(recipe)
+        | {"batch_size_per_device": device_batch(recipe)}
+        | {key: str(path) for key, path in files.items()},
         **({"weights": weights} if weights else {}),
         "seed": seed,
     }
@@ -41,8 +43,14 @@ def identity(
 
 def run_id(identity: dict[str, Any]) -> str:
     """A readable, unique name, which is also the run's folder: `digits-seed0-0123456789ab`."""
-    recipe = {**identity["recipe"], **identity.get("weights", {})}
-    decides = digest({**identity, "recipe": recipe})
+    kinds = {
+        "spec": TimmModel if TIMM in identity["spec"] else ArchSpec,
+        "data": DataConfig,
+        "recipe": Recipe,
+    }
+    decided = {key: hashed(value, kinds.get(key)) for key, value in identity.items()}
+    decided["recipe"] |= identity.get("weights", {})
+    decides = digest(decided)
     return f"{identity['data']['name']}-seed{identity['seed']}-{decides[:12]}"
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from ablations.config import PointsKind, Study
-from ablations.identity import SCHEMA_VERSION, identity, run_id
+from ablations.identity import identity, run_id
 from ablations.index_file import rows_of
 from ablations.networks import (
     for_images,
@@ -17,8 +17,10 @@ from ablations.networks import (
     wasted,
     with_recipe,
 )
+from ablations.normal_form import SCHEMA_VERSION
 from ablations.points import Point, study_points
 from ablations.store import RunFolder, State, run_path
+from datamodules.batching import accumulation
 from datamodules.catalog import content, title, whereabouts
 from datamodules.freshness import check_fresh
 from lit_models.reference import Network
@@ -88,9 +90,11 @@ def make_plan(study: Study) -> Plan:
 
     Points of generated designs that are no networks are listed with the reason; in explicit lists
     and among networks they are a ValueError, and so are a recipe and images that do not fit a
-    point. Specs are those of the networks that are trained: with what the recipe says about
-    networks.
+    point, and a batch that the devices cannot share. Specs are those of the networks that are
+    trained: with what the recipe says about networks.
     """
+    recipe, devices = study.recipe, study.hardware.devices
+    accumulation(recipe.batch_size, recipe.batch_size_per_device, devices)
     rows: list[PlannedRun] = []
     illegal: list[IllegalPoint] = []
     sides = image_sides(study)

@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from lit_models.reference import Network, TimmModel
@@ -13,14 +13,15 @@ TIMM = "timm"  # the key that holds the name of a timm network; a spec of ours h
 
 def to_dict(network: Network) -> dict[str, Any]:
     """A network as nested dicts, lists, numbers and strings; sets become sorted lists."""
-    plain = cast("dict[str, Any]", _plain(network))
+    plain = cast("dict[str, Any]", to_plain(network))
     return {TIMM: plain.pop("name"), **plain} if isinstance(network, TimmModel) else plain
 
 
 def from_dict(data: Mapping[str, Any]) -> Network:
     """The network that `to_dict` wrote.
 
-    Raises ValueError on an unknown or missing field (naming it) and on an illegal combination.
+    A field that has a default may be missing: it is one of a later version. Raises ValueError on an
+    unknown field and on a missing one without a default (naming it), and on an illegal combination.
     """
     if _is_timm(data):
         values = {"name" if key == TIMM else key: value for key, value in data.items()}
@@ -41,13 +42,14 @@ def difference(before: Network, after: Network) -> tuple[tuple[str, Any, Any], .
     )
 
 
-def _plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
+    """A value of a configuration as nested dicts, lists, numbers and strings."""
     if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, frozenset):
         return sorted(value)
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+    if isinstance(value, tuple | list):
+        return [to_plain(item) for item in value]
     return value
 
 
@@ -81,10 +83,13 @@ def _dataclass(kind: type, value: Any, path: str) -> Any:
     if not isinstance(value, Mapping):
         raise ValueError(f"{path}: expected a mapping for {kind.__name__}, found {value!r}")
     hints = get_type_hints(kind)
-    if set(value) != set(hints):
-        odd = sorted(set(value) ^ set(hints))
+    required = {
+        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
+    }
+    odd = sorted((set(value) - set(hints)) | (required - set(value)))
+    if odd:
         raise ValueError(f"{path}: fields {odd} are unknown or missing in {kind.__name__}")
-    return kind(**{name: _typed(hints[name], value[name], f"{path}.{name}") for name in hints})
+    return kind(**{name: _typed(hints[name], value[name], f"{path}.{name}") for name in value})
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -18,7 +18,7 @@ from ablations.export import images_of
 from ablations.exports import torch_file, write
 from ablations.exports.timm_file import timm_form
 from ablations.exports.write import export
-from ablations.identity import SCHEMA_VERSION
+from ablations.normal_form import SCHEMA_VERSION
 from ablations.recorder import CHECKPOINT
 from ablations.store import CONFIG
 from ablations.train import train_run

@@ -1,18 +1,28 @@
 """A run's identity: stable, and changed by everything that decides a result, nothing else."""
 
 import json
-from dataclasses import fields, replace
+from dataclasses import asdict, field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ablations import identity as module
+from ablations.checkpoint import differences
 from ablations.config import Recipe, Study
 from ablations.identity import digest, identity, run_id
+from ablations.normal_form import (
+    CLASSES,
+    SCHEMA_VERSION,
+    current_fields,
+    frozen_schema,
+    renewed,
+)
 from ablations.plan import make_plan
 from datamodules.config import Augmentation, DataConfig
 from lit_models import SPECS
+from lit_models.reference import TimmModel
+from lit_models.serialise import from_dict, to_dict
 from lit_models.training import TrainingConfig
 from lit_models.weight_files import WEIGHT_KEYS
 
@@ -28,7 +38,7 @@ def identify(**changes: Any) -> dict[str, Any]:
 
 def test_the_hash_is_frozen() -> None:
     """A changed default or field makes old results stale. If that is meant, renew the hash here."""
-    assert run_id(identify()) == "cifar10-seed3-255905d2c706"
+    assert run_id(identify()) == "cifar10-seed3-c3fabb79a68d"
 
 
 def test_it_is_plain_data_and_key_order_does_not_matter() -> None:
@@ -106,13 +116,87 @@ def test_what_decides_no_result_does_not(data: DataConfig) -> None:
 
 def test_a_new_schema_makes_everything_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     before = run_id(identify())
-    monkeypatch.setattr(module, "SCHEMA_VERSION", module.SCHEMA_VERSION + 1)
+    monkeypatch.setattr(module, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
 
     assert run_id(identify()) != before
 
 
+def test_what_a_device_takes_at_once_is_in_it_however_it_is_said() -> None:
+    said = [replace(RECIPE, batch_size_per_device=size) for size in (None, 128, 64)]
+    null, whole, half = (run_id(identify(recipe=recipe)) for recipe in said)
+    assert null == whole != half
+
+
+def test_a_batch_that_depends_on_the_devices_is_refused() -> None:
+    study = Study(name="a", trajectory="convnext_nano")
+    study.hardware.devices = 2
+    with pytest.raises(ValueError, match=r"recipe.batch_size_per_device is not set.*set it to 64"):
+        make_plan(study)
+
+
+def test_the_schema_file_is_up_to_date() -> None:
+    """A new field: `python -m ablations.normal_form`. A changed default: raise SCHEMA_VERSION."""
+    schema = frozen_schema()
+    assert renewed(schema, current_fields(), version=SCHEMA_VERSION) == schema
+
+
+def test_a_changed_default_or_a_lost_field_needs_a_new_schema() -> None:
+    schema, now = frozen_schema(), current_fields()
+    changed = {**now, "Recipe": {**now["Recipe"], "lr": 2.0}}
+    lost = {**now, "Recipe": {key: now["Recipe"][key] for key in now["Recipe"] if key != "lr"}}
+    for table in (changed, lost):
+        with pytest.raises(ValueError, match=r"Recipe.lr had the default 0.001.*SCHEMA_VERSION"):
+            renewed(schema, table, version=SCHEMA_VERSION)
+        assert renewed(schema, table, version=SCHEMA_VERSION + 1).fields == table
+
+
+@pytest.fixture(params=[kind.__name__ for kind in CLASSES])
+def grown(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A class of the configuration that has got one more field, `later`, with a default."""
+    kind: Any = next(kind for kind in CLASSES if kind.__name__ == request.param)
+    donor: Any = make_dataclass("donor", [("later", int, field(default=0, init=False))])
+    fields_of = vars(kind)["__dataclass_fields__"]
+    monkeypatch.setitem(fields_of, "later", donor.__dataclass_fields__["later"])
+    monkeypatch.setitem(kind.__annotations__, "later", int)
+    monkeypatch.setattr(kind, "later", 0, raising=False)
+    return kind
+
+
+def everything() -> dict[str, Any]:
+    """A run that has every class of a configuration in it."""
+    spec = SPECS["robust_resnet_down_inverted_dw_small_reparam"]
+    return identify(spec=spec, recipe=replace(RECIPE, augment=Augmentation(hflip=0.5)))
+
+
+EVERYTHING = run_id(everything())
+OF_TIMM = run_id(identify(spec=TimmModel("resnet18")))
+HELD = to_dict(SPECS["convnext_tiny"])
+
+
+def test_a_field_that_is_added_changes_no_id_until_it_is_used(grown: type) -> None:
+    resolved = everything()
+    assert "later" in json.dumps(resolved) or grown is TimmModel
+    assert run_id(resolved) == EVERYTHING
+    assert run_id(identify(spec=TimmModel("resnet18"))) == OF_TIMM
+    if grown is not TimmModel:
+        used = json.loads(json.dumps(resolved).replace('"later": 0', '"later": 1'))
+        assert run_id(used) != EVERYTHING
+
+
+def test_a_field_that_is_added_makes_no_checkpoint_unreadable(grown: type) -> None:
+    del grown
+    assert from_dict(HELD) == SPECS["convnext_tiny"]
+    old = {"spec": HELD, "training": OLD_TRAINING, "num_classes": 10}
+    new = {**old, "spec": to_dict(SPECS["convnext_tiny"]), "training": asdict(TrainingConfig())}
+    assert not list(differences(new, old))
+
+
+OLD_TRAINING = asdict(TrainingConfig())
+
+
 def test_equal_configurations_are_one_run_in_different_studies() -> None:
-    base = Study(name="a", trajectory="convnext_nano")
+    recipe = Recipe(batch_size_per_device=32)
+    base = Study(name="a", trajectory="convnext_nano", recipe=recipe)
     other = replace(base, name="b", title="other", hardware=replace(base.hardware, devices=2))
     first, second = make_plan(base).rows, make_plan(other).rows
 

@@ -114,12 +114,20 @@ def test_reading_a_spec_names_what_is_wrong() -> None:
     data = to_dict(RESNET)
     with pytest.raises(ValueError, match=r"spec: fields \['kernel'\]"):
         from_dict({**data, "kernel": 3})
-    with pytest.raises(ValueError, match=r"spec: fields \['norm'\]"):
-        from_dict({key: value for key, value in data.items() if key != "norm"})
+    with pytest.raises(ValueError, match=r"spec: fields \['depths'\]"):
+        from_dict({key: value for key, value in data.items() if key != "depths"})
     with pytest.raises(ValueError, match=r"spec\.norm: expected one of .* found 'bach'"):
         from_dict({**data, "norm": "bach"})
     with pytest.raises(ValueError, match=r"spec\.stem: expected a mapping"):
         from_dict({**data, "stem": 4})
+
+
+def test_a_field_of_a_later_version_has_its_default() -> None:
+    data = to_dict(RESNET)
+    older = {key: value for key, value in data.items() if key != "blur_pool"}
+    assert from_dict({**older, "stem": {"layers": data["stem"]["layers"]}}) == replace(
+        RESNET, stem=replace(RESNET.stem, max_pool=False)
+    )
 
 
 def test_specs_are_values() -> None:

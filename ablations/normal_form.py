@@ -1,0 +1,131 @@
+"""What of a configuration is hashed: all fields of the schema, and of later ones what is used.
+
+schema.json freezes the fields that the current schema has, with their defaults. A field that is
+added later is left out of the hash while it has its default, so that it changes no id of a run that
+does not use it. `python -m ablations.normal_form` renews the file: it adds new fields, and refuses
+a default that has changed, which needs a new SCHEMA_VERSION (all results become stale then).
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from ablations.config import Recipe
+from datamodules.config import Augmentation, DataConfig
+from lit_models import parts
+from lit_models.reference import TimmModel
+from lit_models.serialise import to_plain
+from lit_models.spec import ArchSpec
+
+# Raise it when the same configuration starts to mean something else: all results become stale.
+# 4: draws and running statistics by a micro batch's place in its step, and what it takes resolved.
+SCHEMA_VERSION = 4
+
+FILE = Path(__file__).with_name("schema.json")
+CLASSES: tuple[type, ...] = (
+    *(parts.Block, parts.Branch, parts.ConvLayer, parts.Downsample, parts.Head, parts.Init),
+    *(parts.Spatial, parts.Stem, ArchSpec, TimmModel, Recipe, Augmentation, DataConfig),
+)
+Table = Mapping[str, Mapping[str, Any]]  # class -> field -> default in plain data
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The fields that every hash has, and those that came later, each with its default."""
+
+    version: int
+    fields: Table
+    added: Table
+
+
+@cache
+def frozen_schema() -> Schema:
+    """What schema.json says."""
+    content = json.loads(FILE.read_text(encoding="utf-8"))
+    return Schema(content["schema"], content["fields"], content["added"])
+
+
+def hashed(plain: Any, kind: Any) -> Any:
+    """Plain data of the type `kind` without fields that are later than the schema and unused."""
+    if isinstance(plain, list | tuple):
+        return [hashed(item, kind) for item in plain]
+    found = next(_dataclasses(kind), None)
+    if found is None or not isinstance(plain, Mapping):
+        return plain
+    hints, known = get_type_hints(found), frozen_schema().fields.get(found.__name__, {})
+    later = {f.name: default_of(f) for f in fields(found) if f.name not in known}
+    return {
+        key: hashed(value, hints.get(key))
+        for key, value in plain.items()
+        if key not in later or to_plain(value) != later[key]
+    }
+
+
+def _dataclasses(kind: Any) -> Iterator[type[Any]]:
+    """The dataclasses in a type: itself, or what it is a list, a tuple or an option of."""
+    if is_dataclass(kind):
+        assert isinstance(kind, type)
+        yield kind
+    for inner in get_args(kind):
+        yield from _dataclasses(inner)
+
+
+def default_of(field: Field[Any]) -> Any:
+    """A field's default as plain data; `required` is a word for none."""
+    if field.default_factory is not MISSING:
+        return to_plain(field.default_factory())
+    return "required" if field.default is MISSING else to_plain(field.default)
+
+
+def current_fields() -> Table:
+    """Every field of every class of a run's configuration, with its default."""
+    return {c.__name__: {f.name: default_of(f) for f in fields(c)} for c in CLASSES}
+
+
+def renewed(schema: Schema, now: Table, *, version: int) -> Schema:
+    """The schema with the fields that are there now.
+
+    Raises ValueError, naming the field, when one is gone or has another default and the version is
+    the same.
+    """
+    if version != schema.version:
+        return Schema(version, now, {})
+    for table in (schema.fields, schema.added):
+        for name, known in table.items():
+            for field, default in known.items():
+                if field not in now.get(name, {}) or now[name][field] != default:
+                    raise ValueError(
+                        f"{name}.{field} had the default {default!r}, which is gone or changed: "
+                        "raise SCHEMA_VERSION in ablations/normal_form.py, since the same "
+                        "configuration means something else now"
+                    )
+    added = {
+        name: {f: default for f, default in now[name].items() if f not in schema.fields[name]}
+        for name in now
+    }
+    return Schema(version, schema.fields, {name: table for name, table in added.items() if table})
+
+
+def main() -> int:
+    """Renew schema.json."""
+    if FILE.is_file():
+        content = json.loads(FILE.read_text(encoding="utf-8"))
+        schema = Schema(content["schema"], content["fields"], content["added"])
+    else:
+        schema = Schema(0, {}, {})
+    try:
+        new = renewed(schema, current_fields(), version=SCHEMA_VERSION)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    text = {"schema": new.version, "fields": new.fields, "added": new.added}
+    FILE.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
