@@ -15,12 +15,16 @@ _TOO_DEEP = f"it is nested deeper than {_DEEPEST} levels"
 
 
 def as_json(obj: Any) -> str:
-    """An object as JSON for people. Raises ValueError, naming the key, for NaN and infinity."""
+    """An object as JSON for people, always UTF-8: bytes of odd file names become escapes.
+
+    Raises ValueError, naming the key, for NaN and infinity.
+    """
     try:
-        return json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False)
     except ValueError:
         _require_finite(obj)
         raise
+    return text.encode(errors="backslashreplace").decode()
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:

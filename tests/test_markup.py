@@ -15,6 +15,7 @@ from ablations import board, report
 from ablations.cli import main
 from ablations.live import LiveView
 from ablations.markup import fenced, latex, markdown, printable
+from ablations.plain_text import as_json
 from ablations.progress import Progress
 from ablations.tables import plan_table, progress_table, say
 from tests.fabricate import fabricate_networks
@@ -120,6 +121,13 @@ def test_a_nasty_title_of_a_file_is_planned_and_listed(
         out = capsys.readouterr().out
         assert re.sub(r"\s+", " ", NASTY) in re.sub(r"\s+", " ", out)
         assert "\x1b" not in out
+
+
+def test_json_holds_file_names_of_any_bytes() -> None:
+    text = as_json({"message": "b\udcff cannot be read \u00e4"})
+    assert text.encode().decode() == text
+    assert "\u00e4" in text
+    assert json.loads(text) == {"message": "b\udcff cannot be read \u00e4"}
 
 
 def test_tensorboard_gets_it_as_text(root: Path) -> None:
