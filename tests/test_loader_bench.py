@@ -30,9 +30,9 @@ ROW = {
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "tree"
     for part, images in (("train", 60), ("val", 4)):
-        target = folder / part / "ant"
-        target.mkdir(parents=True)
         for number in range(images):
+            target = folder / part / ("ant" if number < images // 2 else "bee")
+            target.mkdir(parents=True, exist_ok=True)
             photograph(number, (64 + number, 60)).save(target / f"{number}.jpg", quality=90)
     return folder
 

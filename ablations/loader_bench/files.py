@@ -89,17 +89,17 @@ def standard_files(folder: Path, images: int) -> Iterable[tuple[str, Path, bool]
 
 
 def _unpack(beton: Beton, tree: Path) -> Path:
-    """Samples as files of a tree that can be written again: one is its val."""
-    train, val = tree / "train" / "all", tree / "val" / "all"
-    train.mkdir(parents=True)
-    val.mkdir(parents=True)
+    """Samples as files of a tree that can be written again: two halves, and of each one as val."""
+    for part in ("train/0", "train/1", "val/0", "val/1"):
+        (tree / part).mkdir(parents=True)
     mapped = np.memmap(beton.path, np.uint8, mode="r")
     for sample, (offset, size) in enumerate(
         zip(beton.offsets.tolist(), beton.sizes.tolist(), strict=True)
     ):
-        (train / f"{sample:07}.jpg").write_bytes(mapped[offset : offset + size].tobytes())
-    (val / "0.jpg").write_bytes((train / f"{0:07}.jpg").read_bytes())
-    return train
+        path = tree / "train" / str(2 * sample // len(beton)) / f"{sample:07}.jpg"
+        path.write_bytes(mapped[offset : offset + size].tobytes())
+        (tree / "val" / path.parent.name / "0.jpg").write_bytes(path.read_bytes())
+    return tree / "train"
 
 
 def _shrunk(tree: Path, target: Path) -> Path:

@@ -45,7 +45,7 @@ class Job:
 
     def files(self) -> list[str]:
         """The JPEG files in the order of the samples."""
-        return sorted(map(str, Path(self.folder).glob("*.jpg")))
+        return sorted(map(str, Path(self.folder).rglob("*.jpg")))
 
 
 def to_text(job: Job) -> str:
