@@ -6,6 +6,7 @@ file format. Otherwise a `.beton` is read by FFCV where both are there, and imag
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from pathlib import Path
 from typing import Literal
@@ -108,16 +109,27 @@ def ffcv_installed() -> bool:
     return importlib.util.find_spec("ffcv") is not None
 
 
+def compiled_decoder() -> tuple[Path | None, str | None]:
+    """The compiled decoder's file, or why there is none to use: one of another source is none."""
+    spec = importlib.util.find_spec(COMPILED_DECODER)
+    if spec is None or spec.origin is None:
+        return None, "was not built"
+    built = Path(spec.origin)
+    source = built.with_name("decode.c")
+    if source.is_file():
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()  # setup.py puts it in
+        if digest.encode() not in built.read_bytes():
+            return None, f"was built from another {source.name} (`make setup` builds it again)"
+    return built, None
+
+
 def describe(resolved: DataConfig, info: DatasetInfo) -> str:
     """One sentence on what reads the images of a resolved config, and why not something faster."""
     if resolved.loader == "memory":
         return "Images are held in memory: they are small."
     if resolved.loader == "ffcv":
-        how = (
-            "the compiled decoder"
-            if importlib.util.find_spec(COMPILED_DECODER)
-            else "its own operations (the compiled decoder was not built)"
-        )
+        _, why = compiled_decoder()
+        how = f"its own operations (the compiled decoder {why})" if why else "the compiled decoder"
         return f"Images are read by FFCV with {how} from {beton_path(resolved)}."
     if not ffcv_installed():
         return "Images are read by torch and Pillow: FFCV is not installed."

@@ -1,6 +1,10 @@
 """The compiled decoder gives what Pillow's decoder and torchvision's antialiased resize give."""
 
+import importlib.util
 import io
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +13,7 @@ from PIL import Image
 
 from datamodules.augment.geometry import Crops, eval_crops
 from datamodules.readers import native
+from datamodules.reading import compiled_decoder
 from tests.jpegs import (
     RAW,
     SAMPLINGS,
@@ -254,3 +259,21 @@ def test_nearest_takes_pixels_as_they_are() -> None:
         x = left + ((np.arange(20) + 0.5) * (right - left) / 20).astype(int)
         y = top + ((np.arange(20) + 0.5) * (bottom - top) / 20).astype(int)
         np.testing.assert_array_equal(pixels, np.asarray(PHOTOGRAPH)[y][:, x])
+
+
+def test_a_library_that_was_built_from_another_source_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built, why = compiled_decoder()
+    assert built is not None, why
+    copied, source = tmp_path / built.name, tmp_path / "decode.c"
+    shutil.copy(built, copied)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: SimpleNamespace(origin=copied))
+    assert compiled_decoder() == (copied, None)  # no source to compare with
+    shutil.copy(built.with_name("decode.c"), source)
+    assert compiled_decoder() == (copied, None)
+    source.write_text(source.read_text() + "/* edited */")
+    assert compiled_decoder()[0] is None
+    monkeypatch.setattr(native, "library", native.library.__wrapped__)  # without its memory
+    with pytest.raises(ValueError, match=r"decoder was built from another decode.c .`make setup`"):
+        native.required()

@@ -7,7 +7,6 @@ readers use Pillow's and FFCV's own operations, and a run says so.
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 from ctypes import POINTER, Structure, c_float, c_int32, c_int64, c_uint8, c_void_p
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from datamodules.augment.geometry import Crops
 from datamodules.augment.windows import Windows
 from datamodules.draws import Integers
-from datamodules.reading import COMPILED_DECODER
+from datamodules.reading import compiled_decoder
 
 # What decode.c answers for an image; 0 is fine.
 PROBLEMS = {
@@ -75,12 +74,12 @@ class Layout:
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled decoder, or None where it was not built."""
-    spec = importlib.util.find_spec(COMPILED_DECODER)
-    if spec is None or spec.origin is None:
+    """The compiled decoder, or None where it was not built, or from another source."""
+    built, _ = compiled_decoder()
+    if built is None:
         return None
     try:
-        found = ctypes.CDLL(spec.origin)
+        found = ctypes.CDLL(str(built))
     except OSError:  # libjpeg has gone since
         return None
     found.crop_batch.argtypes = [c_void_p, c_void_p, c_int64, c_void_p]
@@ -103,8 +102,9 @@ def required() -> ctypes.CDLL:
     """
     found = library()
     if found is None:
+        why = compiled_decoder()[1] or "is not there"
         raise ValueError(
-            "The compiled decoder is not there: install a C compiler and libjpeg-turbo's headers "
+            f"The compiled decoder {why}: install a C compiler and libjpeg-turbo's headers "
             "(Debian: gcc libjpeg-dev) and install this package again."
         )
     return found
