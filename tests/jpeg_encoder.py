@@ -23,7 +23,8 @@ ZIGZAG = np.array([8 * row + column for row, column in _ORDER])
 
 def segments(data: bytes) -> tuple[list[bytes], bytes]:
     """The marker segments of a JPEG up to its first scan's, and what follows."""
-    found, place = [], 2
+    found: list[bytes] = []
+    place = 2
     while not found or found[-1][1] != SOS:
         end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
         found.append(data[place:end])
@@ -66,7 +67,7 @@ def encode(
         interval: MCUs between restart markers; 0: none.
     """
     planes = _planes(image)
-    largest = tuple(max(factor[axis] for factor in factors) for axis in (0, 1))
+    largest = max(across for across, _ in factors), max(down for _, down in factors)
     blocks = [
         _blocks(plane, factor, largest, image.size)
         for plane, factor in zip(planes, factors, strict=True)
@@ -124,7 +125,8 @@ def _blocks(
     tiles = padded.reshape(mcus[1] // 8, 8, mcus[0] // 8, 8).swapaxes(1, 2)
     levels = dctn(tiles, axes=(2, 3), norm="ortho").reshape(*tiles.shape[:2], 64)[..., ZIGZAG]
     table = np.frombuffer(next(p for p in segments(_model())[0] if p[1] == DQT)[5:69], np.uint8)
-    return np.rint(levels / table).astype(np.int64)
+    quantised: Blocks = np.rint(levels / table).astype(np.int64)
+    return quantised
 
 
 def _units(

@@ -1,17 +1,24 @@
 """Image files: any mode becomes RGB, and the check of a tree is made once."""
 
+import errno
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
 
 from datamodules.sets import scan
-from datamodules.sets.decode import problem, read_rgb, to_rgb
+from datamodules.sets.decode import problem, read_rgb
+from datamodules.sets.levels import to_rgb
 from datamodules.sets.sources import load_source
+from tests.beton_files import write_from
 from tests.image_trees import (
     broken_inside,
     photograph,
@@ -65,6 +72,140 @@ def test_sixteen_bits_keep_their_upper_eight() -> None:
     assert np.asarray(to_rgb(Image.fromarray(values)))[0, :, 0].tolist() == [0, 0, 1, 255]
 
 
+@pytest.mark.parametrize(
+    ("name", "samples", "why"),
+    [
+        ("float.tiff", np.linspace(0, 1, 64, dtype=np.float32), "floating-point numbers"),
+        ("int.tiff", np.arange(64, dtype=np.int32) * 1000, "integers of 32 bits"),
+        ("twelve.png", np.arange(64, dtype=np.uint16) * 64, "12 bits or fewer"),
+        ("twelve.tiff", np.arange(64, dtype=np.uint16) * 64, "12 bits or fewer"),
+        ("dark.png", np.full(64, 200, np.uint16), "12 bits or fewer"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_values_without_a_known_range_are_refused_by_name(
+    tree: Path, name: str, samples: NDArray[Any], why: str
+) -> None:
+    path = tree / "train/ant" / name
+    Image.fromarray(samples.reshape(8, 8)).save(path)
+    with pytest.raises(ValueError, match=rf"{name}.*{why}"):
+        read_rgb(path)
+    assert why in (problem(path, full=True) or "")
+    with pytest.raises(ValueError, match=rf"1 of 19 files.*{name}.*{why}"):
+        load_source(tree_config(tree, verify="full"))
+    with pytest.warns(UserWarning, match=rf"{name}.*{why}"):
+        kept = load_source(tree_config(tree, verify="full", bad_images="skip"))
+    assert len(kept.train.labels) == 18
+
+
+def png(samples: NDArray[np.uint16]) -> bytes:
+    """A PNG of 16 bits a sample with three of them, (H, W, 3), which Pillow does not write."""
+    height, width, _ = samples.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def test_sixteen_bits_of_colour_follow_the_same_rule(tmp_path: Path) -> None:
+    path, samples = tmp_path / "x.png", np.arange(192, dtype=np.uint16).reshape(8, 8, 3)
+    path.write_bytes(png(samples * 340))
+    np.testing.assert_array_equal(np.asarray(read_rgb(path)), samples * 340 >> 8)
+    path.write_bytes(png(samples * 21))
+    with pytest.raises(ValueError, match="12 bits or fewer"):
+        read_rgb(path)
+    path.write_bytes(png(samples * 0))
+    assert not np.asarray(read_rgb(path)).any()
+
+
+def test_alpha_is_dropped_and_the_first_frame_is_read(tmp_path: Path) -> None:
+    first, second = photograph(1), photograph(2)
+    for mode in ("LA", "RGBA"):
+        image = first.convert(mode)
+        image.putalpha(Image.new("L", first.size, 0))
+        image.save(tmp_path / "x.png")
+        wanted = first.convert("L" if mode == "LA" else "RGB").convert("RGB")
+        np.testing.assert_array_equal(np.asarray(read_rgb(tmp_path / "x.png")), np.asarray(wanted))
+    for name in ("x.gif", "x.tiff", "x.webp"):
+        path = tmp_path / name
+        first.save(path, save_all=True, append_images=[second], **LOSSLESS.get(name, {}))
+        with Image.open(path) as image:
+            assert image.n_frames == 2  # type: ignore[attr-defined]
+            wanted = image.convert("RGB")
+        np.testing.assert_array_equal(np.asarray(read_rgb(path)), np.asarray(wanted))
+        assert np.abs(np.asarray(wanted, np.float64) - np.asarray(first)).mean() < 12
+    bits = photograph(3).convert("1")
+    bits.save(tmp_path / "bits.png")
+    assert set(np.unique(np.asarray(read_rgb(tmp_path / "bits.png")))) == {0, 255}
+
+
+LOSSLESS: dict[str, dict[str, Any]] = {"x.webp": {"lossless": True}}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("Failed to decode frame 0"),
+        SyntaxError("broken"),
+        struct.error("unpack"),
+        IndexError("index"),
+        KeyError("key"),
+        Image.DecompressionBombError("too large"),
+        OSError("broken data stream"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_a_decoder_raises_is_a_named_unreadable_image(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    write_jpeg(tree / "train/ant/x.jpg", size=(77, 40))
+    load = ImageFile.ImageFile.load
+
+    def fail(image: ImageFile.ImageFile) -> object:
+        if image.size == (77, 40):
+            raise error
+        return load(image)
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    with pytest.raises(ValueError, match=r"x.jpg cannot be decoded"):
+        read_rgb(tree / "train/ant/x.jpg")
+    with pytest.raises(ValueError, match=r"1 of 19 files.*ant/x.jpg"):
+        load_source(tree_config(tree, verify="full"))
+    out = tree.parent / "x.beton"
+    with pytest.raises(ValueError, match=r"ant/x.jpg cannot be read"):
+        write_from(tree, out)
+    skipped = write_from(tree, out, on_error="skip").manifest.skipped
+    assert [file.name for file in skipped] == ["train/ant/x.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("error", "lacking"),
+    [
+        (MemoryError(), "memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory"),
+        (OSError(errno.EMFILE, "Too many open files"), "open files"),
+    ],
+    ids=["MemoryError", "ENOMEM", "EMFILE"],
+)
+def test_what_the_machine_lacks_is_no_damage(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, lacking: str
+) -> None:
+    def fail(image: ImageFile.ImageFile) -> object:
+        raise error
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    message = rf"not enough {lacking} to decode the image .*jpg, which may be fine"
+    with pytest.raises(ValueError, match=message):
+        read_rgb(tree / "train/ant/1.jpg")
+    with pytest.raises(ValueError, match=message):
+        load_source(tree_config(tree, verify="full", bad_images="skip"))
+    with pytest.raises(ValueError, match=message):
+        write_from(tree, tree.parent / "x.beton", on_error="skip")
+
+
 def test_palette_transparency_gives_no_warning(
     tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
@@ -84,8 +225,7 @@ def test_every_bad_file_of_a_folder_is_decoded_only_when_in_doubt(
 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", refuse)
     assert problem(path, full=False) is None
-    with pytest.raises(AssertionError):
-        problem(path, full=True)
+    assert problem(path, full=True) == "decoded"
 
 
 def count_checks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:

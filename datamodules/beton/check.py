@@ -20,7 +20,8 @@ from datamodules.beton.format import JPEG
 from datamodules.beton.manifest import Manifest, shown
 from datamodules.beton.ordered import in_order
 from datamodules.beton.samples import content_hash
-from datamodules.sets.decode import UNREADABLE
+from datamodules.sets.decode import readable, reason
+from datamodules.sets.jpeg_damage import has_huffman_tables
 
 # Called with the samples done, those of the whole, and the bytes done.
 Report = Callable[[int, int, int], None]
@@ -113,16 +114,19 @@ def _read(beton: Beton, descriptor: int, index: int) -> _Sample:
 def _problem(beton: Beton, index: int, data: bytes) -> str | None:
     if beton.modes[index] != JPEG:
         return None
+    stated = int(beton.widths[index]), int(beton.heights[index])
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-            image.load()
-            if image.mode not in ("RGB", "L"):
-                return f"is a JPEG of mode {image.mode}, which FFCV cannot decode"
-            stated = int(beton.widths[index]), int(beton.heights[index])
-            if image.size != stated:
-                return f"has {_size(image.size)} pixels, but {_size(stated)} are recorded"
-    except UNREADABLE as error:
-        return f"cannot be decoded ({str(error) or type(error).__name__})"
+            readable(image, data)
+            mode, size = image.mode, image.size
+    except Exception as error:
+        return f"cannot be decoded ({reason(error, describe(beton, index))})"
+    if mode not in ("RGB", "L"):
+        return f"is a JPEG of mode {mode}, which FFCV cannot decode"
+    if size != stated:
+        return f"has {_size(size)} pixels, but {_size(stated)} are recorded"
+    if not has_huffman_tables(data):
+        return "has no Huffman tables, which FFCV takes from another image: write the file again"
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from collections.abc import Callable
@@ -14,13 +13,12 @@ from PIL import Image
 
 from datamodules.beton.format import JPEG, RAW
 from datamodules.beton.manifest import EncodeOptions
-from datamodules.sets.decode import UNREADABLE, to_rgb
+from datamodules.sets.decode import readable, reason
+from datamodules.sets.jpeg_damage import with_huffman_tables
 
 MAX_SIDE = 65535
 # A page is a power of two of 32 bits; one system call reads less than 2 GiB.
 MAX_BYTES = 1 << 30
-# The machine's fault, not the file's: no reason to leave an image out.
-_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 Transcode = Callable[[bytes], bytes]
 
@@ -53,26 +51,34 @@ def encode_file(
 ) -> Encoded | Unreadable:
     """Read and encode an image file of any mode; EXIF rotation is ignored, as in training.
 
+    A JPEG that stays as it is gets the Huffman tables that it lacks: FFCV's decoder would take them
+    from another image.
+
     Args:
         path: the file, as the file system names it.
         options: how.
         jpeg: whether to encode as JPEG what is not kept as it is, else as raw pixels.
         measure: whether to compute `moments`.
         transcode: puts restart markers into a JPEG that is kept; None: it is kept as it is.
+
+    Raises:
+        ValueError: the machine lacks what it takes to decode it.
     """
+    data = None
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - the name may be no text
             content = file.read()
         with Image.open(io.BytesIO(content)) as image:
+            rgb = readable(image, content)
             if options.encode == "original" and _can_stay(image, content, options):
-                return _kept(content, measure=measure, transcode=transcode)
-            return encode_image(to_rgb(image), options, jpeg=jpeg, measure=measure)
+                data = transcode(content) if transcode else with_huffman_tables(content)
     except FileNotFoundError:
         return Unreadable("it is gone")
-    except UNREADABLE as error:
-        if isinstance(error, OSError) and error.errno in _EXHAUSTED:
-            raise
-        return Unreadable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    except Exception as error:
+        return Unreadable(reason(error, os.fsdecode(path)))
+    if data is not None:
+        return Encoded(JPEG, *rgb.size, data, _moments(rgb) if measure else None)
+    return encode_image(rgb, options, jpeg=jpeg, measure=measure)
 
 
 def encode_array(
@@ -101,15 +107,6 @@ def restart_interval(width: int) -> int:
     """MCUs (16 pixels wide) between restart markers, such that every row starts after one."""
     row = -(-width // 16)
     return next((number for number in range(2, 9) if row % number == 0), 1)
-
-
-def _kept(content: bytes, *, measure: bool, transcode: Transcode | None) -> Encoded:
-    """The file's own bytes, after one look at whether they decode."""
-    data = content if transcode is None else transcode(content)
-    with Image.open(io.BytesIO(data)) as image:
-        image.load()
-        moments = _moments(image.convert("RGB")) if measure else None
-        return Encoded(JPEG, *image.size, data, moments)
 
 
 def _can_stay(image: Image.Image, content: bytes, options: EncodeOptions) -> bool:

@@ -115,9 +115,14 @@ class FfcvReader:
             return
         beton, row = self.images.beton, int(rows[failed[0]])
         sample = row % len(beton)
-        name = self.class_names[beton.labels[sample]]
+        what = native.PROBLEMS[code := int(codes[row])]
+        name = f"{beton.path}: sample {sample} (class {self.class_names[beton.labels[sample]]})"
+        if code == native.NO_MEMORY:
+            raise ValueError(
+                f"{name}: {what} on this machine. The sample may be fine: use fewer workers, or a "
+                "smaller batch, and try again."
+            )
         raise ValueError(
-            f"{beton.path}: sample {sample} (class {name}) cannot be "
-            f"decoded: {native.PROBLEMS[int(codes[row])]}. `ablate data check {beton.path}` "
-            "finds all such samples."
+            f"{name} cannot be decoded: {what}. `ablate data check {beton.path}` finds all such "
+            "samples."
         )

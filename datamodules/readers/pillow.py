@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Generator
 from typing import Any
@@ -22,12 +23,17 @@ from datamodules.sets.sources import ArrayImages, FileImages
 class DecodedBatches(Dataset[RawBatch]):
     """A dataset whose items are whole batches, asked for by a `Batch` key.
 
+    A JPEG is examined for lost pixels when it is read first; worker processes share what they saw.
+
     Raises:
         ValueError: an image cannot be decoded; the message names it.
     """
 
     def __init__(self, images: FileImages | ArrayImages, cropping: Cropping) -> None:
         self.images, self.cropping = images, cropping
+        # Anonymous memory that forked processes share: a byte for each image that was sound.
+        shared = mmap.mmap(-1, max(1, len(images.labels)))
+        self.sound = np.frombuffer(shared, np.uint8)
 
     def __getitem__(self, batch: Batch) -> RawBatch:
         images, cropping = self.images, self.cropping
@@ -37,7 +43,7 @@ class DecodedBatches(Dataset[RawBatch]):
         resample = Image.Resampling[cropping.augmentation.interpolation.upper()]
         pixels = np.stack(
             [
-                cropped(_read(images, index), crop, side=side, resample=resample)
+                cropped(self._read(index), crop, side=side, resample=resample)
                 for index, crop in zip(batch.indices, crops, strict=True)
             ]
         ).transpose(0, 3, 1, 2)
@@ -46,6 +52,16 @@ class DecodedBatches(Dataset[RawBatch]):
         shifted = torch.from_numpy(cropping.shifted(pixels, batch))
         labels = torch.from_numpy(images.labels[batch.indices])
         return RawBatch(shifted, labels, batch)
+
+    def _read(self, index: int) -> Image.Image:
+        images = self.images
+        if isinstance(images, FileImages):
+            path = os.fsdecode(images.paths[index])
+            image = read_rgb(path, examine=not self.sound[index])
+            self.sound[index] = 1
+            return image
+        pixels = images.pixels[index].transpose(1, 2, 0)
+        return Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]).convert("RGB")
 
 
 class TorchReader:
@@ -116,13 +132,6 @@ def _size(images: FileImages | ArrayImages, index: int) -> tuple[int, int]:
     if isinstance(images, FileImages):
         return image_size(os.fsdecode(images.paths[index]))
     return images.pixels.shape[3], images.pixels.shape[2]
-
-
-def _read(images: FileImages | ArrayImages, index: int) -> Image.Image:
-    if isinstance(images, FileImages):
-        return read_rgb(os.fsdecode(images.paths[index]))
-    pixels = images.pixels[index].transpose(1, 2, 0)
-    return Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]).convert("RGB")
 
 
 def _as_is(batch: Any) -> Any:

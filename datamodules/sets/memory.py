@@ -19,7 +19,7 @@ from datamodules.sets.folders import File
 
 log = logging.getLogger(__name__)
 # Raise it when the same files would be judged otherwise.
-_VERSION = 2
+_VERSION = 3
 
 
 def remembered(
