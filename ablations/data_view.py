@@ -92,6 +92,9 @@ def info_lines(values: Mapping[str, Any]) -> Iterator[str]:
     yield f"  data set  {manifest['name']}, {len(manifest['class_names'])} classes: " + _some(
         manifest["class_names"]
     )
+    if manifest["test_fraction"] is not None:
+        share = 100 * manifest["test_fraction"]
+        yield f"  split     a fixed {share:g} %, the same share of every class, is test"
     for part in manifest["parts"]:
         counts = part["class_counts"]
         spread = f"{min(counts)} to {max(counts)} of a class"

@@ -157,6 +157,11 @@ def manifest(config: DataConfig, info: DatasetInfo) -> Manifest | None:
             f"{path} holds the data set {found.name} and not {info.name}: name another file "
             "with data.beton, or set data.loader=torch."
         )
+    if len(found.class_names) == 1:
+        raise ValueError(
+            f"{path} holds one class only, {found.class_names[0]}: with one class there is nothing "
+            "to tell apart. Write it again from a folder that holds a folder for each class."
+        )
     if config.test_fraction not in (None, found.test_fraction):
         raise ValueError(
             f"{path} was written with a test_fraction of {found.test_fraction}, and "

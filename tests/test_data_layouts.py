@@ -11,6 +11,7 @@ import pytest
 from datamodules.catalog import content
 from datamodules.config import Augmentation, DataConfig
 from datamodules.module import ImageDataModule, build_data_module
+from datamodules.sets import memory
 from datamodules.sets.folders import list_split
 from datamodules.sets.shares import hold_out_counts
 from datamodules.sets.sources import DataWarning, FileImages, load_source
@@ -190,6 +191,29 @@ def test_equal_files_in_train_and_test_are_told(tree: Path) -> None:
             load_source(tree_config(tree))
     write_jpeg(tree / "val/bee/9.jpg", seed=77)
     assert sizes(tree_config(tree)) == Sizes(3, 16, 2, 19)
+
+
+def test_what_other_code_judged_is_not_remembered(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, calls = list_split(tree / "train").files, []
+
+    def find() -> dict[str, str]:
+        calls.append(1)
+        return {}
+
+    for judges, count in (("a", 1), ("a", 1), ("b", 2)):
+        monkeypatch.setattr(memory, "_judges", lambda judges=judges: judges)
+        memory.remembered("header", tree, files, find)
+        assert len(calls) == count
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    memory.remembered("header", tree, files, find)
+    assert len(calls) == 3
+
+
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
 
 
 def test_what_is_said_before_reading_is_what_is_read(tmp_path: Path) -> None:

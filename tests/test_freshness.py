@@ -12,7 +12,7 @@ import pytest
 from ablations.cli import main
 from ablations.evaluate import other_images
 from datamodules.beton.manifest import Manifest
-from datamodules.catalog import content
+from datamodules.catalog import DATASETS, content
 from datamodules.config import Augmentation, DataConfig
 from datamodules.freshness import beside_note, check_fresh, freshness_note
 from datamodules.module import build_data_module
@@ -100,6 +100,17 @@ def test_a_file_that_kept_no_times_says_so(tree: Path, monkeypatch: pytest.Monke
     add_class(tree)
     with pytest.raises(ValueError, match="new classes: dog"):
         check_fresh(tree_config(tree))
+
+
+def test_a_file_of_one_class_is_refused_before_anything_is_planned(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = read_manifest(tree_config(tree), DATASETS["image_folder"])
+    assert found is not None
+    one = replace(found, class_names=("images",))
+    monkeypatch.setattr("datamodules.beton.file.read_manifest", lambda _: one)
+    with pytest.raises(ValueError, match=r"tree.beton holds one class only, images"):
+        content(tree_config(tree))
 
 
 def test_commands_say_it(

@@ -1,8 +1,9 @@
 """What was found out about the files of an image tree, remembered as long as none of them changes.
 
 It is kept in `$XDG_CACHE_HOME/architecture-ablations/images` (~/.cache by default), never in the
-tree, and is valid for the same paths, sizes and modification times, read by the same code and the
-same Pillow. Where that folder cannot be written everything is simply found out again.
+tree, and is valid for the same paths, sizes and modification times, judged by the same code of this
+folder, compiled decoder and Pillow. Where that folder cannot be written everything is simply found
+out again.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from datamodules.reading import compiled_decoder
 from datamodules.sets.folders import File
 
 log = logging.getLogger(__name__)
-# Raise it when the same files would be judged otherwise.
-_VERSION = 3
 
 
 def remembered(
@@ -33,7 +34,10 @@ def remembered(
         files: all that the answer depends on.
         find: called if nothing is remembered.
     """
-    digest, memory = _fingerprint(kind, files), _memory(kind, tree)
+    try:
+        digest, memory = _fingerprint(kind, files), _memory(kind, tree)
+    except RuntimeError:  # nobody's home folder is known
+        return find()
     known = _recall(memory, digest)
     if known is not None:
         return known
@@ -43,12 +47,20 @@ def remembered(
 
 
 def _fingerprint(kind: str, files: Iterable[File]) -> str:
-    digest = hashlib.sha256(f"{_VERSION} {kind} {metadata.version('pillow')}".encode())
+    digest = hashlib.sha256(f"{_judges()} {kind} {metadata.version('pillow')}".encode())
     for file in files:
         digest.update(
             f"\0{file.path}\0{file.size}\0{file.modified}".encode(errors="surrogateescape")
         )
     return digest.hexdigest()
+
+
+@cache
+def _judges() -> str:
+    """SHA-256 of what decides whether a file is an image, so that none is judged by old rules."""
+    built, _ = compiled_decoder()
+    files = [*sorted(Path(__file__).parent.glob("*.py")), *([built] if built else [])]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _memory(kind: str, tree: Path) -> Path:

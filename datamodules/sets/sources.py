@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.beton.file import Beton
-from datamodules.catalog import dataset, fetchable, missing, resolve, title
+from datamodules.catalog import dataset, fetchable, missing, resolve
 from datamodules.config import DataConfig, data_root
 from datamodules.freshness import check_fresh
 from datamodules.info import DatasetInfo
@@ -120,7 +120,6 @@ def load_source(config: DataConfig) -> Source:
         load = _function(info.load)
     source = load(info, config)
     _check_sizes(info, config, source)
-    _check_classes(config, source)
     return source
 
 
@@ -167,14 +166,6 @@ def _function(name: str) -> Callable[..., Any]:
     module, _, attribute = name.partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return function
-
-
-def _check_classes(config: DataConfig, source: Source) -> None:
-    if len(source.class_names) < 2:
-        raise ValueError(
-            f"{title(config)} has one class only ({', '.join(source.class_names)}): with one class "
-            "there is nothing to tell apart."
-        )
 
 
 def _check_sizes(info: DatasetInfo, config: DataConfig, source: Source) -> None:
