@@ -101,14 +101,26 @@ def info_lines(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {part['name']:9} {sum(counts):,} samples, {spread}"
     for name in ("mean", "std"):
         yield f"  {name:9} {', '.join(f'{value:.4f}' for value in manifest[name])}"
-    options = (f"{key} {value}" for key, value in manifest["options"].items() if value is not None)
-    yield f"  options   {', '.join(options)}"
+    yield f"  encoding  {_encoding(manifest['options'])}"
     yield f"  skipped   {manifest['skipped_count']:,}"
     yield from (f"    {file['name']} ({file['reason']})" for file in manifest["skipped"])
     yield f"  source    sha256 {manifest['fingerprint']}"
     yield f"  content   sha256 {manifest['content']}"
     versions = (f"{name} {version}" for name, version in manifest["versions"].items())
     yield f"  versions  {', '.join(versions)}"
+
+
+def _encoding(options: Mapping[str, Any]) -> str:
+    jpeg = f"JPEG of quality {options['quality']}"
+    said = {
+        "raw": "raw pixels",
+        "jpeg": jpeg,
+        "mixed": f"{jpeg} for {100 * options['jpeg_share']:g} % of the images, else raw pixels",
+        "original": f"original bytes of JPEG files, {jpeg} for others",
+    }[options["encode"]]
+    if options["max_side"] is not None:
+        said += f"; longer side at most {options['max_side']}"
+    return said + ("; restart markers" if options["restart"] else "")
 
 
 def _some(names: list[str]) -> str:

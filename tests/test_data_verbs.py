@@ -100,8 +100,27 @@ def test_a_tree_is_written_checked_and_described(
     assert values["manifest"]["versions"].keys() >= {"python", "pillow", "numpy", "libjpeg-turbo"}
     assert main(["data", "info", str(out)]) == 0
     text = capsys.readouterr().out
-    for words in ("36 samples", "3 classes: ant, bee, cat", "6 to 6 of a class", "quality 80"):
+    encoding = "encoding  JPEG of quality 80; longer side at most 30; restart markers\n"
+    for words in ("36 samples", "3 classes: ant, bee, cat", "6 to 6 of a class", encoding):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ([], "JPEG of quality 90"),
+        (["--encode", "raw"], "raw pixels"),
+        (["--encode", "mixed"], "JPEG of quality 90 for 50 % of the images, else raw pixels"),
+        (["--encode", "original"], "original bytes of JPEG files, JPEG of quality 90 for others"),
+    ],
+    ids=["default", "raw", "mixed", "original"],
+)
+def test_info_says_how_the_images_are_stored(
+    tree: Path, out: Path, capsys: pytest.CaptureFixture[str], typed: list[str], said: str
+) -> None:
+    assert main(["data", "write", str(tree), "--out", str(out), *typed]) == 0
+    assert main(["data", "info", str(out)]) == 0
+    assert f"  encoding  {said}\n" in capsys.readouterr().out
 
 
 def test_the_estimate_is_close(tree: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
