@@ -1,9 +1,15 @@
 """The compiled decoder on damaged files; what it rewrites without decoding, and what it gathers."""
 
 import io
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -18,6 +24,7 @@ from datamodules.config import Augmentation
 from datamodules.draws import batch_draws
 from datamodules.info import DatasetInfo
 from datamodules.readers import native
+from datamodules.readers.ffcv_reader import FfcvReader
 from tests.jpegs import (
     JPG,
     RAW,
@@ -218,6 +225,44 @@ def test_transcoding_refuses_what_it_cannot_keep() -> None:
     for data in (PLAIN[:5000], b"", b"no JPEG at all", overwritten(PLAIN, 6000, 300)):
         with pytest.raises(ValueError, match=r"cannot be transcoded: its JPEG data is damaged"):
             native.transcode(data)
+
+
+@contextmanager
+def little_memory(room: int) -> Iterator[None]:
+    """At most `room` bytes more than there are."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_too_little_memory_is_no_damage() -> None:
+    """A progressive file has to be held whole: 2.4 GB of coefficients here."""
+    data = bytearray(jpeg(PHOTOGRAPH, progressive=True))
+    frame = data.index(b"\xff\xc2")
+    data[frame + 5 : frame + 9] = (20000).to_bytes(2, "big") * 2
+    with little_memory(500 << 20):
+        _, codes = decode_all([bytes(data)], [(20000, 20000)], boxes((0, 0, 9, 9)), side=9)
+        for call in (native.damage, native.transcode):
+            with pytest.raises(MemoryError, match="there is no memory for it"):
+                call(bytes(data))
+    assert native.PROBLEMS[int(codes[0])] == "there is no memory for it"
+
+
+def test_a_reader_says_damage_and_too_little_memory_apart() -> None:
+    beton = MagicMock(path=Path("x.beton"), labels=np.array([0, 1]))
+    beton.__len__.return_value = 2
+    reader = SimpleNamespace(images=SimpleNamespace(beton=beton), class_names=("ant", "bee"))
+    codes, rows = np.array([0, native.NO_MEMORY]), np.array([0, 1])
+    check: Any = FfcvReader._check
+    check(reader, codes, rows[:1])
+    with pytest.raises(ValueError, match=r"sample 1 \(class bee\): there is no memory.*be fine"):
+        check(reader, codes, rows)
+    with pytest.raises(ValueError, match=r"sample 1 \(class bee\) cannot be decoded.*data check"):
+        check(reader, codes - native.NO_MEMORY + DAMAGED, rows[1:])
 
 
 def images(shape: tuple[int, ...]) -> Pixels:

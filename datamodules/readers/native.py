@@ -134,12 +134,18 @@ def decode(jpeg: bytes, *, height: int, width: int) -> Pixels:
 
     Raises:
         ValueError: what is wrong with it.
+        MemoryError: there is not enough for it.
     """
     pixels = np.empty((height, width, 3), np.uint8)
     code = required().decode_whole(jpeg, len(jpeg), pixels.ctypes.data, height, width)
-    if code:
-        raise ValueError(f"The JPEG cannot be decoded: {PROBLEMS[code]}.")
+    _raise(code, "decoded")
     return pixels
+
+
+def _raise(code: int, what: str) -> None:
+    if code:
+        error = MemoryError if code == NO_MEMORY else ValueError
+        raise error(f"The JPEG cannot be {what}: {PROBLEMS[code]}.")
 
 
 def damage(jpeg: bytes) -> str | None:
@@ -152,7 +158,7 @@ def damage(jpeg: bytes) -> str | None:
     """
     code = required().decode_whole(jpeg, len(jpeg), None, 0, 0)
     if code == NO_MEMORY:
-        raise MemoryError(PROBLEMS[code])
+        _raise(code, "decoded")
     return PROBLEMS[code] if code not in (0, UNSUPPORTED) else None
 
 
@@ -166,11 +172,11 @@ def transcode(jpeg: bytes, *, interval: int = 0) -> bytes:
 
     Raises:
         ValueError: what is wrong with it.
+        MemoryError: there is not enough for it.
     """
     found, out = required(), POINTER(c_uint8)()
     size = found.transcode(jpeg, len(jpeg), interval, ctypes.byref(out))
-    if size < 0:
-        raise ValueError(f"The JPEG cannot be transcoded: {PROBLEMS[-size]}.")
+    _raise(max(0, -size), "transcoded")
     try:
         return ctypes.string_at(out, size)
     finally:
