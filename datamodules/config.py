@@ -24,7 +24,7 @@ class DataConfig:
         ValueError: a value that no run could use, with the key and the nearest valid value.
     """
 
-    # a name in datamodules.catalog.DATASETS
+    # a name in datamodules.entries.DATASETS
     name: str = "digits"
     # image_folder only: the folder with train/ and val/ or test/, or with the classes; absolute, or
     # below the root, or below the current folder (where it lies is not part of a run's identity)
