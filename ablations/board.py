@@ -17,6 +17,7 @@ from ablations.board_view import mean_events, run_events, study_events
 from ablations.own_folders import own_folder
 from ablations.report.records import load_study
 from ablations.store import INDEX, STUDIES, study_path
+from ablations.tether import tethered
 
 FOLDER, EVENTS = "tensorboard", "tensorboard"  # of a study, and of a run
 ALL = ".tensorboard"
@@ -61,13 +62,14 @@ def serve(study: str | None, *, runs_root: Path, port: int | None = None) -> int
     _refresh_all(studies, runs_root)
     logdir = study_path(runs_root, study) / FOLDER if study else _folder_of_all(studies, runs_root)
     chosen = free_port(port)
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
+    command = [sys.executable, "-m", "ablations.tether", "tensorboard.main"]
+    command += ["--logdir", str(logdir)]
     command += ["--host", HOST, "--port", str(chosen), "--reload_interval", "5"]
     url = f"http://{HOST}:{chosen}/"
     print(f"TensorBoard on {logdir}: {url} (Ctrl-C ends it)")
     print(f"means over seeds: {url}{MEANS}", flush=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends TensorBoard, as Ctrl-C does
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen(command, env=tethered()) as process:
         return _watch(process, studies, runs_root)
 
 

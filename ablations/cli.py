@@ -2,16 +2,18 @@
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
 from ablations.data_arguments import add_data
+from ablations.disk import disk_is_full, is_full
 from ablations.export_arguments import add_export
 from ablations.markup import printable
+from ablations.output import flush_or_lose, open_missing
 from ablations.store import RUNS_VARIABLE
 from ablations.train_bench.arguments import add_train_bench
 from ablations.weights_arguments import add_weights
@@ -45,6 +47,7 @@ _OVERRIDES = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0 for success, 2 for a mistake in what was asked."""
+    open_missing()
     parser = make_parser()
     options, rest = parser.parse_known_args(arguments)
     # Overrides may stand after options, which argparse's positionals cannot.
@@ -159,7 +162,12 @@ def _explain(error: Exception, *, debug: bool) -> int:
     if debug:
         raise error
     if isinstance(error, BrokenPipeError):  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            flush_or_lose(stream)
         return 1
-    print(printable(f"ablate: {error}"), file=sys.stderr)
+    text = str(error)
+    if isinstance(error, OSError) and is_full(error) and error.filename is not None:
+        text = disk_is_full(Path(error.filename))
+    with suppress(OSError):  # nobody may be left to read it
+        print(printable(f"ablate: {text}"), file=sys.stderr, flush=True)
     return USAGE_ERROR

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Protocol
 
 from ablations.config import Hardware
+from ablations.tether import tethered
 from ablations.worker import GRACE, Slot, Train, attempt, train_folder, work
 
 PRELOAD = "ablations.preload"
+_FIRST = "ablations.forked"
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,13 @@ class LocalExecutor:
 
     def start(self, folder: Path) -> None:
         """Fork a worker for the run."""
-        slot = self._slots.pop(0)
+        slot = self._slots[0]
         # Not a daemon: a worker has children of its own, the data loader's.
         process = self._context.Process(
             target=work, args=(folder, slot, self._train), name=folder.name, daemon=False
         )
         process.start()
+        self._slots.pop(0)
         self._jobs[process.sentinel] = _Job(process, folder, slot)
 
     def finished(self, timeout: float) -> list[Finished]:
@@ -146,14 +149,23 @@ class LocalExecutor:
 
 
 def fork_server(preload: Sequence[str] = (PRELOAD,)) -> "multiprocessing.context.ForkServerContext":
-    """The server that workers are forked from; started on first use, imports in the background."""
+    """The server that workers are forked from; started on first use, imports in the background.
+
+    It ends with this process, even when this one is killed.
+    """
     from multiprocessing.forkserver import ensure_running
 
     # Asking CUDA for its devices would make it unusable in forked processes; NVML may be asked.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    ensure_running()
+    context.set_forkserver_preload([_FIRST, *preload])
+    before = dict(os.environ)
+    os.environ.update(tethered())
+    try:
+        ensure_running()
+    finally:
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
     return context
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from ablations.disk import disk_is_full, is_full
 from ablations.executor import Executor, Finished
-from ablations.lock import is_held
+from ablations.lock import BusyError, hold
 from ablations.plan import PlannedRun
 from ablations.store import CONFIG, LOCK, RunFolder, State, mark, run_path, write_json_atomic
-from ablations.worker import BUSY, GRACE
+from ablations.worker import BUSY, FULL, GRACE
 
 _TICK = 0.2  # seconds between two looks at the workers
 _LOOK = 1.0  # seconds between two looks at runs that another `ablate run` trains
@@ -47,7 +48,12 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 @dataclass
 class Grid:
-    """The state of one `ablate run`. `watch` is called now and then, to show progress."""
+    """The state of one `ablate run`. `watch` is called now and then, to show progress.
+
+    Attributes:
+        halted: why no more runs are started, such as a full disk.
+        reasons: why a run failed that could not say so in its folder, by run id.
+    """
 
     rows: tuple[PlannedRun, ...]  # one a run id
     runs_root: Path
@@ -55,9 +61,12 @@ class Grid:
     watch: Callable[[], None] = lambda: None
     on_end: Callable[[PlannedRun], None] = lambda _: None
     stop: StopRequest = field(default_factory=StopRequest)
+    halted: str | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
     _waiting: list[PlannedRun] = field(default_factory=list)
     _running: dict[Path, PlannedRun] = field(default_factory=dict)
     _elsewhere: list[PlannedRun] = field(default_factory=list)
+    _silent: set[str] = field(default_factory=set)  # of those, whose workers were dead at a look
     _stopped: int = 0
 
     def run(self) -> None:
@@ -65,7 +74,7 @@ class Grid:
         self._waiting = [row for row in self.rows if self.folder(row).state() != "done"]
         looked = 0.0
         try:
-            while self._running or ((self._waiting or self._elsewhere) and not self.stop.count):
+            while self._running or ((self._waiting or self._elsewhere) and self._goes_on()):
                 self._start_more()
                 for ended in self.executor.finished(_TICK):
                     self._end(ended)
@@ -78,44 +87,98 @@ class Grid:
                 self.watch()
         finally:
             self.executor.close()
+            self._mark_reasons()
+
+    def active(self) -> set[str]:
+        """Ids of the runs that may change by themselves now."""
+        return {row.run_id for row in (*self._running.values(), *self._elsewhere)}
 
     def folder(self, row: PlannedRun) -> RunFolder:
         """The folder of a row's run."""
         return RunFolder(run_path(self.runs_root, row.run_id))
 
     def _start_more(self) -> None:
-        while self._waiting and self.executor.free() and not self.stop.count:
+        while self._waiting and self.executor.free() and self._goes_on():
             row = self._waiting.pop(0)
-            folder = self.folder(row)
-            if is_held(folder.path / LOCK):
+            state = self.folder(row).state()
+            if state == "running":
                 self._elsewhere.append(row)
-                continue
-            if folder.state() == "done":  # by another `ablate run`, since this one began
+            elif state == "done":  # by another `ablate run`, since this one began
                 self.on_end(row)
-                continue
-            write_json_atomic(folder.path / CONFIG, row.config)
-            self._running[folder.path] = row
-            self.executor.start(folder.path)
+            else:
+                self._start(row)
+
+    def _goes_on(self) -> bool:
+        return not self.stop.count and self.halted is None
+
+    def _start(self, row: PlannedRun) -> None:
+        path = self.folder(row).path
+        try:
+            write_json_atomic(path / CONFIG, row.config)
+            self.executor.start(path)
+        except OSError as error:
+            self._cannot_start(row, error)
+        else:
+            self._running[path] = row
+
+    def _cannot_start(self, row: PlannedRun, error: OSError) -> None:
+        """A full disk is the end for all runs, anything else for this one."""
+        path = self.folder(row).path
+        if is_full(error):
+            self.halted = disk_is_full(path)
+        else:
+            self.reasons[row.run_id] = f"it could not be started: {error.strerror}: {path}"
+        self.on_end(row)
 
     def _end(self, ended: Finished) -> None:
         row = self._running.pop(ended.folder)
         if ended.exit_code == BUSY:  # another `ablate run` was faster
             self._elsewhere.append(row)
             return
+        if ended.exit_code == FULL:
+            self.halted = self.reasons[row.run_id] = disk_is_full(ended.folder)
         if ended.exit_code < 0:
-            with contextlib.suppress(OSError):  # the exit code has been seen; a full disk hides it
-                mark(ended.folder, *_end_by_signal(-ended.exit_code, stopped=self.stop.count > 0))
+            state, message = _end_by_signal(-ended.exit_code, stopped=self.stop.count > 0)
+            if not self._mark(row, state, message):
+                return
         self.on_end(row)
+
+    def _mark(self, row: PlannedRun, state: State, message: str) -> bool:
+        """Say what became of a run; False when another `ablate run` has taken it over already."""
+        folder = self.folder(row)
+        try:
+            with hold(folder.path / LOCK):
+                if folder.state_in_files() != "done":
+                    mark(folder.path, state, message)
+        except BusyError:
+            self._elsewhere.append(row)
+            return False
+        except OSError:  # a full disk, for example
+            self.reasons[row.run_id] = message
+        return True
+
+    def _mark_reasons(self) -> None:
+        """Try again to say what could not be said."""
+        for row in self.rows:
+            said = self.folder(row).state_in_files() not in ("new", "running")
+            if row.run_id in self.reasons and not said:
+                self._mark(row, "failed", self.reasons[row.run_id])
 
     def _look_elsewhere(self) -> None:
         """Runs that another `ablate run` gave up are ours; those that it ended are over."""
-        held = [row for row in self._elsewhere if is_held(self.folder(row).path / LOCK)]
-        for row in self._elsewhere:
-            if row not in held and self.folder(row).state() in ("new", "interrupted"):
+        rows, self._elsewhere = self._elsewhere, []
+        before, self._silent = self._silent, set()
+        for row in rows:
+            state = self.folder(row).state()
+            died = state == "failed" and self.folder(row).state_in_files() == "running"
+            if state in ("new", "interrupted") or (died and row.run_id in before):
                 self._waiting.append(row)
-            elif row not in held:
+            elif state == "running" or died:
+                self._elsewhere.append(row)
+                # Its launcher may be about to say why it died: it has until the next look.
+                self._silent.update({row.run_id} if died else ())
+            else:
                 self.on_end(row)
-        self._elsewhere = held
 
     def _pass_on_stop(self) -> None:
         late = self.stop.count and time.monotonic() - self.stop.since > GRACE

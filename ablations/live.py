@@ -9,9 +9,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from ablations.heartbeat import SILENCE
 from ablations.progress import Progress, eta
 from ablations.tables import SHOWN, STYLES, progress_table, say, seconds_text
 
+_AROUND = 8  # lines of a table's head and of what stands below it
 _REFRESH = 0.5  # seconds between two looks at the run folders
 
 Source = Callable[[], Sequence[Progress]]
@@ -57,21 +59,27 @@ class LiveView:
         self._shown = time.monotonic()
         elapsed = self._shown - self._started
         caption = _caption(rows, elapsed=elapsed, epochs_before=self._before)
-        table = progress_table(rows, title=self._title, width=self._live.console.width)
-        self._live.update(Group(table, Text(caption, style="dim")), refresh=True)
+        width, height = self._live.console.size
+        shown = _most_telling(rows, room=max(1, height - _AROUND))
+        if len(shown) < len(rows):
+            caption += f"\n{len(rows) - len(shown)} more rows: `ablate status {self._title}`"
+        notes = [_sentence(row) for row in shown if row.state == "running" and row.message]
+        table = progress_table(shown, title=self._title, width=width)
+        text = Text("\n".join([caption, *notes]), style="dim")
+        self._live.update(Group(table, text), refresh=True)
 
 
 class PlainView:
-    """One line for every change of a run's state, for logs and pipes."""
+    """One line for every change of a run's state, and when one falls silent, for logs and pipes."""
 
     def __init__(self, source: Source, *, title: str, console: Console) -> None:
         self._source, self._title, self._console = source, title, console
         self._started, self._shown = time.monotonic(), 0.0
         first = source()
-        self._before, self._states = _epochs(first), {row.run_id: row.state for row in first}
+        self._before, self._states = _epochs(first), {row.run_id: _news(row) for row in first}
 
     def __enter__(self) -> "PlainView":
-        done = sum(state == "done" for state in self._states.values())
+        done = sum(state == "done" for state, _ in self._states.values())
         self._say(f"{self._title}: {len(self._states)} runs, {done} done before")
         return self
 
@@ -88,8 +96,8 @@ class PlainView:
         self._shown = time.monotonic()
         caption = _caption(rows, elapsed=self._shown - self._started, epochs_before=self._before)
         for row in {row.run_id: row for row in rows}.values():
-            if self._states.get(row.run_id) != row.state:
-                self._states[row.run_id] = row.state
+            if self._states.get(row.run_id) != _news(row):
+                self._states[row.run_id] = _news(row)
                 self._say(f"{_sentence(row)}  ({caption})")
 
     def _say(self, text: str) -> None:
@@ -101,6 +109,20 @@ def make_view(source: Source, *, title: str, console: Console) -> View:
     """The live table on a terminal, lines elsewhere."""
     kind = LiveView if console.is_terminal else PlainView
     return kind(source, title=title, console=console)
+
+
+def _news(row: Progress) -> tuple[str, bool]:
+    """What is said once: the state, and whether its worker is silent."""
+    return row.state, row.quiet is not None and row.quiet >= SILENCE
+
+
+def _most_telling(rows: Sequence[Progress], *, room: int) -> Sequence[Progress]:
+    """The rows themselves if there is room, else those that say most, in the same order."""
+    if len(rows) <= room:
+        return rows
+    order = ("running", "failed", "interrupted", "stale", "new", "done")
+    best = sorted(range(len(rows)), key=lambda place: order.index(rows[place].state))[:room]
+    return [rows[place] for place in sorted(best)]
 
 
 def _sentence(row: Progress) -> str:

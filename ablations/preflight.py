@@ -3,16 +3,18 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ablations.config import Recipe, Study
 from ablations.counts import Cost, Setting, count_points
 from ablations.networks import image_sides
 from ablations.plan import Plan
+from ablations.tether import end_with_launcher
 from datamodules.catalog import fetchable, missing
 from datamodules.freshness import freshness_note
 from datamodules.sizes import describe
@@ -21,6 +23,7 @@ from lit_models.reference import Network
 if TYPE_CHECKING:
     from datamodules import ImageDataModule
 
+T = TypeVar("T")
 _ENOUGH = 200 * 2**20  # bytes; a study of nano networks needs about that
 
 
@@ -68,8 +71,13 @@ def inspect_in_child(plan: Plan, runs_root: Path) -> Machine:
     """`inspect` in a forked process: this one needs no torch then and never touches a GPU."""
     from ablations.executor import fork_server
 
-    with ProcessPoolExecutor(1, mp_context=fork_server()) as pool:
-        return pool.submit(inspect, plan.study, plan.networks(), runs_root).result()
+    return in_child(fork_server(), inspect, plan.study, plan.networks(), runs_root)
+
+
+def in_child(context: BaseContext, function: Callable[..., T], *arguments: Any) -> T:
+    """What a function gives in a process of its own, which ends with this one."""
+    with ProcessPoolExecutor(1, mp_context=context, initializer=end_with_launcher) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def inspect(study: Study, networks: Mapping[str, Network], runs_root: Path) -> Machine:

@@ -1,19 +1,26 @@
 """How far the runs of a study are, from files alone: for `ablate status` and the live table."""
 
 import os
+from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ablations.heartbeat import SILENCE, file_system_time, last_heard
 from ablations.own_files import open_own
 from ablations.plan import PlannedState
-from ablations.store import LOG, RunFolder, run_path
+from ablations.store import ALL_RUNS, LOG, RunFolder, run_path
+
+_IN_TURN = 20  # run folders read at each look besides those of active runs
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One row of a study; `metrics` are those of the last completed epoch."""
+    """One row of a study; `metrics` are those of the last completed epoch.
+
+    `quiet` is how many seconds ago the worker of a running run was last heard of.
+    """
 
     run_id: str
     point: str
@@ -25,6 +32,7 @@ class Progress:
     metrics: Mapping[str, float]
     seconds: float | None
     message: str | None
+    quiet: float | None = None
 
 
 def progress_of(row: Mapping[str, Any], runs_root: Path) -> Progress:
@@ -51,21 +59,66 @@ def progress_of(row: Mapping[str, Any], runs_root: Path) -> Progress:
 
 def progress(rows: Iterable[Mapping[str, Any]], runs_root: Path) -> tuple[Progress, ...]:
     """The progress of all rows, each run folder read once."""
-    found: dict[str, Progress] = {}
-    result = []
-    for row in rows:
-        known = found.setdefault(row["run_id"], progress_of(row, runs_root))
-        result.append(
-            Progress(
-                **{
-                    **vars(known),
-                    "point": row["point"],
-                    "step": row["step"],
-                    "seed": row["seed"],
-                }
-            )
-        )
-    return tuple(result)
+    return Follower(rows, runs_root).rows()
+
+
+class Follower:
+    """The progress of a study's rows, read again only where it can have changed."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]], runs_root: Path) -> None:
+        self._planned, self._root = list(rows), runs_root
+        self._places: dict[str, list[int]] = {}  # of a run among the rows
+        for place, row in enumerate(self._planned):
+            self._places.setdefault(row["run_id"], []).append(place)
+        self._shown: dict[int, Progress] = {}
+        self._read(self._places)
+        self._active: set[str] = set()
+        self._turn = deque(self._unfinished())
+
+    def rows(self) -> tuple[Progress, ...]:
+        """All rows, as they were read last."""
+        return tuple(self._shown[place] for place in range(len(self._planned)))
+
+    def look(self, active: Iterable[str]) -> tuple[Progress, ...]:
+        """All rows, those of active runs and of some others read again.
+
+        The others are runs that were active at the last look, and a few in turn that were not
+        finished, which another `ablate run` may have trained.
+        """
+        now = set(active)
+        some = {self._turn.popleft() for _ in range(min(_IN_TURN, len(self._turn)))}
+        self._read(now | self._active | some)
+        self._active = now
+        if not self._turn:
+            self._turn = deque(self._unfinished())
+        return self.rows()
+
+    def _unfinished(self) -> list[str]:
+        return [
+            run for run, places in self._places.items() if self._shown[places[0]].state != "done"
+        ]
+
+    def _read(self, runs: Iterable[str]) -> None:
+        found = {run: progress_of(self._planned[self._places[run][0]], self._root) for run in runs}
+        if any(row.state == "running" for row in found.values()):
+            time = file_system_time(self._root / ALL_RUNS)
+            found = {run: _with_silence(row, self._root, time) for run, row in found.items()}
+        for run, row in found.items():
+            for place in self._places[run]:
+                named = {key: self._planned[place][key] for key in ("point", "step", "seed")}
+                self._shown[place] = replace(row, **named)
+
+
+def _with_silence(row: Progress, runs_root: Path, time: float | None) -> Progress:
+    """The row with how long its worker has been silent, in words too when that is long."""
+    heard = last_heard(run_path(runs_root, row.run_id))
+    if row.state != "running" or time is None or heard is None:
+        return row
+    quiet = max(0.0, round(time - heard, 1))
+    if quiet < SILENCE:
+        return replace(row, quiet=quiet)
+    text = f"nothing heard for {quiet:.0f} s: a long step, or its process hangs"
+    return replace(row, quiet=quiet, message=f"{row.message}; {text}" if row.message else text)
 
 
 def last_lines(folder: Path, *, count: int = 12) -> str:

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from ablations.events import EpochEvents
+from ablations.heartbeat import Heartbeat
 from ablations.interruption import Interruption
 from ablations.plain_text import as_csv
 from ablations.status import StatusFile
@@ -38,6 +39,7 @@ class RunRecorder(Checkpoint):
 
     def __init__(self, run: RunFolder, status: StatusFile, interruption: Interruption) -> None:
         self.run, self.status, self.interruption = run, status, interruption
+        self.heartbeat = Heartbeat(run.path)
         self.rows: list[dict[str, float]] = []
         self.times: list[float] = []  # when each epoch was over, seconds since 1970
         self.damaged: Mapping[Path, str] = {}  # checkpoints that could not be gone on from
@@ -78,14 +80,21 @@ class RunRecorder(Checkpoint):
         self._start = time.perf_counter()
 
     def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
-        """Stop here when a signal got lost."""
+        """Stop here when a signal got lost, and give a sign of life."""
         del args, kwargs
         self.interruption.check()
+        self.heartbeat.beat()
 
     def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
-        """Stop here when a signal got lost."""
+        """Stop here when a signal got lost, and give a sign of life."""
         del args, kwargs
         self.interruption.check()
+        self.heartbeat.beat()
+
+    def on_test_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        """Give a sign of life."""
+        del args, kwargs
+        self.heartbeat.beat()
 
     def on_train_batch_end(
         self,

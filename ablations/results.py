@@ -17,7 +17,8 @@ def status(options: argparse.Namespace) -> int:
     """The rows of the study's last `ablate run`, or of its plan before the first.
 
     `--json` prints a list of objects: run_id, point, step, seed, state (new, running, done, failed,
-    interrupted), epoch (completed), epochs, metrics (of the last epoch, by name), seconds, message.
+    interrupted), epoch (completed), epochs, metrics (of the last epoch, by name), seconds, message,
+    quiet (seconds since a running worker was last heard of).
     """
     root = runs_root(options.runs)
     rows = progress(_rows(options.study, options.file, root), root)

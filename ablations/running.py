@@ -3,10 +3,15 @@
 import argparse
 import os
 import shlex
+import signal
 import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablations.output import lasting
 from ablations.plan import Plan, PlannedRun, index_of, make_plan
 from ablations.planning import plan_costs, read_study
 from ablations.preflight import (
@@ -19,6 +24,7 @@ from ablations.preflight import (
 from ablations.scale_notes import stuck_scales
 from ablations.start_notes import start_warnings
 from ablations.store import INDEX, RunFolder, run_path, runs_root, study_path, write_json_atomic
+from ablations.tether import end_with_parent, tethered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +32,9 @@ if TYPE_CHECKING:
     from ablations.executor import Executor
 
 FAILURE, STOPPED = 1, 130
+# TensorBoard's folder is renewed when its last renewal, or the guess of the first, is so many times
+# its length ago.
+_SHARE, _SECONDS_A_ROW = 20, 0.002
 
 
 def command(options: argparse.Namespace) -> int:
@@ -34,7 +43,8 @@ def command(options: argparse.Namespace) -> int:
     if options.workers is not None:
         study.hardware.workers = options.workers
     plan, root = make_plan(study), runs_root(options.runs)
-    return run_plan(plan, root, command_line=shlex.join(["ablate", *sys.argv[1:]]))
+    with lasting():  # a grid of days does not end because nobody reads what it says
+        return run_plan(plan, root, command_line=shlex.join(["ablate", *sys.argv[1:]]))
 
 
 def exec_run(options: argparse.Namespace) -> int:
@@ -44,8 +54,11 @@ def exec_run(options: argparse.Namespace) -> int:
 
     folder = options.folder.absolute()
     if os.environ.get("LOCAL_RANK", "0") != "0":  # another rank of it: the first one reports
+        end_with_parent()
         train_run(folder)
         return 0
+    end_with_parent(signal.SIGTERM)
+    os.environ.update(tethered())  # for the other ranks, which Lightning starts
     return attempt(folder, train_run)
 
 
@@ -55,19 +68,31 @@ def run_plan(plan: Plan, root: Path, *, command_line: str) -> int:
 
     console, unique = make_console(), plan.unique()
     check_writable(root)
-    stopped = False
-    if any(RunFolder(run_path(root, name)).state() != "done" for name in unique):
-        stopped = _train(plan, root, command_line=command_line, console=console)
-    else:
+    folders = {name: RunFolder(run_path(root, name)) for name in unique}
+    left = [row for name, row in unique.items() if folders[name].state() != "done"]
+    if not left:
         _write_index(plan, root, command_line)
-    return _conclude(plan, root, stopped=stopped, console=console)
+        return _conclude(plan, root, [], ended=Ended(), console=console)
+    ended = _train(plan, root, left, command_line=command_line, console=console)
+    return _conclude(plan, root, left, ended=ended, console=console)
 
 
-def _train(plan: Plan, root: Path, *, command_line: str, console: "Console") -> bool:
-    """Check everything, then train; whether the user stopped it."""
+@dataclass(frozen=True)
+class Ended:
+    """How a grid ended: whether the user stopped it, and what its run folders cannot say."""
+
+    stopped: bool = False
+    halted: str | None = None  # why no more runs were started
+    reasons: Mapping[str, str] = field(default_factory=dict)  # by run id
+
+
+def _train(
+    plan: Plan, root: Path, left: Sequence[PlannedRun], *, command_line: str, console: "Console"
+) -> Ended:
+    """Check everything, then train the runs that are left."""
     from ablations.grid import Grid, stop_on_signals
     from ablations.live import make_view
-    from ablations.progress import progress
+    from ablations.progress import Follower
     from ablations.tables import say
 
     name = plan.study.name
@@ -78,13 +103,15 @@ def _train(plan: Plan, root: Path, *, command_line: str, console: "Console") -> 
     starts = (f"{sentence}." for sentence in start_warnings(plan).values())
     for note in (*machine.notes, *(scale.sentence for scale in stuck), *starts):
         say(console, note)
-    rows = _write_index(plan, root, command_line)
-    view = make_view(lambda: progress(rows, root), title=name, console=console)
+    follower = Follower(_write_index(plan, root, command_line), root)
+    board = _BoardRefresher(name, root, rows=len(plan.rows))
+    grid = Grid(tuple(left), root, executor, on_end=board)
+    view = make_view(lambda: follower.look(grid.active()), title=name, console=console)
     with stop_on_signals() as stop, view:
-        grid = Grid(tuple(plan.unique().values()), root, executor, watch=view.update, stop=stop)
-        grid.on_end = _board_refresher(name, root)
+        grid.watch, grid.stop = view.update, stop
         grid.run()
-    return stop.count > 0
+    board.finish()
+    return Ended(stop.count > 0, grid.halted, grid.reasons)
 
 
 def _write_index(plan: Plan, root: Path, command_line: str) -> list[dict[str, Any]]:
@@ -111,21 +138,26 @@ def _prepare(plan: Plan, root: Path) -> tuple["Executor", Machine]:
     return places.LocalExecutor(slots), machine
 
 
-def _conclude(plan: Plan, root: Path, *, stopped: bool, console: "Console") -> int:
+def _conclude(
+    plan: Plan, root: Path, left: Sequence[PlannedRun], *, ended: Ended, console: "Console"
+) -> int:
+    """Say what became of the runs that were left."""
     from ablations.tables import say
 
-    unique = plan.unique()
-    folders = {name: RunFolder(run_path(root, name)) for name in unique}
-    states = {name: folder.state() for name, folder in folders.items()}
-    name = plan.study.name
-    for run_id, state in states.items():
-        if state == "failed":
-            say(console, _failure(unique[run_id], folders[run_id]))
-    done = sum(state == "done" for state in states.values())
-    say(console, f"{name}: {done} of {len(states)} runs done, in {root / 'all'}")
-    if done < len(states):
+    name, missing = plan.study.name, 0
+    for row in left:
+        folder = RunFolder(run_path(root, row.run_id))
+        state, message = folder.health()
+        missing += state != "done"
+        if state == "failed" or (state != "done" and row.run_id in ended.reasons):
+            say(console, _failure(row, folder, ended.reasons.get(row.run_id, message)))
+    total = len(plan.unique())
+    if ended.halted is not None:
+        say(console, f"no more runs were started: {ended.halted}")
+    say(console, f"{name}: {total - missing} of {total} runs done, in {root / 'all'}")
+    if missing:
         say(console, f"`ablate run {name}` again trains what is missing")
-        return STOPPED if stopped else FAILURE
+        return STOPPED if ended.stopped else FAILURE
     say(
         console,
         f"next: `ablate report {name}` compares them, `ablate board {name}` opens TensorBoard",
@@ -133,25 +165,41 @@ def _conclude(plan: Plan, root: Path, *, stopped: bool, console: "Console") -> i
     return 0
 
 
-def _failure(row: PlannedRun, folder: RunFolder) -> str:
+def _failure(row: PlannedRun, folder: RunFolder, message: str | None) -> str:
     from ablations.progress import last_lines
     from ablations.store import LOG
 
     log = "\n".join(f"    {line}" for line in last_lines(folder.path).splitlines())
-    head = f"{row.point} seed {row.seed} failed: {folder.message()}"
+    head = f"{row.point} seed {row.seed} failed: {message}"
     return f"\n{head}\n  the end of {folder.path / LOG}:\n{log}\n"
 
 
-def _board_refresher(study: str, root: Path) -> Any:
-    """Keep the study's TensorBoard folder up to date as runs end."""
+class _BoardRefresher:
+    """Keeps the study's TensorBoard folder up to date as runs end, in a twentieth of the time.
 
-    def refresh(_row: PlannedRun) -> None:
+    It takes as long as the study is large, and meanwhile the grid starts nothing.
+    """
+
+    def __init__(self, study: str, root: Path, *, rows: int) -> None:
+        self._study, self._root, self._stale = study, root, False
+        self._next = time.monotonic() + _SHARE * _SECONDS_A_ROW * rows
+
+    def __call__(self, _row: PlannedRun) -> None:
+        """A run has ended."""
+        self._stale = True
+        if time.monotonic() >= self._next:
+            self.finish()
+
+    def finish(self) -> None:
+        """Bring the folder up to date, if a run has ended since it was."""
+        began = time.monotonic()
         try:
-            from ablations.board import refresh as refresh_board
+            from ablations.board import refresh
 
-            refresh_board(study, runs_root=root)
+            if self._stale:
+                refresh(self._study, runs_root=self._root)
         except Exception as error:
             # Only a view of the results: `ablate board` makes it again, and the grid goes on.
             print(f"TensorBoard's folder was not renewed: {error}", file=sys.stderr)
-
-    return refresh
+        now = time.monotonic()
+        self._stale, self._next = False, now + _SHARE * (now - began)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ablations.checkpoint import keep_last_alone
 from ablations.devices import Devices, resolve_devices
+from ablations.heartbeat import Heartbeat
 from ablations.interruption import Interruption, RunInterrupted, interruptible
 from ablations.lock import hold
 from ablations.provenance import write_session
@@ -54,6 +55,7 @@ def _lead(run: RunFolder, config: RunConfig, devices: Devices, interruption: Int
     with suppress(ValueError):  # a damaged file is rewritten from the checkpoint
         status.rows = run.metrics()
     status.write("running")
+    Heartbeat(run.path).beat()
     reading = describe_reading(config.data)
     write_session(
         run, seed=config.seed, device=devices.kind, devices=devices.count, reading=reading

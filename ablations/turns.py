@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, TextIO
 
+from ablations.tether import end_with_parent, tethered
+
 
 class Contestant:
     """`python -m MODULE ARGUMENTS` as a process that answers each line with a line of JSON.
@@ -33,6 +35,7 @@ class Contestant:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                env=tethered(),
             )
 
     def ask(self, text: str) -> dict[str, Any]:
@@ -59,7 +62,11 @@ class Contestant:
 
 
 def open_answers() -> TextIO:
-    """In a contestant's process: where answers go; what libraries print is kept out of them."""
+    """In a contestant's process: where answers go; what libraries print is kept out of them.
+
+    The process ends with the one that asks.
+    """
+    end_with_parent()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answers

@@ -1,5 +1,6 @@
 """A grid goes on whatever becomes of a run, stops when asked, and never trains a run twice."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -15,7 +16,15 @@ from ablations.grid import Grid
 from ablations.lock import hold
 from ablations.plan import PlannedRun
 from ablations.progress import last_lines
-from ablations.store import LOCK, LOG, STATUS, RunFolder, run_path
+from ablations.store import (
+    CONFIG,
+    LOCK,
+    LOG,
+    STATUS,
+    RunFolder,
+    run_path,
+    write_json_atomic,
+)
 from ablations.worker import Slot
 from tests.fake_runs import STARTS, fake_row, finish, make_folder, say, train
 
@@ -64,11 +73,11 @@ def grid_process() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
 
 def test_every_end_of_a_run_is_seen_and_the_others_go_on(tmp_path: Path) -> None:
     acts = (
-        *("finish", "crash", "run_out_of_memory", "vanish", "leave_early", "fill_disk"),
+        *("finish", "crash", "run_out_of_memory", "vanish", "leave_early"),
         "finish",
     )
     folders = run_grid(tmp_path, rows_of(*acts))
-    first, crash, memory, vanish, early, disk, last = (folder.health() for folder in folders)
+    first, crash, memory, vanish, early, last = (folder.health() for folder in folders)
 
     assert first == last == ("done", None)
     assert crash == ("failed", "RuntimeError: a made-up crash")
@@ -77,9 +86,84 @@ def test_every_end_of_a_run_is_seen_and_the_others_go_on(tmp_path: Path) -> None
     assert vanish[0] == "failed"
     assert "died without a word" in str(vanish[1])
     assert early == ("failed", "training returned before the run was over")
-    assert disk[0] == "failed"
-    assert "No space left on device" in str(disk[1])
-    assert str(folders[5].path) in str(disk[1])
+
+
+def test_a_full_disk_stops_the_grid_with_the_reason_and_it_can_go_on(tmp_path: Path) -> None:
+    rows = rows_of("wait_a_moment", "fill_disk", "finish")
+    grid = Grid(rows, tmp_path, LocalExecutor((Slot(1),) * 2, train=train, preload=()))
+    grid.run()
+    other, full, rest = (RunFolder(run_path(tmp_path, row.run_id)) for row in rows)
+
+    assert other.state() == "done"  # what runs is not ended
+    assert rest.state() == "new"
+    for words in (str(full.path), "the disk is full", "MB are free", "same command"):
+        assert words in str(grid.halted)
+    assert full.health()[0] == "failed"
+    assert f"No space left on device: '{full.path}/checkpoints'" in str(full.message())
+    write_json_atomic(full.path / CONFIG, {"act": "finish"})
+    assert run_grid(tmp_path, rows[2:])[0].state() == "done"
+
+
+def test_a_launcher_that_cannot_write_stops_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, content: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("ablations.grid.write_json_atomic", write)
+    grid = Grid(rows_of("finish", "finish"), tmp_path, InlineExecutor(train))
+    grid.run()
+
+    assert "the disk is full" in str(grid.halted)
+
+
+def test_a_run_whose_folder_cannot_be_used_fails_alone(tmp_path: Path) -> None:
+    rows = rows_of("finish", "finish", "finish")
+    (tmp_path / "all").mkdir()
+    run_path(tmp_path, rows[0].run_id).write_text("a file")
+    (make_folder(tmp_path, rows[1]) / LOG).symlink_to(tmp_path / "mine")
+    grid = Grid(rows, tmp_path, LocalExecutor((Slot(1),), train=train, preload=()))
+    grid.run()
+    _, linked, last = (RunFolder(run_path(tmp_path, row.run_id)) for row in rows)
+
+    assert "could not be started" in grid.reasons[rows[0].run_id]
+    assert linked.state() == "failed"
+    assert "it is a link" in str(linked.message())
+    assert not (tmp_path / "mine").exists()
+    assert last.state() == "done"
+
+
+def test_a_run_whose_launcher_and_worker_died_together_is_taken_over(tmp_path: Path) -> None:
+    (row,) = rows_of("finish")
+    folder = make_folder(tmp_path, row)
+    lock = hold(folder / LOCK)
+    lock.__enter__()
+    looks = 0
+
+    def watch() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            say(folder, "running")
+            lock.__exit__(None, None, None)
+
+    executor = LocalExecutor((Slot(1),), train=train, preload=())
+    Grid((row,), tmp_path, executor, watch=watch).run()
+
+    assert RunFolder(folder).state() == "done"
+    assert starts(RunFolder(folder)) == 1
+
+
+def test_what_became_of_a_run_is_not_said_over_another_grid(tmp_path: Path) -> None:
+    (row,) = rows_of("finish")
+    folder = make_folder(tmp_path, row)
+    say(folder, "running")
+    grid = Grid((row,), tmp_path, InlineExecutor(train))
+    with hold(folder / LOCK):
+        assert not grid._mark(row, "failed", "killed")
+    assert RunFolder(folder).state_in_files() == "running"
+    assert grid._mark(row, "failed", "killed")
+    assert RunFolder(folder).message() == "killed"
 
 
 def test_the_log_holds_what_the_run_printed_and_the_traceback(tmp_path: Path) -> None:
