@@ -1,16 +1,23 @@
 """What people see while a grid runs: tables, lines, times."""
 
 import io
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from ablations import progress as progress_module
+from ablations.heartbeat import Heartbeat
 from ablations.live import LiveView, PlainView, make_view
-from ablations.progress import Progress, eta, last_lines, progress
-from ablations.store import LOG
+from ablations.lock import hold
+from ablations.plan import PlannedRun
+from ablations.progress import Follower, Progress, eta, last_lines, progress
+from ablations.store import LOCK, LOG
 from ablations.tables import plan_table, progress_table, seconds_text
 from tests.fake_runs import fake_row, finish, make_folder, say
 
@@ -148,6 +155,90 @@ def test_progress_reads_each_row_from_its_folder(tmp_path: Path) -> None:
     assert (first.state, first.point, first.epoch, first.epochs) == ("done", "00_finish", 1, 2)
     assert (second.state, second.seed) == ("interrupted", 2)
     assert third == replace(first, point="05_other")
+
+
+def index_of(rows: Sequence[PlannedRun]) -> list[dict[str, object]]:
+    return [{"run_id": r.run_id, "point": r.point, "step": r.step, "seed": r.seed} for r in rows]
+
+
+def test_only_what_can_have_changed_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [fake_row(number, "finish") for number in range(200)]
+    for row in rows[:150]:
+        finish(make_folder(tmp_path, row))
+    read: list[str] = []
+    follower = Follower(index_of(rows), tmp_path)
+    real = progress_module.progress_of
+
+    def progress_of(row: Mapping[str, Any], root: Path) -> Progress:
+        read.append(row["run_id"])
+        return real(row, root)
+
+    monkeypatch.setattr(progress_module, "progress_of", progress_of)
+    active = {rows[150].run_id}
+    assert sum(row.state == "done" for row in follower.look(active)) == 150
+    assert set(read) >= active
+    assert len(read) <= 1 + 20
+    finish(make_folder(tmp_path, rows[150]))
+    assert follower.look(set())[150].state == "done"  # it was active until now
+    finish(make_folder(tmp_path, rows[-1]))  # by another launcher
+    for _ in range(5):
+        shown = follower.look(set())
+    assert shown[-1].state == "done"
+    assert not set(read) & {row.run_id for row in rows[:150]}
+
+
+def test_a_silent_worker_is_said_with_a_time(tmp_path: Path) -> None:
+    row = fake_row(0, "finish")
+    folder = make_folder(tmp_path, row)
+    say(folder, "running")
+    with hold(folder / LOCK):
+        Heartbeat(folder).beat()
+        (live,) = progress(index_of([row]), tmp_path)
+        before = time.time() - 300
+        os.utime(folder / LOCK, (before, before))
+        (silent,) = progress(index_of([row]), tmp_path)
+        Heartbeat(folder).beat()
+        (again,) = progress(index_of([row]), tmp_path)
+
+    assert (live.state, live.message, again.message) == ("running", None, None)
+    assert live.quiet is not None
+    assert live.quiet < 60
+    assert silent.quiet == pytest.approx(300, abs=30)
+    assert str(silent.message).startswith("nothing heard for 3")
+    assert progress(index_of([row]), tmp_path)[0].quiet is None  # it runs no more
+
+
+def test_silence_is_said_once_in_lines_and_stands_under_the_table() -> None:
+    silent = replace(RUNNING, quiet=75.0, message="nothing heard for 75 s")
+    now = [RUNNING]
+    console = Console(file=io.StringIO(), width=140)
+    with PlainView(lambda: now, title="study", console=console) as view:
+        for quiet in (75.0, 76.0):
+            now[0] = replace(silent, quiet=quiet)
+            view._report()
+    table = Console(file=io.StringIO(), width=100, force_terminal=True)
+    with make_view(lambda: now, title="study", console=table) as live:
+        live.update()
+
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().count("nothing heard for 75 s") == 1
+    assert isinstance(table.file, io.StringIO)
+    assert "nothing heard for 75 s" in table.file.getvalue()
+
+
+def test_a_long_table_shows_what_says_most() -> None:
+    now = [replace(NEW, seed=number) for number in range(500)]
+    now[300] = RUNNING
+    console = Console(file=io.StringIO(), width=100, height=30, force_terminal=True)
+    with make_view(lambda: now, title="study", console=console) as view:
+        view.update()
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+
+    assert "87.654" in text
+    assert "478 more rows: `ablate status study`" in text
 
 
 def test_the_end_of_a_long_log(tmp_path: Path) -> None:
