@@ -177,6 +177,17 @@ def test_damage_is_found_by_every_reader_and_verb(
     assert found.problems[0].startswith("sample 2 (train, class ant) cannot be decoded")
 
 
+@pytest.mark.parametrize("kind", SOUND)
+def test_original_bytes_get_restart_markers_where_that_is_possible(tree: Path, kind: str) -> None:
+    path = placed(tree, data := SOUND[kind]())
+    out = write_from(tree, tree.parent / "x.beton", encode="original", restart=True).path
+    kept, stored = sample_bytes(read_beton(out))[2], list(sample_images(read_beton(out)))[2]
+    difference = np.abs(np.asarray(stored, np.float64) - np.asarray(read_rgb(path)))
+    assert difference.mean() <= (2 if kind == "zeros for the end" else 0)
+    assert (kept == data) == (kind == "scans")
+    assert bool(cut_positions(kept)) == (kind != "scans")
+
+
 def test_a_beton_whose_sample_has_no_huffman_tables_is_found(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,7 +71,7 @@ def encode_file(
         with Image.open(io.BytesIO(content)) as image:
             rgb = readable(image, content)
             if options.encode == "original" and _can_stay(image, content, options):
-                data = transcode(content) if transcode else with_huffman_tables(content)
+                data = _kept(content, transcode)
     except FileNotFoundError:
         return Unreadable("it is gone")
     except Exception as error:
@@ -107,6 +107,15 @@ def restart_interval(width: int) -> int:
     """MCUs (16 pixels wide) between restart markers, such that every row starts after one."""
     row = -(-width // 16)
     return next((number for number in range(2, 9) if row % number == 0), 1)
+
+
+def _kept(content: bytes, transcode: Transcode | None) -> bytes:
+    if transcode is not None:
+        try:
+            return transcode(content)
+        except ValueError:
+            pass  # readable, but too finely sampled for one scan: it stays without restart markers
+    return with_huffman_tables(content)
 
 
 def _can_stay(image: Image.Image, content: bytes, options: EncodeOptions) -> bool:
