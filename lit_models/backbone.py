@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.fx
 from timm.layers import SelectAdaptivePool2d
 from timm.models import checkpoint_seq
 from torch import nn
@@ -17,6 +18,8 @@ from lit_models.geometry import block_sides
 from lit_models.layers import ConvNormAct, make_norm
 from lit_models.spec import ArchSpec, ConvLayer
 from lit_models.step_statistics import resting_statistics
+
+torch.fx.wrap("channels_last_on_cpu")
 
 
 def conv_stack(

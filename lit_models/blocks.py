@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import torch
+import torch.fx
 from timm.layers import DropPath
 from torch import nn
 
@@ -10,6 +11,9 @@ from lit_models import spec as space
 from lit_models.fused import add_scaled, residual_stream
 from lit_models.layers import ConvNormAct, LayerScale, make_activation, make_norm
 from lit_models.mixers import Attention, TokenMlp
+
+torch.fx.wrap("add_scaled")
+torch.fx.wrap("residual_stream")
 
 Shared = dict[tuple[object, ...], nn.Module]  # the mixers of a stage that its blocks share
 
@@ -31,7 +35,8 @@ class Branch(nn.Module):
 
     The stride is taken by the spatial layer. A residual branch that changes the shape has a
     projection shortcut: 1x1 convolution, with a norm if the spec says so. A bypass convolves the
-    shortcut and is added to the sum.
+    shortcut and is added to the sum. Layer scale and drop path are factors in that sum: no map goes
+    through their modules in a residual branch.
     """
 
     def __init__(self, spec: space.ArchSpec, branch: space.Branch, place: Place) -> None:
@@ -63,14 +68,7 @@ class Branch(nn.Module):
             else None
         )
         self.norm_out = make_norm(spec, width) if "sum" in norms else nn.Identity()
-        self.act_out = (
-            make_activation(spec, kind=kind, overwrite=branch.residual)
-            if "sum" in acts
-            else nn.Identity()
-        )
-        # what may be overwritten: no layer needs these outputs for its gradient, as a ReLU would
-        *_, last = self.layers.modules()
-        self.overwrite_row = isinstance(last, nn.BatchNorm2d | nn.Conv2d)
+        self.act_out = make_activation(spec, kind=kind) if "sum" in acts else nn.Identity()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`(N, channels, H, W)` to `(N, block width, H / stride, W / stride)`."""
@@ -80,7 +78,7 @@ class Branch(nn.Module):
             y = kept = residual_stream(self.shortcut(x))
             if len(self.layers):
                 row = self.layers(self.act_in(self.norm_in(x)))
-                y = add_scaled(kept, row, self._factor(row), overwrite=self.overwrite_row)
+                y = add_scaled(kept, row, self._factor(row))
             if self.bypass is not None:
                 y = y + self.bypass(kept)
         out: torch.Tensor = self.act_out(self.norm_out(y))
@@ -88,10 +86,11 @@ class Branch(nn.Module):
 
     def _factor(self, row: torch.Tensor) -> torch.Tensor | None:
         """What the layers' output is multiplied by: layer scale, drop path, their product."""
-        if self.drop_path.training and isinstance(self.drop_path, DropPath):
-            drawn: torch.Tensor = self.drop_path(row.new_ones(len(row), 1, 1, 1))
-            return self.scale(drawn) if isinstance(self.scale, LayerScale) else drawn
-        return self.scale.gamma.view(1, -1, 1, 1) if isinstance(self.scale, LayerScale) else None
+        gamma = self.scale.gamma.view(1, -1, 1, 1) if isinstance(self.scale, LayerScale) else None
+        if not (self.drop_path.training and isinstance(self.drop_path, DropPath)):
+            return gamma
+        drawn: torch.Tensor = self.drop_path(row.new_ones(row.shape[0], 1, 1, 1))
+        return drawn if gamma is None else drawn * gamma
 
 
 def _row(spec: space.ArchSpec, branch: space.Branch, place: Place) -> nn.Sequential:

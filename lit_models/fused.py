@@ -2,18 +2,34 @@
 
 On a CPU the maps of a network lie channels last: convolutions and batch norms are faster there, and
 a 1x1 convolution is one matrix product. `ablate bench train` measures what all of this gives.
+
+Nothing is written in place: hooks, `torch.func` and `torch.jit.trace` see every tensor as it was.
+To `torch.fx` a function that looks at shape or layout is one node: `torch.fx.wrap` where it is
+called.
 """
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 from torch.nn import functional
+
+torch.fx.wrap("pointwise_conv")
+torch.fx.wrap("gelu")
 
 
 def channels_last_on_cpu(x: Tensor) -> Tensor:
     """The maps `(N, C, H, W)` as they are, or copied to channels last where that pays."""
     if x.device.type != "cpu" or torch.compiler.is_exporting() or _alone(x):
         return x
-    return x.contiguous(memory_format=torch.channels_last)
+    return _rows(x).contiguous().permute(0, 3, 1, 2)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """A view `(N, H, W, C)` of maps: contiguous if they lie channels last.
+
+    (To ask for the memory format itself is not implemented under `torch.func.vmap`.)
+    """
+    return x.permute(0, 2, 3, 1)
 
 
 def _alone(x: Tensor) -> bool:
@@ -22,9 +38,14 @@ def _alone(x: Tensor) -> bool:
     Then PyTorch multiplies matrices itself in every convolution, and laying the weights of the
     3x3 ones channels last would take longer than what it gains.
     """
-    if torch.compiler.is_compiling() or torch.is_grad_enabled():
+    if torch.compiler.is_compiling() or not _without_gradients():
         return False
     return len(x) == 1 and torch.get_num_threads() == 1
+
+
+def _without_gradients() -> bool:
+    """Whether no gradient will be asked for; a trace is for both and compared with both."""
+    return not (torch.is_grad_enabled() or torch.jit.is_tracing())
 
 
 class PointwiseConv(nn.Conv2d):
@@ -35,57 +56,34 @@ class PointwiseConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, channels, H, W)` to `(N, width, H, W)`, channels last if `x` is."""
-        if not self._multiplies(x):
-            return super().forward(x)
-        weight = self.weight.flatten(1)
-        return functional.linear(x.permute(0, 2, 3, 1), weight, self.bias).permute(0, 3, 1, 2)
-
-    def _multiplies(self, x: Tensor) -> bool:
-        # A GPU adds a bias within the product, but in a pass of its own after a convolution.
-        pays = not _alone(x) if x.device.type == "cpu" else self.bias is not None
-        return pays and _lies_channels_last(x) and not torch.compiler.is_exporting()
+        return pointwise_conv(x, self.weight, self.bias)
 
 
-class OverwritingReLU(nn.ReLU):
-    """ReLU of a map that nothing else reads, in its place."""
+def pointwise_conv(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The convolution of `(N, C, H, W)` with a kernel `(width, C, 1, 1)`: `(N, width, H, W)`."""
+    # A GPU adds a bias within the product, but in a pass of its own after a convolution.
+    pays = not _alone(x) if x.device.type == "cpu" else bias is not None
+    rows = _rows(x)
+    if torch.compiler.is_exporting() or not (pays and rows.is_contiguous()):
+        return functional.conv2d(x, weight, bias)
+    return functional.linear(rows, weight.flatten(1), bias).permute(0, 3, 1, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`(N, C, H, W)` to the same shape."""
-        return functional.relu(x, inplace=_overwritable(x))
 
-
-class OverwritingGELU(nn.GELU):
-    """Exact GELU of a map that nothing else reads, in its place unless a gradient needs it."""
+class GELU(nn.GELU):
+    """Exact GELU of maps."""
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, C, H, W)` to the same shape, lying as `x` does."""
-        if torch.compiler.is_compiling():
-            return functional.gelu(x)
-        if x.is_contiguous() or not _lies_channels_last(x):
-            return _gelu(x)
-        # PyTorch's fast GELU on a CPU is for tensors that lie in the order of their dimensions
-        return _gelu(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return gelu(x)
 
 
-def _gelu(x: Tensor) -> Tensor:
-    if torch.is_grad_enabled():
+def gelu(x: Tensor) -> Tensor:
+    """GELU of maps `(N, C, H, W)`, or of anything else, lying as `x` does."""
+    if torch.compiler.is_compiling() or x.dim() != 4 or x.is_contiguous():
         return functional.gelu(x)
-    out: Tensor = torch.ops.aten.gelu_(x)  # functional has no such argument
-    return out
-
-
-def _lies_channels_last(x: Tensor) -> bool:
-    return x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
-
-
-def _overwritable(x: Tensor) -> bool:
-    """Whether overwriting is cheaper than a new tensor.
-
-    It is not for a view in training: its gradient would be copied to the other layout and back.
-    """
-    if torch.compiler.is_compiling():
-        return False
-    return not torch.is_grad_enabled() or not x._is_view()
+    # PyTorch's fast GELU on a CPU is for tensors that lie in the order of their dimensions
+    rows = _rows(x)
+    return functional.gelu(rows).permute(0, 3, 1, 2) if rows.is_contiguous() else functional.gelu(x)
 
 
 def residual_stream(x: Tensor) -> Tensor:
@@ -98,16 +96,11 @@ def residual_stream(x: Tensor) -> Tensor:
     return x.float() if kind != "meta" and torch.is_autocast_enabled(kind) else x
 
 
-def add_scaled(kept: Tensor, row: Tensor, factor: Tensor | None, *, overwrite: bool) -> Tensor:
-    """`kept + row * factor` of maps `(N, C, H, W)`; no factor is 1.
-
-    With `overwrite` nothing else reads `row`, and it may hold the result.
-    """
-    wide = factor is not None and row.dtype != factor.dtype
-    if row.dtype != kept.dtype or wide:  # under autocast the sum is the wider type
-        return (row if factor is None else row * factor) + kept
+def add_scaled(kept: Tensor, row: Tensor, factor: Tensor | None) -> Tensor:
+    """`kept + row * factor` of maps `(N, C, H, W)`; no factor is 1."""
     if factor is None:
-        return row.add_(kept) if overwrite and _overwritable(row) else row + kept
-    if torch.is_grad_enabled():  # the gradient of addcmul takes a pass more than that of both
-        return (row * factor).add_(kept)
-    return torch.addcmul(kept, row, factor)
+        return row + kept
+    wide = row.dtype != factor.dtype
+    if row.dtype == kept.dtype and not wide and _without_gradients():
+        return torch.addcmul(kept, row, factor)  # its gradient would take a pass more
+    return row * factor + kept  # under autocast of the wider type

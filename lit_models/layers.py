@@ -7,7 +7,7 @@ import torch
 from timm.layers import BlurPool2d, GroupNorm1, LayerNorm2d, create_act_layer
 from torch import nn
 
-from lit_models.fused import OverwritingGELU, OverwritingReLU, PointwiseConv
+from lit_models.fused import GELU, PointwiseConv
 from lit_models.spec import BLURRED_CHANNELS, ActivationKind, ArchSpec, NormKind
 
 # Epsilons: PyTorch's 1e-5 for batch norm and group norm, 1e-6 for layer norm as in the released
@@ -20,9 +20,6 @@ _NORMS: Mapping[NormKind, Callable[[int], nn.Module]] = MappingProxyType(
         "none": lambda _: nn.Identity(),
     }
 )
-_OVERWRITING: Mapping[ActivationKind, type[nn.Module]] = MappingProxyType(
-    {"relu": OverwritingReLU, "gelu": OverwritingGELU}
-)
 
 
 def make_norm(spec: ArchSpec, channels: int, *, kind: NormKind | None = None) -> nn.Module:
@@ -30,18 +27,10 @@ def make_norm(spec: ArchSpec, channels: int, *, kind: NormKind | None = None) ->
     return _NORMS[kind or spec.norm](channels)
 
 
-def make_activation(
-    spec: ArchSpec, *, kind: ActivationKind | None = None, overwrite: bool = False
-) -> nn.Module:
-    """An activation of this kind, else of the spec's.
-
-    `overwrite`: nothing else reads its input, and no layer before it needs its own output for the
-    gradient (a convolution, a norm or a sum does not), so the result may take its place.
-    """
+def make_activation(spec: ArchSpec, *, kind: ActivationKind | None = None) -> nn.Module:
+    """An activation of this kind, else of the spec's."""
     chosen = kind or spec.activation
-    if overwrite and chosen in _OVERWRITING:
-        return _OVERWRITING[chosen]()
-    layer: nn.Module = create_act_layer(chosen)
+    layer: nn.Module = GELU() if chosen == "gelu" else create_act_layer(chosen, inplace=False)
     return layer
 
 
@@ -92,7 +81,7 @@ class ParallelConv(nn.Module):
         parts = [norm(conv(x)) for conv, norm in zip(self.convs, self.norms, strict=True)]
         out: torch.Tensor = parts[0]
         for part in parts[1:]:
-            out = out.add_(part)  # a batch norm does not need its output
+            out = out + part
         return out
 
 
@@ -146,10 +135,7 @@ class ConvNormAct(nn.Sequential):
             )
         makers: dict[str, tuple[bool, Callable[[], nn.Module]]] = {
             "norm": (norm, lambda: make_norm(spec, width, kind=norm_kind)),
-            "act": (
-                activation,
-                lambda: make_activation(spec, kind=activation_kind, overwrite=True),
-            ),
+            "act": (activation, lambda: make_activation(spec, kind=activation_kind)),
         }
         for name in ("norm", "act") if spec.norm_first else ("act", "norm"):
             wanted, make = makers[name]

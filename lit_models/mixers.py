@@ -1,9 +1,12 @@
 """Spatial mixers that are no convolutions, on maps: attention and a perceptron over positions."""
 
 import torch
+import torch.fx
 from timm.layers import Mlp
 from torch import nn
 from torch.nn import functional
+
+torch.fx.wrap("check_positions")
 
 
 class Attention(nn.Module):
@@ -44,12 +47,16 @@ class TokenMlp(Mlp):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`(N, C, H, W)` to the same shape. Raises ValueError for another number of positions."""
-        positions = x.shape[-2] * x.shape[-1]
-        if positions != self.fc1.in_features:
-            raise ValueError(
-                f"a token MLP was built for maps of {self.fc1.in_features} positions and got "
-                f"{x.shape[-2]}x{x.shape[-1]}: build the network with the image_size that it sees"
-            )
+        check_positions(x, self.fc1.in_features)
         hidden = self.act(self.fc1(x.flatten(2)))
         out: torch.Tensor = self.fc2(hidden).view_as(x)
         return out
+
+
+def check_positions(x: torch.Tensor, positions: int) -> None:
+    """Raise ValueError unless maps `(N, C, H, W)` have that many positions."""
+    if x.shape[-2] * x.shape[-1] != positions:
+        raise ValueError(
+            f"a token MLP was built for maps of {positions} positions and got "
+            f"{x.shape[-2]}x{x.shape[-1]}: build the network with the image_size that it sees"
+        )
