@@ -45,7 +45,8 @@ def _alone(x: Tensor) -> bool:
 
 def _without_gradients() -> bool:
     """Whether no gradient will be asked for; a trace is for both and compared with both."""
-    return not (torch.is_grad_enabled() or torch.jit.is_tracing())
+    traced: bool = torch.jit.is_tracing()  # type: ignore[no-untyped-call]
+    return not (torch.is_grad_enabled() or traced)
 
 
 class PointwiseConv(nn.Conv2d):

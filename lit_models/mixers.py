@@ -43,11 +43,12 @@ class TokenMlp(Mlp):
 
     def __init__(self, positions: int, *, hidden: int, activation: nn.Module) -> None:
         super().__init__(positions, hidden)
+        self.positions = positions
         self.act = activation
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`(N, C, H, W)` to the same shape. Raises ValueError for another number of positions."""
-        check_positions(x, self.fc1.in_features)
+        check_positions(x, self.positions)
         hidden = self.act(self.fc1(x.flatten(2)))
         out: torch.Tensor = self.fc2(hidden).view_as(x)
         return out

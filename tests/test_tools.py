@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import timm
@@ -61,7 +62,8 @@ def activations(model: nn.Module, images: Tensor) -> tuple[Kept, Kept]:
 
 
 def trace(model: nn.Module, images: Tensor) -> None:
-    traced = torch.jit.trace(model, images)  # compares the trace with a second one
+    """PyTorch compares the trace with a second one."""
+    traced: Any = torch.jit.trace(model, images)  # type: ignore[no-untyped-call]
     for number in (1, 2):
         torch.testing.assert_close(traced(images[:number]), model(images[:number]))
 
@@ -74,7 +76,7 @@ def fx(model: nn.Module, images: Tensor) -> None:
 
 def vmap(model: nn.Module, images: Tensor) -> None:
     """Gradients of each image, and of two networks at a time."""
-    weights = dict(model.named_parameters())
+    weights: Kept = dict(model.named_parameters())
 
     def loss(weights: Kept, images: Tensor) -> Tensor:
         logits: Tensor = torch.func.functional_call(model, weights, (images,))
@@ -131,7 +133,8 @@ def compiled(model: nn.Module, images: Tensor) -> None:
     made = torch.compile(model, backend="eager", fullgraph=True)
     with torch.no_grad():
         torch.testing.assert_close(made(images), model(images))
-    made.train()(images).square().sum().backward()
+    model.train()
+    made(images).square().sum().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
@@ -149,7 +152,7 @@ def test_every_tool_takes_every_family(name: str, check: str) -> None:
 
 
 # of timm's networks one block a stage, and the arguments that make them so
-PAIRS: dict[str, tuple[tuple[int, ...], dict[str, object]]] = {
+PAIRS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "resnet50": ((1, 1, 1, 1), {"layers": (1, 1, 1, 1)}),
     "convnext_tiny": ((1, 1, 1, 1), {"depths": (1, 1, 1, 1)}),
 }
