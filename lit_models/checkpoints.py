@@ -18,7 +18,7 @@ from lit_models.training import TrainingConfig, trained_spec, training_config
 RAW, AVERAGED = "backbone.", "ema.module."  # prefixes of weights in a `LitClassifier`'s state dict
 
 
-def read_weights(path: Path) -> dict[str, Any]:
+def read_weights(path: str | Path) -> dict[str, Any]:
     """The content of a checkpoint that `LitClassifier` or `ablate import` wrote, on the CPU.
 
     Raises ValueError, naming the file, when it is damaged, holds objects that could run code, or is
@@ -43,7 +43,7 @@ class Loaded:
     in_chans: int
 
 
-def load_network(path: Path, *, ema: bool = False) -> Backbone | Any:
+def load_network(path: str | Path, *, ema: bool = False) -> Backbone | Any:
     """The network of a checkpoint with its raw weights, or with `ema` the averaged ones.
 
     Raises ValueError, naming the file, when it cannot be read, has no average, or was written by
@@ -52,7 +52,7 @@ def load_network(path: Path, *, ema: bool = False) -> Backbone | Any:
     return load_checkpoint(path, ema=ema).model
 
 
-def load_checkpoint(path: Path, *, ema: bool = False) -> Loaded:
+def load_checkpoint(path: str | Path, *, ema: bool = False) -> Loaded:
     """`load_network`, with what the network was built from."""
     content = read_weights(path)
     weights = _weights(content["state_dict"], AVERAGED if ema else RAW)

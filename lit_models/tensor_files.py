@@ -17,7 +17,7 @@ _FOLDER_MARK = 0x10  # of DOS attributes, in a ZIP file's directory
 _HEADER = 100 * 2**20  # bytes; the largest header of a safetensors file that is legal
 
 
-def read_tensors(path: Path, *, remedy: str = "fetch it again") -> dict[str, Any]:
+def read_tensors(path: str | Path, *, remedy: str = "fetch it again") -> dict[str, Any]:
     """What a file of `torch.save` or safetensors holds, on the CPU.
 
     Command line options (`argparse.Namespace`), which official checkpoints keep beside the weights,
@@ -27,6 +27,7 @@ def read_tensors(path: Path, *, remedy: str = "fetch it again") -> dict[str, Any
         ValueError: there is no such file, it is truncated or damaged (ends with the `remedy`), is
             no checkpoint, or holds objects of other kinds, which could run code; naming the file.
     """
+    path = Path(path)
     start = _start(path)
     damage = find_damage(path) if start.startswith(_ZIP) else None
     if damage is not None:
@@ -37,7 +38,7 @@ def read_tensors(path: Path, *, remedy: str = "fetch it again") -> dict[str, Any
     return dict(content)
 
 
-def find_damage(path: Path) -> str | None:
+def find_damage(path: str | Path) -> str | None:
     """What is wrong with the bytes of a file of `torch.save`; None when all of them are right.
 
     PyTorch writes the CRC-32 of every member of its ZIP file, and does not look at it when it

@@ -59,11 +59,12 @@ def weight_files(training: Any) -> dict[str, Path]:
     }
 
 
-def checksum(path: Path) -> str:
+def checksum(path: str | Path) -> str:
     """SHA-256 of a file's content, remembered while the file is not touched.
 
     Raises OSError when it cannot be read.
     """
+    path = Path(path)
     stat = path.stat()
     return _checksum(path, stat.st_size, stat.st_mtime_ns)
 

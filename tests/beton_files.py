@@ -16,7 +16,7 @@ from datamodules.beton.source import open_source, source_config
 from datamodules.beton.writer import Written, write_beton
 
 
-def write_from(source: Path | str, out: Path, **values: Any) -> Written:
+def write_from(source: Path | str, out: Path | str, **values: Any) -> Written:
     """Write a tree or a data set; values of `EncodeOptions` and of `write_beton` as given."""
     names = ("encode", "quality", "jpeg_share", "max_side", "restart")
     options = {key: values.pop(key) for key in names if key in values}

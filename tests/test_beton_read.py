@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.beton.file import read_beton, read_manifest
+from datamodules.beton.check import check_beton
+from datamodules.beton.file import has_manifest, read_beton, read_manifest, stored_checksums
 from datamodules.beton.format import FIELD, HEADER
 from datamodules.beton.manifest import EncodeOptions, Skipped, from_json, to_json
+from datamodules.beton.part_file import check_target
 from tests.beton_files import write_from
 from tests.image_trees import write_tree
 
@@ -140,6 +142,20 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         read_beton(tmp_path / "absent.beton")
     with pytest.raises(ValueError, match="is no regular file"):
         read_manifest(tmp_path)
+
+
+def test_a_path_may_be_text(whole: Path, tmp_path: Path) -> None:
+    text = str(whole)
+    assert read_beton(text).path == whole
+    assert read_manifest(text) == read_manifest(whole)
+    assert has_manifest(text)
+    assert stored_checksums(text) is not None
+    found = check_beton(text, workers=1, report=lambda *_: None)
+    assert (found.samples, found.problems) == (36, ())
+    with pytest.raises(ValueError, match=r"x\.zip has to end in \.beton"):
+        check_target(str(tmp_path / "x.zip"), force=False)
+    tree = write_tree(tmp_path / "tree")
+    assert write_from(tree, str(tmp_path / "text.beton")).path == tmp_path / "text.beton"
 
 
 def test_the_arrays_are_in_the_order_of_the_samples(whole: Path) -> None:

@@ -49,7 +49,7 @@ class _Sample:
     problem: str | None
 
 
-def check_beton(path: Path, *, workers: int, report: Report) -> Check:
+def check_beton(path: str | Path, *, workers: int, report: Report) -> Check:
     """Decode every sample in threads and compare everything with the manifest.
 
     Raises:

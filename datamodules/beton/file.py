@@ -56,7 +56,7 @@ class Beton:
         return len(self.labels)
 
 
-def read_beton(path: Path, *, manifest: bool = True) -> Beton:
+def read_beton(path: str | Path, *, manifest: bool = True) -> Beton:
     """Read and check everything but the samples' bytes.
 
     Args:
@@ -66,6 +66,7 @@ def read_beton(path: Path, *, manifest: bool = True) -> Beton:
     Raises:
         ValueError: it is no whole beton of images and integer labels; the message names it.
     """
+    path = Path(path)
     try:
         with _open(path) as file:
             layout = read_layout(file)
@@ -79,7 +80,7 @@ def read_beton(path: Path, *, manifest: bool = True) -> Beton:
     return beton
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: str | Path) -> Manifest:
     """Read the front and the manifest only, which takes no longer for a larger file.
 
     Raises:
@@ -92,7 +93,7 @@ def read_manifest(path: Path) -> Manifest:
         raise ValueError(f"{path} {error}") from error
 
 
-def has_manifest(path: Path) -> bool:
+def has_manifest(path: str | Path) -> bool:
     """Whether the file says that it has one, whole or not.
 
     Raises:
@@ -105,13 +106,14 @@ def has_manifest(path: Path) -> bool:
         raise ValueError(f"{path} {error}") from error
 
 
-def stored_checksums(path: Path) -> NDArray[np.uint32] | None:
+def stored_checksums(path: str | Path) -> NDArray[np.uint32] | None:
     """CRC-32 of the bytes of each sample (N,); None in a file without a manifest."""
     with _open(path) as file:
         return read_checksums(file, read_layout(file))
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: str | Path) -> BinaryIO:
+    path = Path(path)
     if not path.exists():
         raise ValueError("does not exist: write it with `ablate data write`.")
     if not path.is_file():

@@ -13,12 +13,13 @@ _BUFFER = 1 << 20
 
 
 @contextmanager
-def new_file(out: Path, *, force: bool, say: Callable[[str], None]) -> Iterator[BinaryIO]:
+def new_file(out: str | Path, *, force: bool, say: Callable[[str], None]) -> Iterator[BinaryIO]:
     """A file beside `out` that takes its name when the block ends, and is removed if it fails.
 
     Raises:
         ValueError: `out` is there and not `force`, or somebody else is writing it.
     """
+    out = Path(out)
     check_target(out, force=force)
     part = part_name(out)
     file = _locked(part, say)
@@ -37,18 +38,20 @@ def new_file(out: Path, *, force: bool, say: Callable[[str], None]) -> Iterator[
             file.close()
 
 
-def part_name(out: Path) -> Path:
+def part_name(out: str | Path) -> Path:
     """Where `new_file` writes until the end: OUT.part itself is what a browser downloads into."""
+    out = Path(out)
     return out.with_name(f".{out.name}.part")
 
 
-def check_target(out: Path, *, force: bool) -> None:
+def check_target(out: str | Path, *, force: bool) -> None:
     """Refuse a name that cannot become a new file; make its folder.
 
     Raises:
         ValueError: it does not end in .beton, its folder cannot be made, or it is there and not
             `force`.
     """
+    out = Path(out)
     if out.suffix != ".beton":
         raise ValueError(f"{out} has to end in .beton.")
     try:

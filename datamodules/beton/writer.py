@@ -50,7 +50,7 @@ class _Tally:
 
 def write_beton(
     encoder: Encoder,
-    out: Path,
+    out: str | Path,
     *,
     workers: int,
     on_error: Literal["fail", "skip"] = "fail",
@@ -73,6 +73,7 @@ def write_beton(
         ValueError: an image cannot be read, the source changed meanwhile, a class lost all of its
             images, the disk is full, or `out` is taken. Nothing is left behind.
     """
+    out = Path(out)
     try:
         with new_file(out, force=force, say=say) as file:
             manifest = _write(file, encoder, workers=workers, on_error=on_error, progress=progress)
