@@ -147,6 +147,10 @@ class ImageDataModule(LightningDataModule):
         """All of test."""
         return self._eval_loader(self.splits.test)
 
+    def predict_dataloader(self) -> ImageLoader:
+        """All of test, with its classes."""
+        return self.test_dataloader()
+
     def _train_batches(self) -> TrainBatches:
         return TrainBatches(
             self.splits.train.indices,

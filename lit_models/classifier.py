@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torchmetrics import MetricCollection
@@ -15,11 +16,18 @@ from lit_models.ema import create_ema
 from lit_models.layer_scales import mean_layer_scales
 from lit_models.metrics import TEST, TRAIN_LOSS, VAL
 from lit_models.mixing import create_criterion, create_mixer
-from lit_models.optimisation import create_optimizer, create_schedule, current_lr
+from lit_models.optimisation import create_optimizer, current_lr
+from lit_models.schedule import RecipeSchedule
 from lit_models.scores import MeanLoss, create_scores, update_scores
 from lit_models.seeding import seed_draws
 from lit_models.serialise import from_dict
 from lit_models.step_statistics import StepStatistics
+from lit_models.trainers import (
+    ReleaseOnException,
+    callbacks_of,
+    require_one_average,
+    total_steps,
+)
 from lit_models.training import trained_spec, training_config
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), classes (N,)
@@ -34,7 +42,14 @@ class LitClassifier(pl.LightningModule):
     it, and batch norm's running statistics move once a step: neither depends on how many devices
     share the step.
 
-    Raises ValueError for an illegal spec or an unknown training field, optimizer or schedule.
+    The learning rates follow the Trainer: the recipe's schedule is stretched over the optimizer
+    steps that `max_epochs` and `max_steps` leave, with warm-up and decays at their shares of the
+    recipe's epochs, also in a resumed training that goes on for longer. Without either, such as
+    with `max_time` alone, only a constant schedule without warm-up has rates.
+
+    Raises ValueError for an illegal spec or an unknown training field, optimizer or schedule; from
+    `fit` for a Trainer without an end in steps (see above), and for StochasticWeightAveraging
+    beside the recipe's `ema_decay`.
     """
 
     def __init__(
@@ -85,16 +100,35 @@ class LitClassifier(pl.LightningModule):
             self.teacher = load_teacher(config, num_classes=classes, in_chans=channels)
 
     def on_fit_start(self) -> None:
-        """Have the teacher follow the student to its device."""
+        """Have the teacher follow the student to its device. Raises ValueError for two averages."""
+        require_one_average(self.trainer, self.training_config.ema_decay)
         if self.teacher is not None:
             self.teacher.to(next(self.backbone.parameters()))
 
     def on_train_start(self) -> None:
         """Find the running statistics: a strategy may have replaced batch norms until now."""
         self.statistics = StepStatistics(self.backbone)
+        for config in self.trainer.lr_scheduler_configs:  # a resumed optimizer has its old rates
+            if isinstance(config.scheduler, RecipeSchedule):
+                config.scheduler.step_update(self.global_step)
+
+    def on_train_epoch_start(self) -> None:
+        """Find the running statistics, which callbacks may have replaced; no old gradients."""
+        self.statistics = StepStatistics(self.backbone)
+        # StochasticWeightAveraging ends with a pass that has an optimizer step, but no backward
+        # pass: gradients of the epoch before would move the averaged weights
+        self.zero_grad()
 
     def on_fit_end(self) -> None:
         """Let the teacher go, and what only training needs."""
+        self.release()
+
+    def configure_callbacks(self) -> list[Callback]:
+        """What lets go of the same when a training ends by an exception, Ctrl-C too."""
+        return [] if callbacks_of(self.trainer, ReleaseOnException) else [ReleaseOnException()]
+
+    def release(self) -> None:
+        """Let go of what only training needs: the teacher, and the step's running statistics."""
         self.teacher = self.statistics = None
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -129,19 +163,21 @@ class LitClassifier(pl.LightningModule):
         self.log_dict(mean_layer_scales(self.backbone))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """timm's optimizer, and timm's schedule stepped once per optimizer step."""
+        """timm's optimizer, and the recipe's schedule over the trainer's optimizer steps."""
         config = self.training_config
         optimizer = create_optimizer(self.backbone, config)
-        updates = int(self.trainer.estimated_stepping_batches) // (self.trainer.max_epochs or 1)
-        schedule: Any = create_schedule(optimizer, config, updates_per_epoch=updates)
+        schedule: Any = RecipeSchedule(optimizer, config, steps=total_steps(self.trainer))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """timm's schedules are a function of the number of optimizer steps."""
-        scheduler.step_update(self.global_step)
+        """Ours is a function of the number of optimizer steps; others keep Lightning's rule."""
+        if isinstance(scheduler, RecipeSchedule):
+            scheduler.step_update(self.global_step)
+        else:
+            super().lr_scheduler_step(scheduler, metric)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """One step of optimizer, running statistics, then the average (never one a batch)."""
@@ -159,6 +195,11 @@ class LitClassifier(pl.LightningModule):
     def test_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Count a batch with the raw and the averaged weights; the raw ones' logits `(N, K)`."""
         return self._count(batch, TEST)
+
+    def predict_step(self, batch: Batch | torch.Tensor, batch_idx: int) -> torch.Tensor:
+        """Logits `(N, K)` as in a test, of images or of a batch whose first item they are."""
+        images = batch if isinstance(batch, torch.Tensor) else batch[0]
+        return self._tested(self.backbone, images)
 
     def on_validation_epoch_end(self) -> None:
         """Log loss and accuracies."""

@@ -25,7 +25,7 @@ class PiecewiseLinear(Scheduler):
         optimizer: torch.optim.Optimizer,
         *,
         knots: Sequence[tuple[float, float]],
-        updates: int,
+        updates: float,
     ) -> None:
         super().__init__(optimizer, param_group_field="lr", t_in_epochs=False)
         self.times = [time * updates for time, _ in knots]
@@ -62,13 +62,14 @@ def create_optimizer(backbone: nn.Module, training: TrainingConfig) -> torch.opt
 
 
 def create_schedule(
-    optimizer: torch.optim.Optimizer, training: TrainingConfig, *, updates_per_epoch: int
+    optimizer: torch.optim.Optimizer, training: TrainingConfig, *, updates_per_epoch: float
 ) -> Scheduler:
     """The recipe's schedule; `step_update(k)` sets the rate of the optimizer step after k steps.
 
     Warm-up is linear over `warmup_epochs`, and the schedule proper starts at the peak when it ends,
     as in the released ConvNeXt code: cosine falls from `lr` to `min_lr` over the other epochs,
-    `decay_epochs` count from there. A piecewise schedule is what its knots say. Raises ValueError
+    `decay_epochs` count from there. An epoch has `updates_per_epoch` steps, of which a fraction is
+    fine. A piecewise schedule is what its knots say. Raises ValueError
     for an unknown schedule, or a warm-up that leaves no epoch.
     """
     _require_name(training.schedule, SCHEDULES, "recipe.schedule")
@@ -86,6 +87,7 @@ def create_schedule(
         "num_epochs": training.epochs - training.warmup_epochs,
         "warmup_epochs": training.warmup_epochs,
         "decay_epochs": training.decay_epochs,
+        "updates_per_epoch": updates_per_epoch,
     }
     made, _ = create_scheduler_v2(
         optimizer,
@@ -95,7 +97,6 @@ def create_schedule(
         warmup_lr=training.warmup_lr,
         warmup_prefix=True,
         step_on_epochs=False,
-        updates_per_epoch=updates_per_epoch,
         **epochs,
     )
     scheduler: Scheduler = made

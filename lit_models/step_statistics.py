@@ -24,7 +24,9 @@ class StepStatistics:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        norms = _batch_norms(network)
+        # without a momentum a norm averages over all forward passes since a reset: that is how
+        # StochasticWeightAveraging renews statistics, and how a step is cut means nothing to it
+        norms = [norm for norm in _batch_norms(network) if norm.momentum is not None]
         buffers = [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
         self.means = [buffer for buffer in buffers if buffer.is_floating_point()]
         self.counts = [buffer for buffer in buffers if not buffer.is_floating_point()]
