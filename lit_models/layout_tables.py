@@ -2,7 +2,7 @@
 
 Official repositories: ConvNeXt (facebookresearch, 048efce), RobustCNN (UCSC-VLAA, 81b4336), SPACH
 (microsoft, dcede1e), convmixer (locuslab, 4704811), RepLKNet-pytorch (DingXiaoH, b76808a). timm 1.0
-has ResNet (with torchvision's keys), ConvNeXt and ConvMixer.
+has ResNet (with torchvision's keys), ConvNeXt and ConvMixer; torchvision 0.26 a ConvNeXt.
 """
 
 from lit_models.layouts import Layout, Rules
@@ -82,6 +82,26 @@ _TIMM_CONVNEXT: Rules = (
     ),
     ("head.norm", "head.norm"),
     ("head.fc", "head.fc"),
+)
+
+_TORCHVISION_CONVNEXT: Rules = (
+    ("stem.0.conv", "features.0.0"),
+    ("stem.0.norm", "features.0.1"),
+    ("stages.{s}.downsample.0", "features.{2*s}.0"),
+    ("stages.{s}.downsample.1.conv", "features.{2*s}.1"),
+    *_blocks(
+        _B,
+        "features.{2*s+1}.{b}",
+        (
+            ("layers.spatial.conv", "block.0"),
+            ("layers.spatial.norm", "block.2"),
+            ("layers.pointwise_in.conv", "block.3"),
+            ("layers.pointwise_out.conv", "block.5"),
+            ("scale.gamma", "layer_scale"),
+        ),
+    ),
+    ("head.norm", "classifier.0"),
+    ("head.fc", "classifier.2"),
 )
 
 _ROBUST: Rules = (
@@ -204,6 +224,7 @@ LAYOUTS: tuple[Layout, ...] = (
         needs=_STAGES,
         ordered=True,
     ),
+    Layout("torchvision's ConvNeXt", _TORCHVISION_CONVNEXT, needs=_STAGES, ordered=True),
     Layout("timm's ConvMixer", _TIMM_CONVMIXER, timm=True),
     Layout("the official ConvNeXt", _CONVNEXT, needs=_STAGES, ordered=True),
     Layout("the official isotropic ConvNeXt", _ISOTROPIC, ordered=True),

@@ -264,7 +264,12 @@ def layouts(spec: ArchSpec) -> list[str]:
 
 def test_the_layouts_of_a_network_come_from_its_keys() -> None:
     resnet = "timm's ResNet, which is also torchvision's"
-    convnext = ["this project", "timm's ConvNeXt", "the official ConvNeXt"]
+    convnext = [
+        "this project",
+        "timm's ConvNeXt",
+        "torchvision's ConvNeXt",
+        "the official ConvNeXt",
+    ]
     assert layouts(SPECS["resnet50"]) == ["this project", resnet]
     assert layouts(SPECS["convnext_tiny"]) == convnext
     assert layouts(SPECS["convnext_tiny_k31_parallel5"]) == ["this project"]
