@@ -75,3 +75,7 @@ def __getattr__(name: str) -> Any:
     if name not in _NEEDS_TORCH:
         raise AttributeError(f"module 'lit_models' has no attribute {name!r}")
     return getattr(import_module(f"lit_models.{_NEEDS_TORCH[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -184,11 +184,14 @@ class Backbone(nn.Module):
             stage.grad_checkpointing = enable
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
-        """Layer groups for timm's layer decay, from the stem up."""
+        """timm's layer groups of the same networks, for its layer decay, from the stem up.
+
+        A norm before the pooling belongs to the last block, one after it to the classifier.
+        """
         fine: list[tuple[str, Callable[..., Any] | tuple[int, ...] | None]] = [
             (r"^stages\.(\d+)\.downsample", (0,)),
             (r"^stages\.(\d+)\.blocks\.(\d+)", None),
-            (r"^head\.norm", (99999,)),
+            (r"^head\.norm_before", (99999,)),  # timm: with the last block
         ]
         return {"stem": r"^stem", "blocks": r"^stages\.(\d+)" if coarse else fine}
 

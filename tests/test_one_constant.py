@@ -22,7 +22,7 @@ NAMES = (
 )
 
 
-def _from_readme() -> ArchSpec:
+def from_readme() -> ArchSpec:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     (code,) = [block for block in blocks if "MLP_MIXER_S16 =" in block]
     names: dict[str, object] = {}
@@ -41,7 +41,7 @@ def _timms(key: str) -> str:
 
 
 def test_the_example_is_timms_network() -> None:
-    spec = _from_readme()
+    spec = from_readme()
     theirs = timm.create_model("mixer_s16_224").double().eval()
     ours = build(spec).double().eval()
     state = theirs.state_dict()

@@ -5,12 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import timm
 import torch
+from timm.optim import param_groups_layer_decay
 
-from lit_models import TrainingConfig, build
+from lit_models import SPECS, TrainingConfig, build
 from lit_models.ema import create_ema
+from lit_models.official import layouts_of
 from lit_models.optimisation import create_optimizer, create_schedule, current_lr
 from tests.run_folders import CONVNEXT
+from tests.test_one_constant import from_readme
 
 CONFIG = TrainingConfig(epochs=10, lr=0.004, weight_decay=0.05)
 UPDATES = 7  # an epoch
@@ -51,6 +55,40 @@ def test_layer_decay_falls_from_head_to_stem() -> None:
     assert row[-1] == 1.0
     assert len(set(row)) == len(row)
     assert all(math.log2(scale) == int(math.log2(scale)) for scale in scales.values())
+
+
+FAMILIES = (
+    "resnet50",
+    "convnext_tiny",
+    "convnext_small",
+    "convmixer_768_32",
+)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_layers_are_timms(name: str) -> None:
+    """Every tensor has the factor that timm gives it in its own network."""
+    with torch.device("meta"):
+        ours, theirs = build(SPECS[name]), timm.create_model(name)
+    names = next(iter(layouts_of(ours, timm=True).values()))
+    found, expected = (_factors(model) for model in (ours, theirs))
+    assert {names[key]: factor for key, factor in found.items()} == expected
+    assert len(set(expected.values())) > 10
+
+
+def test_a_norm_before_the_pooling_goes_with_the_last_block_as_in_timms_mixer() -> None:
+    with torch.device("meta"):
+        ours, theirs = build(from_readme()), timm.create_model("mixer_s16_224")
+    found, expected = (_factors(model) for model in (ours, theirs))
+    assert found["head.norm_before.weight"] == expected["norm.weight"] == 0.5
+    assert found["head.fc.weight"] == expected["head.weight"] == 1
+    assert found["stem.0.conv.weight"] == expected["stem.proj.weight"]
+
+
+def _factors(model: torch.nn.Module) -> dict[str, float]:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups: Any = param_groups_layer_decay(model, layer_decay=0.5)
+    return {names[id(p)]: group["lr_scale"] for group in groups for p in group["params"]}
 
 
 def test_settings_reach_the_optimizer() -> None:

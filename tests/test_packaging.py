@@ -15,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import datamodules
 import lit_models
 
 ROOT = Path(__file__).parents[1]
@@ -144,3 +145,13 @@ def test_exported_names_are_what_they_say_however_often_they_are_asked_for() -> 
     for _ in range(2):
         modules = [n for n in lit_models.__all__ if isinstance(getattr(lit_models, n), ModuleType)]
         assert modules == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_package_says_that_it_is_typed(package: str) -> None:
+    assert (ROOT / package / "py.typed").is_file()
+
+
+def test_dir_lists_names_before_they_are_loaded() -> None:
+    for package in (lit_models, datamodules):
+        assert set(package.__all__) <= set(dir(package))
