@@ -53,16 +53,28 @@ def hashed(plain: Any, kind: Any) -> Any:
     """Plain data of the type `kind` without fields that are later than the schema and unused."""
     if isinstance(plain, list | tuple):
         return [hashed(item, kind) for item in plain]
-    found = next(_dataclasses(kind), None)
+    found, hints = _dataclass_in(kind)
     if found is None or not isinstance(plain, Mapping):
         return plain
-    hints, known = get_type_hints(found), frozen_schema().fields.get(found.__name__, {})
-    later = {f.name: default_of(f) for f in fields(found) if f.name not in known}
+    later = _later(found)
     return {
         key: hashed(value, hints.get(key))
         for key, value in plain.items()
         if key not in later or to_plain(value) != later[key]
     }
+
+
+@cache  # the same few classes for each of thousands of runs
+def _dataclass_in(kind: Any) -> tuple[type[Any] | None, Mapping[str, Any]]:
+    """The first dataclass in a type, and the types of its fields."""
+    found = next(_dataclasses(kind), None)
+    return found, {} if found is None else get_type_hints(found)
+
+
+def _later(found: type[Any]) -> Mapping[str, Any]:
+    """The fields that came after the schema, with their defaults."""
+    known = frozen_schema().fields.get(found.__name__, {})
+    return {f.name: default_of(f) for f in fields(found) if f.name not in known}
 
 
 def _dataclasses(kind: Any) -> Iterator[type[Any]]:

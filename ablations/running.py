@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FAILURE, STOPPED = 1, 130
 # TensorBoard's folder is renewed when its last renewal, or the guess of the first, is so many times
 # its length ago.
-_SHARE, _SECONDS_A_ROW = 20, 0.002
+_SHARE, _SECONDS_A_ROW, _SHORT = 20, 0.002, 2.0
 
 
 def command(options: argparse.Namespace) -> int:
@@ -182,16 +182,21 @@ class _BoardRefresher:
 
     def __init__(self, study: str, root: Path, *, rows: int) -> None:
         self._study, self._root, self._stale = study, root, False
-        self._next = time.monotonic() + _SHARE * _SECONDS_A_ROW * rows
+        self._cost = _SECONDS_A_ROW * rows
+        self._next = time.monotonic() + _SHARE * self._cost
 
     def __call__(self, _row: PlannedRun) -> None:
         """A run has ended."""
         self._stale = True
         if time.monotonic() >= self._next:
-            self.finish()
+            self._renew()
 
     def finish(self) -> None:
-        """Bring the folder up to date, if a run has ended since it was."""
+        """The grid is over: a large study after a short grid is left to `ablate board`."""
+        if self._cost < _SHORT or time.monotonic() >= self._next:
+            self._renew()
+
+    def _renew(self) -> None:
         began = time.monotonic()
         try:
             from ablations.board import refresh
@@ -202,4 +207,5 @@ class _BoardRefresher:
             # Only a view of the results: `ablate board` makes it again, and the grid goes on.
             print(f"TensorBoard's folder was not renewed: {error}", file=sys.stderr)
         now = time.monotonic()
-        self._stale, self._next = False, now + _SHARE * (now - began)
+        self._stale, self._cost = False, now - began
+        self._next = now + _SHARE * self._cost

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from ablations.cli import main
+from ablations.running import _BoardRefresher
 from ablations.store import INDEX, STATUS, RunFolder, run_path, study_path
+from tests.fake_runs import fake_row
 
 PROJECT = Path(__file__).resolve().parent.parent
 EXPERIMENTS = """\
@@ -199,3 +201,24 @@ def test_a_failed_run_is_told_with_its_reason_and_exit_code_1(
     assert "00_start seed 0 failed: FloatingPointError" in out
     assert "0 of 2 runs done" in out
     assert "`ablate run small` again trains what is missing" in out
+
+
+@pytest.mark.parametrize(("rows", "renewals"), [(10, [1, 1]), (10_000, [0, 0])])
+def test_the_board_is_renewed_in_proportion(
+    rows: int, renewals: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed: list[str] = []
+    monkeypatch.setattr("ablations.board.refresh", lambda study, runs_root: renewed.append(study))
+    clock = [100.0]
+    monkeypatch.setattr("ablations.running.time.monotonic", lambda: clock[0])
+    board = _BoardRefresher("study", tmp_path, rows=rows)
+    for _ in range(5):
+        board(fake_row(0, "finish"))
+        clock[0] += 0.01
+    assert renewed == []
+    board.finish()
+    board.finish()
+    assert [len(renewed)] == renewals[:1]
+    clock[0] += 1000
+    board(fake_row(1, "finish"))
+    assert len(renewed) == renewals[1] + 1
