@@ -19,6 +19,7 @@ class Imported:
     """A network with the weights of a file."""
 
     layout: str  # of the file's keys
+    said: str  # which of several sets of weights was taken; empty: there is one
     num_classes: int
     in_chans: int
     params: int
@@ -28,7 +29,7 @@ class Imported:
 def command(options: argparse.Namespace) -> int:
     """Read the file, write the checkpoint, say what it holds.
 
-    `--json` prints one object: checkpoint, model, layout, num_classes, in_chans, params.
+    `--json` prints one object: checkpoint, model, layout, num_classes, in_chans, params, note.
     """
     out: Path = options.out or Path(f"{options.model.replace('/', '_')}.ckpt")
     if out.exists() and not options.force:
@@ -36,7 +37,9 @@ def command(options: argparse.Namespace) -> int:
             f"{out} exists: choose another name with --out, or replace it with --force"
         )
     network = chosen_network(options.model, options.step)
-    found = import_weights(options.checkpoint, network, num_classes=options.num_classes)
+    found = import_weights(
+        options.checkpoint, network, num_classes=options.num_classes, ema=options.ema
+    )
     write_checkpoint(found.content, out)
     told = {
         "checkpoint": str(out),
@@ -45,12 +48,15 @@ def command(options: argparse.Namespace) -> int:
         "num_classes": found.num_classes,
         "in_chans": found.in_chans,
         "params": found.params,
+        "note": found.said or None,
     }
     if options.json:
         print(as_json(told))
         return 0
     print(f"{out}: {options.model} for {found.num_classes} classes, {found.params:,} parameters")
     print(f"from {options.checkpoint}, the weights of {found.layout}")
+    if found.said:
+        print(found.said)
     print(f"next: `ablate evaluate {out} DATA`; a recipe starts from it with start_from: {out}")
     return 0
 
@@ -71,15 +77,17 @@ def chosen_network(name: str, steps: Sequence[str]) -> Network:
     return apply_steps(network, [parse_step(text) for text in steps])
 
 
-def import_weights(path: Path, network: Network, *, num_classes: int | None = None) -> Imported:
+def import_weights(
+    path: Path, network: Network, *, num_classes: int | None = None, ema: bool = False
+) -> Imported:
     """The network with the weights of a file in any layout that it has.
 
-    `num_classes`: None takes what the file's classifier has. Raises ValueError, naming the file,
-    when it cannot be read or holds the weights of another network.
+    `num_classes`: None takes what the file's classifier has; `ema` the averaged weights.
+    Raises ValueError, naming the file, when it cannot be read or is of another network.
     """
     from lit_models.builder import build
     from lit_models.finite import require_finite
-    from lit_models.official import load_official, sizes
+    from lit_models.official import fill, fit, sizes
     from lit_models.tensor_files import read_tensors
     from lit_models.weight_files import checksum
 
@@ -87,7 +95,8 @@ def import_weights(path: Path, network: Network, *, num_classes: int | None = No
     try:
         classes, in_chans = sizes(network, content)
         model = build(network, num_classes=num_classes or classes, in_chans=in_chans, seed=0)
-        layout = load_official(model, content)
+        found = fit(model, content, ema=ema)
+        fill(model, found.tensors)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     require_finite(model, source=path)
@@ -99,7 +108,7 @@ def import_weights(path: Path, network: Network, *, num_classes: int | None = No
         "in_chans": in_chans,
         "seed": 0,
     }
-    source = {"file": path.name, "sha256": checksum(path), "layout": layout}
+    source = {"file": path.name, "sha256": checksum(path), "layout": found.layout, "ema": ema}
     written = {
         # what LitClassifier.load_from_checkpoint asks for
         "pytorch-lightning_version": version("lightning"),
@@ -108,4 +117,4 @@ def import_weights(path: Path, network: Network, *, num_classes: int | None = No
         "source": source,
     }
     params = sum(parameter.numel() for parameter in model.parameters())
-    return Imported(layout, model.num_classes, in_chans, params, written)
+    return Imported(found.layout, found.said, model.num_classes, in_chans, params, written)

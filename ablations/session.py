@@ -60,8 +60,8 @@ class Session:
         self.recorder.damaged = found.damaged
         if self.devices.rank == 0:
             found.set_aside()
-        if found.path is None:
-            start(self.module)
+        if found.path is None and (said := start(self.module)):
+            print(said, flush=True)  # to the run's log
         if self.devices.kind == "cuda":
             torch.cuda.reset_peak_memory_stats()
         with _followers_end(self.trainer):

@@ -49,6 +49,9 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num-classes", type=int, metavar="N", help="default: as many as the file's classifier"
     )
+    parser.add_argument(
+        "--ema", action="store_true", help="the file's averaged weights, not the raw ones"
+    )
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
 
 

@@ -1,6 +1,7 @@
 """Weights from the originals: state dicts of the official repositories, of timm, and our own."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,16 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from lit_models.builder import build
+from lit_models.checkpoints import AVERAGED, RAW
 from lit_models.key_match import Match, match, problems
 from lit_models.layout_tables import LAYOUTS
 from lit_models.layouts import Layout
 from lit_models.reference import Network
 
 OWN = "this project"
-# Where published files keep the weights; the first that is there is taken.
-WRAPPERS = ("model", "state_dict", "model_ema", "state_dict_ema")
-PREFIXES = ("module.", "_orig_mod.", "backbone.")
-_AVERAGE = "ema."  # beside `backbone.` in our checkpoints
+# Where published files keep the weights; of each the first that is there is taken.
+RAW_WRAPPERS = ("model", "state_dict")
+AVERAGED_WRAPPERS = ("model_ema", "state_dict_ema")
+WRAPPERS = RAW_WRAPPERS + AVERAGED_WRAPPERS
+PREFIXES = ("module.", "_orig_mod.", "backbone.", "model.", "net.")
+_MODULE = "module."  # of DistributedDataParallel: nothing to speak of
 _OWN = Layout(
     OWN,
     (
@@ -35,33 +39,42 @@ class Fit:
 
     layout: str
     tensors: Mapping[str, Tensor]
+    said: str = ""  # which of several sets of weights was taken, which prefix was left out
 
 
-def load_official(model: nn.Module, state_dict: Mapping[str, Any]) -> str:
+def load_official(model: nn.Module, state_dict: Mapping[str, Any], *, ema: bool = False) -> str:
     """Fill every parameter and buffer of `model`; the name of the layout that was recognised.
 
     Args:
         model: a network of `lit_models.build`.
         state_dict: in the key layout of the official repository, of timm, or of this project, as it
-            is or as it is published: under `model`, `state_dict` or `model_ema` (the first of these
-            that is there), with `module.` before every key, or inside a checkpoint of ours.
+            is or as it is published: under `model`, `state_dict`, `model_ema` or `state_dict_ema`,
+            with a prefix before every key (`module.`, `net.`), or inside a checkpoint of ours.
+        ema: take the averaged weights where there are raw ones, too.
 
     Raises:
         ValueError: weights are missing, left over or misshapen, naming them, or belong to another
             family; the model is as it was.
     """
-    found = fit(model, state_dict)
+    found = fit(model, state_dict, ema=ema)
     fill(model, found.tensors)
     return found.layout
 
 
-def fit(model: nn.Module, state_dict: Mapping[str, Any], *, fresh_classifier: bool = False) -> Fit:
+def fit(
+    model: nn.Module,
+    state_dict: Mapping[str, Any],
+    *,
+    fresh_classifier: bool = False,
+    ema: bool = False,
+) -> Fit:
     """What `load_official` would fill in, without doing it.
 
-    With `fresh_classifier` the classifier is left out when its number of classes is another one.
-    Raises ValueError as `load_official` does.
+    With `fresh_classifier` the classifier is left out when its number of classes is another one, or
+    there is none. Raises ValueError as `load_official` does.
     """
-    theirs = unwrap(state_dict)
+    weights = unwrap(state_dict, ema=ema)
+    theirs = weights.tensors
     ours = model.state_dict(keep_vars=True)
     layout, found = recognise(model, theirs)
     if fresh_classifier:
@@ -69,7 +82,7 @@ def fit(model: nn.Module, state_dict: Mapping[str, Any], *, fresh_classifier: bo
     wrong = problems(found, ours, theirs)
     if wrong is not None:
         raise ValueError(f"these weights of {layout} do not fit this network: {wrong}")
-    return Fit(layout, tensors_of(found, ours, theirs))
+    return Fit(layout, tensors_of(found, ours, theirs), weights.said)
 
 
 def sizes(network: Network, state_dict: Mapping[str, Any]) -> tuple[int, int]:
@@ -79,7 +92,7 @@ def sizes(network: Network, state_dict: Mapping[str, Any]) -> tuple[int, int]:
     """
     with torch.device("meta"):
         model = build(network)
-    theirs = unwrap(state_dict)
+    theirs = unwrap(state_dict).tensors
     _, found = recognise(model, theirs)
     there = {**found.pairs, **found.misshapen}
     classifier = there.get(f"{classifier_of(model)}.weight")
@@ -107,20 +120,97 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     model.load_state_dict(dict(tensors))
 
 
-def unwrap(content: Mapping[Any, Any]) -> dict[str, Tensor]:
+@dataclass(frozen=True)
+class Weights:
+    """A bare state dict, and what is to be said of how it was found; empty: nothing."""
+
+    tensors: dict[str, Tensor]
+    said: str
+
+
+def unwrap(content: Mapping[Any, Any], *, ema: bool = False) -> Weights:
     """The bare state dict inside what a file holds, without prefixes.
 
-    Raises ValueError when there is none, or it holds something else than tensors.
+    Where a file has raw and averaged weights, `ema` takes the averaged ones. Raises ValueError when
+    there is none, or it holds something else than tensors.
     """
     if not isinstance(content, Mapping):
         raise ValueError(f"it is a {type(content).__name__} and no state dict")
-    while inner := [content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)]:
-        content = inner[0]
-    while prefix := _common_prefix(content):
-        own = {key for key in content if key.startswith(prefix)}
-        content = {key.removeprefix(prefix): content[key] for key in content if key in own}
-    if not content:
+    said: list[str] = []
+    averaged = False
+    while found := {key for key in WRAPPERS if isinstance(content.get(key), Mapping)}:
+        key = _chosen(found, ema=ema, said=said)
+        averaged = averaged or key in AVERAGED_WRAPPERS
+        content = content[key]
+    own, sentence = _own_weights(content, ema=ema)
+    if ema and not averaged and not sentence:
+        raise ValueError("there are no averaged weights in it: take the raw ones")
+    said += [sentence] if sentence else []
+    stripped, prefix = _without_prefixes(own)
+    if prefix and prefix.removeprefix(_MODULE).removeprefix(RAW):
+        said.append(f"every key began with {prefix!r}, which was left out")
+    if not stripped:
         raise ValueError("there are no weights in it")
+    _require_tensors(stripped)
+    return Weights(dict(stripped), "; ".join(said))
+
+
+def _chosen(found: Collection[str], *, ema: bool, said: list[str]) -> str:
+    """The wrapper that is opened: the raw one if it is there and no average is asked for."""
+    raw, averaged = (
+        next((key for key in keys if key in found), "")
+        for keys in (RAW_WRAPPERS, AVERAGED_WRAPPERS)
+    )
+    if raw and averaged:
+        which = "averaged" if ema else "raw"
+        said.append(f"it holds raw weights ({raw}) and averaged ones ({averaged}): {which} taken")
+    elif averaged:
+        said.append(f"it holds averaged weights ({averaged}) and no raw ones: averaged taken")
+    return (averaged or raw) if ema else (raw or averaged)
+
+
+def _own_weights(content: Mapping[Any, Any], *, ema: bool) -> tuple[Mapping[Any, Any], str]:
+    """The raw or averaged network of a checkpoint of ours; anything else as it is."""
+    raw, averaged = ([k for k in content if str(k).startswith(p)] for p in (RAW, AVERAGED))
+    if not raw or not averaged or len(raw) + len(averaged) < len(content):
+        return content, ""
+    chosen, prefix, which = (averaged, AVERAGED, "averaged") if ema else (raw, RAW, "raw")
+    said = f"it holds raw weights ({RAW}*) and averaged ones ({AVERAGED}*): {which} taken"
+    return {key.removeprefix(prefix): content[key] for key in chosen}, said
+
+
+def _without_prefixes(content: Mapping[Any, Any]) -> tuple[Mapping[Any, Any], str]:
+    """Without what is before every key, and that prefix: a wrapper's, or a LightningModule's name.
+
+    A prefix that is not among `PREFIXES` is one if keys of a layout come after it.
+    """
+    every, prefix = content, ""
+    while not _is_of_a_layout(every) and (part := _common_part(every)):
+        every, prefix = _below(every, part), prefix + part
+    if prefix and _is_of_a_layout(every):
+        return every, prefix
+    prefix = ""
+    while (part := _common_part(content)) in PREFIXES:
+        content, prefix = _below(content, part), prefix + part
+    return content, prefix
+
+
+def _common_part(content: Mapping[Any, Any]) -> str:
+    """The first part of every key, if all have the same; empty: they do not."""
+    parts = {str(key).partition(".")[0] for key in content}
+    nested = all("." in str(key) for key in content)
+    return f"{parts.pop()}." if len(parts) == 1 and nested else ""
+
+
+def _below(content: Mapping[Any, Any], part: str) -> dict[Any, Any]:
+    return {key.removeprefix(part): content[key] for key in content}
+
+
+def _is_of_a_layout(keys: Collection[str]) -> bool:
+    return 2 * max(layout.count(keys) for layout in (_OWN, *LAYOUTS)) > len(keys)
+
+
+def _require_tensors(content: Mapping[Any, Any]) -> None:
     fine = {key for key in content if isinstance(key, str) and isinstance(content[key], Tensor)}
     other = [key for key in content if key not in fine]
     if other:
@@ -129,17 +219,18 @@ def unwrap(content: Mapping[Any, Any]) -> dict[str, Tensor]:
             f"it is no state dict: {other[0]!r} is a {kind} and no tensor; weights are looked for "
             f"in the mapping itself and under {', '.join(WRAPPERS)}"
         )
-    return dict(content)
 
 
-def _common_prefix(content: Mapping[Any, Any]) -> str:
-    """A prefix of every key (but those of our checkpoints' average); empty: none."""
-    for prefix in PREFIXES:
-        rest = [key for key in content if not str(key).startswith(prefix)]
-        average = prefix == "backbone." and all(str(key).startswith(_AVERAGE) for key in rest)
-        if len(rest) < len(content) and (not rest or average):
-            return prefix
-    return ""
+def _prefix_hint(theirs: Mapping[str, Tensor]) -> str:
+    """A sentence where most keys would be of a layout without their first part."""
+    ((part, number),) = Counter(key.partition(".")[0] for key in theirs).most_common(1)
+    inner = [key.removeprefix(f"{part}.") for key in theirs if key.startswith(f"{part}.")]
+    if not _is_of_a_layout(inner):
+        return ""
+    return (
+        f"; {number} of {len(theirs)} keys begin with {part + '.'!r}, a module around the network: "
+        "save the state dict of that module alone"
+    )
 
 
 def recognise(model: nn.Module, theirs: Mapping[str, Tensor]) -> tuple[str, Match]:
@@ -157,6 +248,7 @@ def recognise(model: nn.Module, theirs: Mapping[str, Tensor]) -> tuple[str, Matc
         raise ValueError(
             f"these are weights in no layout that is known, and this network has those of "
             f"{_listed(matches)}: their keys look like {', '.join(list(theirs)[:3])}"
+            f"{_prefix_hint(theirs)}"
         )
     if best.missing and counts[likeliest] > explained:
         raise ValueError(
@@ -189,13 +281,16 @@ def classifier_of(model: nn.Module) -> str:
 def _without_classifier(model: nn.Module, found: Match) -> Match:
     name = classifier_of(model)
     keys = {f"{name}.weight", f"{name}.bias"} if name else set()
-    rest = {key: there for key, there in found.misshapen.items() if key not in keys}
-    if len(rest) == len(found.misshapen):
+    if not keys & {*found.misshapen, *found.missing}:
         return found
+    pairs, misshapen, missing = (
+        {key: there for key, there in part.items() if key not in keys}
+        for part in (found.pairs, found.misshapen, found.missing)
+    )
     return Match(
-        {key: there for key, there in found.pairs.items() if key not in keys},
-        rest,
-        found.missing,
+        pairs,
+        misshapen,
+        missing,
         found.left_over,
         found.unequal,
         found.counters,

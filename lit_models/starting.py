@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from lit_models.classifier import LitClassifier
 from lit_models.distillation import timm_network
 from lit_models.finite import require_finite
-from lit_models.official import fit
+from lit_models.official import Fit, fit
 from lit_models.reference import PREFIX
 from lit_models.tensor_files import read_tensors
 from lit_models.weight_files import checkpoint_file, is_timm
@@ -30,27 +28,31 @@ def read_start(value: str) -> dict[str, Any]:
         raise ValueError(f"{KEY}: {error}") from None
 
 
-def starting_weights(model: Any, content: Mapping[str, Any], *, value: str) -> Mapping[str, Tensor]:
+def starting_weights(
+    model: Any, content: Mapping[str, Any], *, value: str, ema: bool = False
+) -> Fit:
     """The weights of `model` in what `read_start` gave, without a classifier of other classes.
 
     Raises ValueError, beginning with the key, when they are of another network.
     """
     try:
-        return fit(model, content, fresh_classifier=True).tensors
+        return fit(model, content, fresh_classifier=True, ema=ema)
     except ValueError as error:
         raise ValueError(f"{KEY}={value} does not fit: {error}") from None
 
 
-def start(module: LitClassifier) -> None:
+def start(module: LitClassifier) -> str:
     """Give the network, and the average with it, the weights that its recipe starts from, if any.
 
+    Returns what is to be said of them, such as which of a file's sets was taken; empty: nothing.
     Raises ValueError, beginning with the key, when they are not there or do not fit.
     """
-    value = module.training_config.start_from
+    value, ema = module.training_config.start_from, module.training_config.start_from_ema
     if value is None:
-        return
-    weights = starting_weights(module.backbone, read_start(value), value=value)
-    module.backbone.load_state_dict({**module.backbone.state_dict(), **weights})
+        return ""
+    found = starting_weights(module.backbone, read_start(value), value=value, ema=ema)
+    module.backbone.load_state_dict({**module.backbone.state_dict(), **found.tensors})
     require_finite(module.backbone, source=f"{KEY}={value}")
     if module.ema is not None:
         module.ema.set(module.backbone)  # type: ignore[no-untyped-call]
+    return f"{KEY}={value}: {found.said}" if found.said else ""

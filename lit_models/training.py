@@ -60,9 +60,10 @@ class TrainingConfig:
     compile: bool = False  # torch.compile
     deterministic: bool = False  # PyTorch's deterministic algorithms (slower on CUDA)
     # fine-tuning: the weights that a network starts from, timm/NAME (timm's pretrained ones), a
-    # checkpoint's path, or a run's folder (the raw weights); None: initial values. The classifier
-    # is a fresh one where the number of classes is another one; everything else has to fit.
+    # checkpoint's path, or a run's folder; None: initial values. The classifier
+    # is a fresh one where the file has none or one of other classes; everything else has to fit.
     start_from: str | None = None
+    start_from_ema: bool = False  # the file's averaged weights where it has raw ones, too
     # knowledge distillation: timm/NAME (timm's pretrained weights), a checkpoint's path, or a run's
     # folder; None: off
     teacher: str | None = None
@@ -75,6 +76,11 @@ class TrainingConfig:
         _check_mixing(self)
         _check_knots(self)
         _check_distillation(self)
+        if self.start_from_ema and (self.start_from is None or is_timm(self.start_from)):
+            raise ValueError(
+                f"recipe.start_from_ema has no meaning for recipe.start_from={self.start_from}: it "
+                "chooses between the sets of weights in a file; leave it out"
+            )
 
 
 def device_batch(config: TrainingConfig) -> int:

@@ -22,7 +22,7 @@ from ablations.import_weights import import_weights
 from ablations.recorder import CHECKPOINT, RunRecorder
 from ablations.store import RunFolder
 from ablations.train import train_run
-from lit_models import LitClassifier, build, to_dict
+from lit_models import LitClassifier, TrainingConfig, build, to_dict
 from lit_models.checkpoints import load_network
 from lit_models.families.spach import single_stage
 from lit_models.starting import start
@@ -85,6 +85,24 @@ def test_safetensors_and_the_summary(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["import", str(file), *TINY, "--out", str(out)]) == 2
     assert "--force" in capsys.readouterr().err
     assert main(["import", str(file), *TINY, "--out", str(out), "--force"]) == 0
+
+
+def test_averaged_weights_beside_raw_ones_are_said_and_can_be_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = tmp_path / "both.pth", tmp_path / "tiny.ckpt"
+    mean = {key: value + 1 for key, value in published().items()}
+    torch.save({"model": published(), "model_ema": mean}, file)
+    for words, expected, taken in (([], published(), "raw"), (["--ema"], mean, "averaged")):
+        assert main(["import", str(file), *TINY, "--out", str(out), "--force", *words]) == 0
+        sentence = f"it holds raw weights (model) and averaged ones (model_ema): {taken} taken"
+        assert sentence in capsys.readouterr().out
+        assert torch.equal(load_network(out).state_dict()["head.fc.bias"], expected["7.bias"])
+    module = classifier(file, start_from_ema=True)
+    assert "averaged taken" in start(module)
+    assert torch.equal(module.backbone.state_dict()["head.fc.bias"], mean["7.bias"])
+    with pytest.raises(ValueError, match="recipe.start_from_ema has no meaning"):
+        TrainingConfig(start_from_ema=True)
 
 
 class Code:

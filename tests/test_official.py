@@ -245,6 +245,54 @@ def test_tensors_without_values_are_refused() -> None:
     refused(network(CASES["convnext"]), state, "meta device, which holds no values")
 
 
+SETS: dict[str, Callable[[State, State], Mapping[str, Any]]] = {
+    "published": lambda raw, mean: {"model": raw, "model_ema": mean},
+    "timm": lambda raw, mean: {"state_dict_ema": mean, "state_dict": raw},
+    "a run's": lambda raw, mean: {
+        "state_dict": {f"backbone.{key}": value for key, value in raw.items()}
+        | {f"ema.module.{key}": value for key, value in mean.items()}
+    },
+}
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_of_raw_and_averaged_weights_those_asked_for_are_taken_and_said(kind: str) -> None:
+    raw = dict(network(CASES["convmixer"]).state_dict())
+    mean = {key: value + 1 for key, value in raw.items()}
+    for ema, expected, word in ((False, raw, "raw taken"), (True, mean, "averaged taken")):
+        found = fit(network(CASES["convmixer"]), SETS[kind](raw, mean), ema=ema)
+        assert values(found.tensors) == values(expected)
+        assert found.said.startswith("it holds raw weights (")
+        assert found.said.endswith(word)
+    with pytest.raises(ValueError, match="no averaged weights in it"):
+        fit(network(CASES["convmixer"]), {"model": raw}, ema=True)
+    alone = fit(network(CASES["convmixer"]), {"model_ema": mean})
+    assert "no raw ones: averaged taken" in alone.said
+
+
+@pytest.mark.parametrize("prefix", ["model.", "net._orig_mod.", "module.", "lit.encoder."])
+def test_a_prefix_of_every_key_is_found_and_said(prefix: str) -> None:
+    state = CASES["convnext"].state()
+    content = {"state_dict": {prefix + key: value for key, value in state.items()}}
+    found = fit(network(CASES["convnext"]), content)
+    assert values(found.tensors) == values(state)
+    assert (repr(prefix) in found.said) == (prefix != "module.")
+
+
+def test_a_prefix_of_most_keys_is_named() -> None:
+    state = {f"net.{key}": value for key, value in CASES["convnext"].state().items()}
+    reason = r"keys begin with 'net\.', a module around the network: save the state dict"
+    refused(network(CASES["convnext"]), state | {"loss.weight": torch.zeros(3)}, reason)
+
+
+def test_a_backbone_without_classifier_starts_like_one_of_other_classes() -> None:
+    model, state = network(CASES["convnext"]), CASES["convnext"].state()
+    headless = {key: value for key, value in state.items() if not key.startswith("head.")}
+    refused(model, headless, "2 missing: head.weight")
+    found = fit(model, headless, fresh_classifier=True)
+    assert set(model.state_dict()) - set(found.tensors) == {"head.fc.weight", "head.fc.bias"}
+
+
 def test_a_classifier_of_other_classes_may_stay_fresh() -> None:
     case = CASES["convnext"]
     model = build(case.spec, num_classes=CLASSES + 2, seed=0)
@@ -282,4 +330,5 @@ def test_blur_pool_is_in_no_original() -> None:
 
 def test_unwrapping_keeps_the_order_of_keys() -> None:
     state = CASES["convmixer"].state()
-    assert list(unwrap({"model": {f"module.{key}": v for key, v in state.items()}})) == list(state)
+    wrapped = {"model": {f"module.{key}": v for key, v in state.items()}}
+    assert list(unwrap(wrapped).tensors) == list(state)
