@@ -101,7 +101,7 @@ def test_averaged_weights_beside_raw_ones_are_said_and_can_be_chosen(
     module = classifier(file, start_from_ema=True)
     assert "averaged taken" in start(module)
     assert torch.equal(module.backbone.state_dict()["head.fc.bias"], mean["7.bias"])
-    with pytest.raises(ValueError, match="recipe.start_from_ema has no meaning"):
+    with pytest.raises(ValueError, match=r"recipe\.start_from_ema has no meaning"):
         TrainingConfig(start_from_ema=True)
 
 
