@@ -235,3 +235,14 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("the official RepLKNet", _replknet(_REPLKNET_LARGE)),
     Layout("the official RepLKNet with merged kernels", _replknet(_REPLKNET_MERGED)),
 )
+OWN = "this project"
+_OWN = Layout(
+    OWN,
+    (
+        ("stem.{i}.*", "stem.{i}.**"),
+        ("stages.{s}.downsample.{i}", "stages.{s}.downsample.{i}.**"),
+        ("stages.{s}.blocks.{b}.{i}", "stages.{s}.blocks.{b}.{i}.**"),
+        ("head", "head.**"),
+    ),
+)
+ALL_LAYOUTS = (_OWN, *LAYOUTS)

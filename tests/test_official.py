@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from lit_models import SPECS, ArchSpec, Backbone, build, load_official, parse_step
-from lit_models.official import fit, layouts_of, unwrap
+from lit_models.official import fit, layouts_of
+from lit_models.unwrapping import unwrap
 from tests.official_layouts import CASES, CLASSES, Case, State
 
 IDS = list(CASES)
