@@ -9,6 +9,7 @@ import difflib
 import os
 import typing
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -193,9 +194,16 @@ def nearest(name: str, names: typing.Iterable[str]) -> str:
     return f"{hint}Valid: {', '.join(valid)}."
 
 
+@cache  # thousands of runs have configs of the same few classes
+def _hints(kind: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    del names  # a class with another field is looked at anew
+    return typing.get_type_hints(kind)
+
+
 def check_choices(config: Any, prefix: str) -> None:
     """Refuse a value outside the `Literal` of its field; omegaconf is not always in between."""
-    hints = typing.get_type_hints(type(config))
+    kind: Any = type(config)
+    hints = _hints(kind, tuple(kind.__annotations__))
     for field in fields(config):
         if typing.get_origin(hints[field.name]) is not Literal:
             continue
