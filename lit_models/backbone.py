@@ -9,6 +9,7 @@ import torch
 import torch.fx
 from timm.layers import SelectAdaptivePool2d
 from timm.models import checkpoint_seq
+from timm.models._features import feature_take_indices
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
@@ -115,9 +116,9 @@ class Head(nn.Module):
         self.norm_before = make_norm(spec, channels) if where == "before_pool" else nn.Identity()
         self.global_pool = SelectAdaptivePool2d(pool_type="avg")
         self.norm = make_norm(spec, channels) if where == "after_pool" else nn.Identity()
-        self.flatten = nn.Flatten(1)
+        self.flatten: nn.Module = nn.Flatten(1)
         self.drop = nn.Dropout(spec.head.dropout)
-        self.fc = nn.Linear(channels, num_classes) if num_classes else nn.Identity()
+        self.fc: nn.Module = nn.Linear(channels, num_classes) if num_classes else nn.Identity()
 
     def forward(self, x: torch.Tensor, *, pre_logits: bool = False) -> torch.Tensor:
         """`(N, C, H, W)` to `(N, num_classes)`, or to `(N, C)` before the classifier."""
@@ -168,14 +169,76 @@ class Backbone(nn.Module):
         """The last layer: linear, or identity when there are no classes."""
         return self.head.fc
 
+    def forward_intermediates(
+        self,
+        x: torch.Tensor,
+        indices: int | Sequence[int] | None = None,
+        *,
+        norm: bool = False,
+        stop_early: bool = False,
+        output_fmt: str = "NCHW",
+        intermediates_only: bool = False,
+    ) -> list[torch.Tensor] | tuple[torch.Tensor, list[torch.Tensor]]:
+        """Maps `(N, C, H, W)` after the stages `indices` (the last n; None: all), as timm has it.
+
+        With `norm` the last map goes through the norm before the pooling. Unless
+        `intermediates_only`, the last feature map comes first. Raises ValueError for other formats.
+        """
+        if output_fmt != "NCHW":
+            raise ValueError(f"output_fmt is {output_fmt!r}, but maps are NCHW here")
+        taken, last = feature_take_indices(len(self.stages), _listed(indices))
+        maps = []
+        x = self.stem(channels_last_on_cpu(x))
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            if index in taken:
+                end = norm and index == len(self.stages) - 1
+                maps.append(self.head.norm_before(x) if end else x)
+            if stop_early and index == last:
+                break
+        return maps if intermediates_only else (x, maps)
+
+    def prune_intermediate_layers(
+        self,
+        indices: int | Sequence[int] = 1,
+        *,
+        prune_norm: bool = False,
+        prune_head: bool = True,
+    ) -> list[int]:
+        """Remove what the maps of these stages do not need; the stages, counted from 0."""
+        taken, last = feature_take_indices(len(self.stages), _listed(indices))
+        shorter = last < len(self.stages) - 1
+        self.stages = self.stages[: last + 1]
+        if prune_norm or shorter:
+            self.head.norm_before = nn.Identity()
+        if prune_head or shorter:
+            self.num_features = self.head_hidden_size = self.feature_info[last]["num_chs"]
+            self.head.norm = nn.Identity()
+            self.reset_classifier(0, "")
+        return list(taken)
+
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """A fresh classifier; `global_pool` may also change the pooling (a timm pool type)."""
-        self.num_classes = num_classes
+        """A fresh classifier; `global_pool` may also change the pooling (a timm pool type).
+
+        Without pooling (an empty text) maps stay maps, and the classifier is a 1x1 convolution.
+        Raises ValueError for a pooling that doubles the channels before a norm made for them.
+        """
+        head = self.head
         if global_pool is not None:
-            self.head.global_pool = SelectAdaptivePool2d(pool_type=global_pool)
+            pool = SelectAdaptivePool2d(pool_type=global_pool)
+            if pool.feat_mult() != 1 and not isinstance(head.norm, nn.Identity):
+                raise ValueError(
+                    f"global_pool={global_pool!r} doubles the channels, but a norm of "
+                    f"{self.num_features} channels follows the pooling: choose avg or max"
+                )
+            head.global_pool = pool
+            head.flatten = nn.Flatten(1) if global_pool else nn.Identity()
+        self.num_classes = num_classes
+        self.head_hidden_size = self.num_features * head.global_pool.feat_mult()
         weight = next(self.parameters())
-        fc = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
-        self.head.fc = fc.to(weight.device, weight.dtype)
+        layer = partial(nn.Conv2d, kernel_size=1) if head.global_pool.is_identity() else nn.Linear
+        fc = layer(self.head_hidden_size, num_classes) if num_classes else nn.Identity()
+        head.fc = fc.to(weight.device, weight.dtype)
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:  # noqa: FBT001, FBT002
         """Trade compute for memory in every stage."""
@@ -198,6 +261,10 @@ class Backbone(nn.Module):
     def no_weight_decay(self) -> set[str]:
         """Names without weight decay, beyond the 1-d parameters that timm leaves out: none."""
         return set()
+
+
+def _listed(indices: int | Sequence[int] | None) -> int | list[int] | None:
+    return indices if indices is None or isinstance(indices, int) else list(indices)
 
 
 def feature_info(spec: ArchSpec) -> list[dict[str, Any]]:

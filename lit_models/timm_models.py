@@ -41,7 +41,10 @@ def _make(
     drop_rate: float = 0.0,
     drop_path_rate: float | None = None,
     global_pool: str = "avg",
+    img_size: int | tuple[int, int] | None = None,
 ) -> Backbone:
+    if img_size is not None:
+        spec = replace(spec, image_size=_side(img_size))
     rate = spec.drop_path_rate if drop_path_rate is None else drop_path_rate
     head = replace(spec.head, dropout=drop_rate or spec.head.dropout)
     spec = replace(spec, drop_path_rate=rate, head=head)
@@ -50,6 +53,14 @@ def _make(
     if global_pool != "avg":
         model.reset_classifier(num_classes, global_pool)
     return model
+
+
+def _side(img_size: int | tuple[int, int]) -> int:
+    """The side (px) of square images; raises ValueError for others."""
+    sides = {img_size} if isinstance(img_size, int) else set(img_size)
+    if len(sides) != 1:
+        raise ValueError(f"img_size is {img_size}, but only square images are taken")
+    return sides.pop()
 
 
 def _entry(name: str, spec: ArchSpec) -> Callable[..., Backbone]:
@@ -79,8 +90,9 @@ default_cfgs = generate_default_cfgs(
             "input_size": (3, size, size),
             "first_conv": "stem.0.conv",
             "classifier": "head.fc",
+            "fixed_input_size": spec.image_size is not None,  # timm: is built with an img_size
         }
-        for name, (_, size) in _NAMES.items()
+        for name, (spec, size) in _NAMES.items()
     }
 )
 for _name, (_spec, _) in _NAMES.items():

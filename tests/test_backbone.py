@@ -144,6 +144,59 @@ def test_timm_creates_extracts_and_optimises(step: str) -> None:
     assert all(p.ndim > 1 for p in decayed)
 
 
+def _taking(name: str, **options: Any) -> Any:
+    return timm.create_model(name, num_classes=7, **options).eval()
+
+
+@pytest.mark.parametrize("name", ["lit_nano_convnext", "lit_nano_resnet", "lit_nano_spach_ms_mlp"])
+def test_intermediates_are_timms_features(name: str) -> None:
+    images = torch.randn(2, 3, 32, 32)
+    model = _taking(name)
+    last, maps = model.forward_intermediates(images)
+    assert torch.equal(last, model.forward_features(images))
+    assert [m.shape[1] for m in maps] == [info["num_chs"] for info in model.feature_info]
+    (only,) = model.forward_intermediates(
+        images, indices=[1], stop_early=True, intermediates_only=True
+    )
+    assert torch.equal(only, maps[1])
+    getter: Any = timm.create_model(
+        name, features_only=True, feature_cls="getter", out_indices=(0, 1)
+    )
+    assert [m.shape for m in getter(images)] == [m.shape for m in maps[:2]]
+    assert model.prune_intermediate_layers([1]) == [1]
+    assert model(images).shape == maps[1].shape
+    with pytest.raises(ValueError, match="NCHW"):
+        model.forward_intermediates(images, output_fmt="NLC")
+
+
+@pytest.mark.parametrize("classes", [0, 7])
+def test_without_pooling_shapes_are_those_of_timms_convnext(classes: int) -> None:
+    images = torch.randn(2, 3, 64, 64)
+    options: dict[str, Any] = {"num_classes": classes, "global_pool": ""}
+    theirs: Any = timm.create_model("convnext_tiny", depths=(1, 1, 1, 1), **options)
+    ours: Any = timm.create_model("lit_convnext_tiny", **options)
+    assert ours(images).shape == theirs(images).shape
+    for model in (ours, theirs):
+        model.reset_classifier(3, "avg")
+    assert ours(images).shape == theirs(images).shape == (2, 3)
+
+
+def test_pooling_that_doubles_the_channels() -> None:
+    images = torch.randn(2, 3, 32, 32)
+    assert _taking("lit_nano_resnet", global_pool="catavgmax")(images).shape == (2, 7)
+    with pytest.raises(ValueError, match="doubles the channels"):
+        _taking("lit_nano_convnext", global_pool="catavgmax")
+
+
+def test_a_network_of_one_size_says_so_and_is_built_for_another() -> None:
+    name = "lit_nano_spach_ms_mlp"
+    assert timm.get_pretrained_cfg_value(name, "fixed_input_size")
+    assert not timm.get_pretrained_cfg_value("lit_nano_convnext", "fixed_input_size")
+    assert _taking(name, img_size=64)(torch.randn(2, 3, 64, 64)).shape == (2, 7)
+    with pytest.raises(ValueError, match="only square images"):
+        _taking(name, img_size=(32, 64))
+
+
 def test_every_point_is_registered_and_pretrained_is_refused() -> None:
     names = registered.names()
     merged = 3  # forms without a name of their own: of nano_replknet and of the two up blocks
