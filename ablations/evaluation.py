@@ -65,18 +65,18 @@ def evaluate(path: Path, config: EvaluationConfig, *, split: Split = "test") -> 
     devices = resolve_devices(config.hardware, precision=config.recipe.precision)
     if config.hardware.threads is not None:
         torch.set_num_threads(config.hardware.threads)
-    trainer = pl.Trainer(
-        accelerator=devices.kind,
-        devices=1,
-        plugins=[LightningEnvironment()],
-        precision=config.recipe.precision,  # type: ignore[arg-type]
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
     with quiet(), own_environment():
+        trainer = pl.Trainer(
+            accelerator=devices.kind,
+            devices=1,
+            plugins=[LightningEnvironment()],
+            precision=config.recipe.precision,  # type: ignore[arg-type]
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
         run = trainer.test if split == "test" else trainer.validate
         (measured,) = run(module, datamodule=data, verbose=False)
     assert data.config.eval_size is not None

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import pickle
 from collections.abc import Callable
@@ -220,6 +221,18 @@ def test_an_imported_checkpoint_is_evaluated(
     assert found["loss"] == pytest.approx(expected[1], rel=1e-5)
     assert main(["evaluate", str(imported), "digits", *DATA]) == 0
     assert f"top-1 {found['top1']:.2f} %" in capsys.readouterr().out
+
+
+def test_lightning_says_nothing_in_an_evaluation(
+    imported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: said.append(record.getMessage()))
+    logger = logging.getLogger("lightning.pytorch")
+    monkeypatch.setattr(logger, "handlers", [handler])
+    evaluate(imported, evaluation_config("digits", DATA, run={}))
+    assert said == []
 
 
 def test_a_network_that_is_built_for_a_size_sees_images_of_that_size(tmp_path: Path) -> None:
