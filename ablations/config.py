@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from datamodules.config import Augmentation, DataConfig
+from lit_models.ranges import Range, check_ranges
 from lit_models.training import TrainingConfig
 
 EXPERIMENTS = "experiments.yaml"
@@ -81,6 +82,16 @@ class Points:
                     )
 
 
+# No machine has as many cores; far above it PyTorch ends in a segmentation fault.
+HARDWARE = {
+    "devices": Range(1, 1024),
+    "num_workers": Range(0, 1024),
+    "threads": Range(1, 1024),
+    "workers": Range(0, 1024),
+    "runs_per_gpu": Range(1, 1024),
+}
+
+
 @dataclass
 class Hardware:
     """Where runs run. No part of a run's identity."""
@@ -99,11 +110,7 @@ class Hardware:
     runs_per_gpu: int = 1
 
     def __post_init__(self) -> None:
-        lowest = {"devices": 1, "num_workers": 0, "threads": 1, "workers": 0, "runs_per_gpu": 1}
-        for name, low in lowest.items():
-            value = getattr(self, name)
-            if value is not None and value < low:
-                raise ValueError(f"hardware.{name} is {value}, but it has to be at least {low}.")
+        check_ranges(self, HARDWARE, prefix="hardware")
 
 
 @dataclass

@@ -38,6 +38,7 @@ _CODE = (  # everything between a spec and its count; families are specs
     "parts",
     "reference",
     "spec",
+    "stages",
 )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 
 from ablations.config import Hardware
+from lit_models.training import Precision
 
 Kind = Literal["cpu", "cuda", "mps"]
 
@@ -20,7 +21,9 @@ class Devices:
     rank: int
 
 
-def resolve_devices(hardware: Hardware, *, precision: str) -> Devices:
+def resolve_devices(
+    hardware: Hardware, *, precision: Precision, sync_batch_norm: bool = False
+) -> Devices:
     """The devices that the hardware section asks for.
 
     Raises ValueError, naming the key, for one that is not there, or a precision that it lacks.
@@ -34,7 +37,12 @@ def resolve_devices(hardware: Hardware, *, precision: str) -> Devices:
         )
     if kind == "cpu" and precision.startswith("16"):
         raise ValueError(
-            f"recipe.precision is {precision}, but a CPU trains in bf16-mixed or 32-true"
+            f"recipe.precision is {precision}, but a CPU trains in 32-true, bf16-mixed or bf16-true"
+        )
+    if kind == "cpu" and hardware.devices > 1 and sync_batch_norm:
+        raise ValueError(
+            "recipe.sync_batch_norm is true, which PyTorch has for GPUs only: train on one CPU "
+            "device (hardware.devices=1), or leave it out"
         )
     # Lightning starts the command again for the other ranks, with this variable
     rank = int(os.environ.get("LOCAL_RANK", "0")) if hardware.devices > 1 else 0

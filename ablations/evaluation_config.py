@@ -9,6 +9,7 @@ from ablations.studies import parse_override
 from ablations.typed import Place, assign
 from datamodules.catalog import WHEREABOUTS
 from datamodules.config import DataConfig
+from lit_models.training import Precision
 
 
 @dataclass
@@ -23,7 +24,7 @@ class EvaluatedRecipe:
     """The keys of a recipe that change how a trained network is measured."""
 
     batch_size: int = 128
-    precision: str = "32-true"
+    precision: Precision = "32-true"
     channels_last: bool = False
     flip_test: bool = False
     augment: EvaluatedAugmentation = field(default_factory=EvaluatedAugmentation)

@@ -88,7 +88,9 @@ def inspect(study: Study, networks: Mapping[str, Network], runs_root: Path) -> M
     from ablations.devices import resolve_devices
 
     recipe = study.recipe
-    devices = resolve_devices(study.hardware, precision=recipe.precision)
+    devices = resolve_devices(
+        study.hardware, precision=recipe.precision, sync_batch_norm=recipe.sync_batch_norm
+    )
     data, notes = _read_data(study)
     data.accumulate(devices.count)
     setting = Setting(data.image_size, data.num_classes, data.in_chans)

@@ -103,7 +103,7 @@ def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunR
         sync_batchnorm=recipe.sync_batch_norm,
         # named, since inside a Slurm job Lightning would take every process for a task of it
         plugins=[LightningEnvironment(), RunCheckpointIO(dict(module.hparams))],
-        precision=recipe.precision,  # type: ignore[arg-type]
+        precision=recipe.precision,
         max_epochs=recipe.epochs,
         accumulate_grad_batches=data.accumulate(devices.count),
         gradient_clip_val=recipe.gradient_clip,

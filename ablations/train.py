@@ -36,7 +36,10 @@ def train_run(folder: Path) -> None:
     """
     run = RunFolder(folder)
     config = read_run_config(run)
-    devices = resolve_devices(config.hardware, precision=config.recipe.precision)
+    recipe = config.recipe
+    devices = resolve_devices(
+        config.hardware, precision=recipe.precision, sync_batch_norm=recipe.sync_batch_norm
+    )
     follower = devices.rank > 0
     with interruptible(follower=follower) as interruption, quiet(), own_environment():
         if follower:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import typing
 from dataclasses import dataclass, fields
 from functools import cache
@@ -15,6 +16,11 @@ from typing import Any, Literal
 
 ROOT_VARIABLE = "ABLATE_DATA"
 DEFAULT_ROOT = "data"
+
+
+# Of timm's RandAugment: magnitude, operations, probability, weights, spread, limit, increasing.
+_POLICY = re.compile(r"rand(-((m|n|p|w|mstd|mmax|inc)\d+(\.\d+)?|t(\d+[aw]*|weights|[a-z]+)))*")
+_MANY = 1_000_000_000  # no data set has as many images
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,10 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         check_choices(self, "data")
-        _check_range("data.image_size", self.image_size, 1, None)
-        _check_range("data.eval_size", self.eval_size, 1, None)
-        _check_range("data.train_limit", self.train_limit, 1, None)
-        _check_range("data.test_limit", self.test_limit, 1, None)
+        _check_range("data.image_size", self.image_size, 4, 4096)
+        _check_range("data.eval_size", self.eval_size, 4, 4096)
+        _check_range("data.train_limit", self.train_limit, 1, _MANY)
+        _check_range("data.test_limit", self.test_limit, 1, _MANY)
         _check_range("data.val_fraction", self.val_fraction, 0, 0.9)
         _check_range("data.test_fraction", self.test_fraction, 0.01, 0.9)
         _check_range("data.crop_ratio", self.crop_ratio, 0.1, 1)
@@ -118,15 +124,15 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         check_choices(self, "recipe.augment")
-        _check_range("recipe.augment.pad", self.pad, 0, None)
-        _check_range("recipe.augment.first_size", self.first_size, 1, None)
-        _check_range("recipe.augment.size_step", self.size_step, 1, None)
+        _check_range("recipe.augment.pad", self.pad, 0, 512)
+        _check_range("recipe.augment.first_size", self.first_size, 4, 4096)
+        _check_range("recipe.augment.size_step", self.size_step, 1, 4096)
         _check_range("recipe.augment.hflip", self.hflip, 0, 1)
         _check_range("recipe.augment.random_erasing", self.random_erasing, 0, 1)
         _check_range("recipe.augment.color_jitter", self.color_jitter, 0, 1)
-        _check_range("recipe.augment.repeats", self.repeats, 1, None)
+        _check_range("recipe.augment.repeats", self.repeats, 1, 100)
         _check_interval("recipe.augment.scale", self.scale, 1)
-        _check_interval("recipe.augment.ratio", self.ratio, None)
+        _check_interval("recipe.augment.ratio", self.ratio, 100)
         _check_policy("recipe.augment.rand_augment", self.rand_augment)
         _check_growth(self)
 
@@ -213,23 +219,23 @@ def check_choices(config: Any, prefix: str) -> None:
             raise ValueError(f"{key} is {value!r}. {nearest(str(value), valid)}")
 
 
-def _check_range(key: str, value: float | None, low: float, high: float | None) -> None:
-    if value is None or (value >= low and (high is None or value <= high)):
-        return
-    valid = f"at least {low}" if high is None else f"from {low} to {high}"
-    raise ValueError(f"{key} is {value}, but it has to be {valid}.")
+def _check_range(key: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
+        raise ValueError(f"{key} is {value}, but it has to be from {low} to {high}.")
 
 
-def _check_interval(key: str, value: tuple[float, float], high: float | None) -> None:
+def _check_interval(key: str, value: tuple[float, float], high: float) -> None:
     pair = tuple(value)
-    if len(pair) == 2 and 0 < pair[0] <= pair[1] and (high is None or pair[1] <= high):
-        return
-    limit = "" if high is None else f" and not above {high}"
-    raise ValueError(f"{key} is {list(pair)}, but it has to be [low, high] above 0{limit}.")
+    if len(pair) != 2 or not 0 < pair[0] <= pair[1] <= high:
+        raise ValueError(
+            f"{key} is {list(pair)}, but it has to be [low, high] above 0 and not above {high}."
+        )
 
 
 def _check_growth(augmentation: Augmentation) -> None:
     first, last = augmentation.growth
+    _check_range("recipe.augment.growth", first, 0, _MANY)
+    _check_range("recipe.augment.growth", last, 0, _MANY)
     if augmentation.first_size is None and (first, last) != (0, 0):
         raise ValueError(
             f"recipe.augment.growth is {[first, last]} without recipe.augment.first_size, from "
@@ -243,7 +249,8 @@ def _check_growth(augmentation: Augmentation) -> None:
 
 
 def _check_policy(key: str, value: str | None) -> None:
-    # timm answers an unknown policy with an assertion deep in a worker; say it here.
-    if value is None or value.split("-")[0] == "rand":
+    # timm answers an unknown policy with an assertion deep in a worker, and passes over parts that
+    # it cannot read; say it here
+    if value is None or _POLICY.fullmatch(value):
         return
     raise ValueError(f"{key} is {value!r}, but it has to be timm's, such as rand-m9-mstd0.5-inc1.")

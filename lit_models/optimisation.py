@@ -11,10 +11,8 @@ from timm.scheduler.scheduler import Scheduler
 from timm.scheduler.scheduler_factory import create_scheduler_v2
 from torch import nn
 
+from lit_models.layer_scales import GAMMA
 from lit_models.training import PIECEWISE, TrainingConfig
-
-# Schedules that are a function of the number of updates: timm's (its plateau needs a metric), ours
-SCHEDULES = ("constant", "cosine", PIECEWISE, "poly", "step", "tanh")
 
 
 class PiecewiseLinear(Scheduler):
@@ -40,16 +38,18 @@ def create_optimizer(backbone: nn.Module, training: TrainingConfig) -> torch.opt
     """The recipe's optimizer over the backbone's parameters.
 
     Weight decay leaves out everything of one dimension (norms, biases, layer scale) unless
-    `decay_all`. With `layer_decay`, groups follow the backbone's `group_matcher`. timm's `sgd` is
-    Nesterov momentum, `momentum` is the plain one. Raises ValueError for an unknown optimizer.
+    `decay_all`, or `decay_layer_scale` for that. With `layer_decay`, groups follow the backbone's
+    `group_matcher`. timm's `sgd` is Nesterov momentum, `momentum` is the plain one. Raises
+    ValueError for an unknown optimizer, and for settings that it does not read.
     """
     _require_name(training.optimizer, map(str, list_optimizers()), "recipe.optimizer")
     info = get_optimizer_info(training.optimizer)
+    _require_read(training, momentum=info.has_momentum, betas=info.has_betas, eps=info.has_eps)
     extra: dict[str, Any] = {
         **({"betas": tuple(training.betas)} if info.has_betas else {}),
         **({"eps": training.eps} if info.has_eps else {}),
     }
-    return create_optimizer_v2(
+    optimizer: torch.optim.Optimizer = create_optimizer_v2(
         backbone,
         opt=training.optimizer,
         lr=training.lr,
@@ -59,6 +59,35 @@ def create_optimizer(backbone: nn.Module, training: TrainingConfig) -> torch.opt
         layer_decay=training.layer_decay,
         **extra,
     )
+    if training.decay_layer_scale and not training.decay_all:
+        _decay_scales(optimizer, backbone, training)
+    return optimizer
+
+
+def _require_read(training: TrainingConfig, **read: bool) -> None:
+    """Refuse a setting away from its default that the optimizer does not read."""
+    defaults = TrainingConfig()
+    for name, is_read in read.items():
+        value = getattr(training, name)
+        if not is_read and value != getattr(defaults, name):
+            raise ValueError(
+                f"recipe.{name} is {value}, but recipe.optimizer={training.optimizer} has none: "
+                "leave it out"
+            )
+
+
+def _decay_scales(
+    optimizer: torch.optim.Optimizer, backbone: nn.Module, training: TrainingConfig
+) -> None:
+    """Move layer scales from groups without weight decay to groups of their own with it."""
+    names = backbone.named_parameters()
+    scales = {id(scale) for name, scale in names if name.rpartition(".")[2] == GAMMA}
+    for group in list(optimizer.param_groups):
+        mine = [value for value in group["params"] if id(value) in scales]
+        if mine and not group["weight_decay"]:
+            group["params"] = [value for value in group["params"] if id(value) not in scales]
+            decayed = {**group, "params": mine, "weight_decay": training.weight_decay}
+            optimizer.add_param_group(decayed)
 
 
 def create_schedule(
@@ -68,23 +97,18 @@ def create_schedule(
 
     Warm-up is linear over `warmup_epochs`, and the schedule proper starts at the peak when it ends,
     as in the released ConvNeXt code: cosine falls from `lr` to `min_lr` over the other epochs,
-    `decay_epochs` count from there. An epoch has `updates_per_epoch` steps, of which a fraction is
-    fine. A piecewise schedule is what its knots say. Raises ValueError
-    for an unknown schedule, or a warm-up that leaves no epoch.
+    `decay_epochs` count from there. Without `warmup_prefix` it starts with the warm-up, and what
+    that covers is left out, as in timm's training script. An epoch has `updates_per_epoch` steps,
+    of which a fraction is fine. A piecewise schedule is what its knots say. Raises ValueError for
+    a warm-up that leaves no epoch.
     """
-    _require_name(training.schedule, SCHEDULES, "recipe.schedule")
-    if training.warmup_epochs >= training.epochs:
-        raise ValueError(
-            f"recipe.warmup_epochs={training.warmup_epochs} leaves nothing of "
-            f"recipe.epochs={training.epochs}: choose a shorter warm-up"
-        )
     if training.schedule == PIECEWISE:
         updates = training.epochs * updates_per_epoch
         lines = PiecewiseLinear(optimizer, knots=training.lr_knots, updates=updates)
         lines.step_update(0)
         return lines
     epochs: dict[str, Any] = {  # fractions are fine, timm's annotations are narrower than its code
-        "num_epochs": training.epochs - training.warmup_epochs,
+        "num_epochs": training.epochs - training.warmup_epochs * training.warmup_prefix,
         "warmup_epochs": training.warmup_epochs,
         "decay_epochs": training.decay_epochs,
         "updates_per_epoch": updates_per_epoch,
@@ -95,7 +119,7 @@ def create_schedule(
         decay_rate=training.decay_rate,
         min_lr=training.min_lr,
         warmup_lr=training.warmup_lr,
-        warmup_prefix=True,
+        warmup_prefix=training.warmup_prefix,
         step_on_epochs=False,
         **epochs,
     )

@@ -1,5 +1,6 @@
 """A recipe's learning rates over the optimizer steps that a Trainer really makes."""
 
+from math import floor
 from typing import Any
 
 import torch
@@ -28,10 +29,14 @@ class RecipeSchedule:
             steps = training.epochs
         whole, rest = divmod(steps, training.epochs)
         updates = steps / training.epochs if rest else whole
+        self._updates, self._by_epoch = updates, training.schedule_by == "epoch"
         self._rates = create_schedule(optimizer, training, updates_per_epoch=updates)
 
     def step_update(self, done: int) -> None:
         """Set the rates of the optimizer step that comes after `done` steps."""
+        if self._by_epoch:
+            epochs = floor(done / self._updates + 1e-9)  # a fraction of steps may be inexact
+            done = floor(epochs * self._updates)
         self._rates.step_update(done)
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,16 +1,27 @@
 """How a network is trained, as data: the part of a recipe that `LitClassifier` reads."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from itertools import pairwise
-from typing import Any, Literal, get_args, overload
+from types import MappingProxyType
+from typing import Any, Literal, get_args, get_origin, get_type_hints, overload
 
+from lit_models.ranges import TRAINING, check_ranges
 from lit_models.reference import Network
 from lit_models.spec import ArchSpec, IllegalSpec
 from lit_models.weight_files import is_timm
 
 Distillation = Literal["hard", "soft"]
 PIECEWISE = "piecewise"  # the one schedule that is not timm's
+# Schedules that are a function of the number of updates: timm's (its plateau needs a metric), ours
+Schedule = Literal["constant", "cosine", "piecewise", "poly", "step", "tanh"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true"]  # Lightning's
+# what only some schedules read
+_READ_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"decay_epochs": ("step",), "decay_rate": ("step", "poly")}
+)
 
 
 @dataclass
@@ -19,21 +30,28 @@ class TrainingConfig:
 
     epochs: int = 10
     batch_size: int = 128  # images per optimizer step, over all devices and accumulated batches
-    batch_size_per_device: int | None = None  # images per forward pass; None: batch_size / devices
+    # images per forward pass, more micro batches than devices are accumulated; None: batch_size, on
+    # one device
+    batch_size_per_device: int | None = None
     optimizer: str = "adamw"  # a timm optimizer name
     lr: float = 1e-3  # peak learning rate, for the whole batch_size
-    weight_decay: float = (
-        0.05  # on weights of 2 or more dimensions only; norms, biases, layer scale: 0
-    )
+    # on weights of 2 or more dimensions only; norms, biases, layer scale: 0
+    weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.999)  # AdamW and its family
     eps: float = 1e-8  # AdamW and its family
     momentum: float = 0.9  # SGD and its family
     decay_all: bool = False  # True: weight decay on every parameter (the plain ResNet recipe)
+    decay_layer_scale: bool = False  # True: weight decay on layer scales, too
     layer_decay: float | None = None  # learning-rate factor per layer from the head down; None: off
-    # a timm scheduler name, or piecewise (straight lines); stepped once per optimizer step
-    schedule: str = "cosine"
+    # a timm scheduler name, or piecewise (straight lines)
+    schedule: Schedule = "cosine"
+    # step: the rate moves at every optimizer step; epoch: it stays what it is at an epoch's start
+    schedule_by: Literal["step", "epoch"] = "step"
     warmup_epochs: float = 0.0  # linear from warmup_lr to lr
     warmup_lr: float = 0.0
+    # True: the schedule proper begins after the warm-up; False: with it, and its first part is
+    # never seen (timm's default)
+    warmup_prefix: bool = True
     min_lr: float = 0.0  # where the schedule ends
     decay_epochs: float = 30.0  # step schedule: epochs between decays
     decay_rate: float = 0.1  # step schedule: factor of one decay; poly: the power, 1 is a line
@@ -44,7 +62,7 @@ class TrainingConfig:
     cutmix: float = 0.0  # Beta parameter; 0: off
     mixup_prob: float = 1.0  # of a batch being mixed at all
     mixup_switch_prob: float = 0.5  # of cutmix instead of mixup when both are on
-    mixup_mode: str = "batch"  # batch, pair or elem, as in timm
+    mixup_mode: Literal["batch", "pair", "elem"] = "batch"  # as in timm
     drop_path_rate: float | None = None  # None: the spec's own rate
     blur_pool: bool = False  # True: every network gets blur pool (lit_models/spec.py)
     gradient_clip: float | None = None  # largest gradient norm; None: off
@@ -53,7 +71,7 @@ class TrainingConfig:
     )
     ema_warmup: bool = True  # smaller decay in the first steps, as timm's ModelEmaV3
     flip_test: bool = False  # evaluation: mean of the logits of an image and its mirror image
-    precision: str = "32-true"  # a Lightning precision: 32-true, bf16-mixed, 16-mixed
+    precision: Precision = "32-true"  # mixed is autocast, true the type of everything
     tf32: bool = False  # GPU: float32 convolutions and matrix products in TF32 (faster, coarser)
     sync_batch_norm: bool = False  # batch norm over the micro batches of all devices at once
     channels_last: bool = False
@@ -73,7 +91,10 @@ class TrainingConfig:
     distillation_temperature: float = 1.0  # soft: divides both logits
 
     def __post_init__(self) -> None:
+        _check_choices(self)
+        check_ranges(self, TRAINING, prefix="recipe")
         _check_mixing(self)
+        _check_schedule(self)
         _check_knots(self)
         _check_distillation(self)
         if self.start_from_ema and (self.start_from is None or is_timm(self.start_from)):
@@ -86,6 +107,50 @@ class TrainingConfig:
 def device_batch(config: TrainingConfig) -> int:
     """Images that a device takes at once: what batch norm and mixing work within."""
     return config.batch_size_per_device or config.batch_size
+
+
+def _check_choices(config: TrainingConfig) -> None:
+    """Refuse what is none of a field's choices; the message begins with the key."""
+    for name, choices in _choices().items():
+        value = getattr(config, name)
+        if value not in choices:
+            near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.4)
+            hint = f"Did you mean {near[0]}? " if near else ""
+            raise ValueError(f"recipe.{name} is {value!r}. {hint}Valid: {', '.join(choices)}.")
+
+
+@cache
+def _choices() -> Mapping[str, tuple[str, ...]]:
+    hints = get_type_hints(TrainingConfig)
+    return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+
+
+def _check_schedule(config: TrainingConfig) -> None:
+    """Refuse rates above the peak and what the schedule does not read, by key."""
+    for name in ("warmup_lr", "min_lr"):
+        rate = getattr(config, name)
+        if rate > config.lr:
+            raise ValueError(
+                f"recipe.{name} is {rate}, above the peak of recipe.lr={config.lr}: choose at most "
+                "that"
+            )
+    if config.warmup_epochs >= config.epochs:
+        raise ValueError(
+            f"recipe.warmup_epochs={config.warmup_epochs} leaves nothing of "
+            f"recipe.epochs={config.epochs}: choose a shorter warm-up"
+        )
+    defaults = {f.name: f.default for f in fields(TrainingConfig)}
+    for name, schedules in _READ_BY.items():
+        value = getattr(config, name)
+        if value != defaults[name] and config.schedule not in schedules:
+            raise ValueError(
+                f"recipe.{name} is {value}, but recipe.schedule={config.schedule} does not read it "
+                f"(it is for {' and '.join(schedules)}): leave it out"
+            )
+    if not config.warmup_prefix and (not config.warmup_epochs or config.schedule == PIECEWISE):
+        raise ValueError(
+            "recipe.warmup_prefix=false has no meaning without recipe.warmup_epochs: leave it out"
+        )
 
 
 def _check_mixing(config: TrainingConfig) -> None:
@@ -128,21 +193,6 @@ def _check_knots(config: TrainingConfig) -> None:
 def _check_distillation(config: TrainingConfig) -> None:
     """Refuse what no run could use, or what would change nothing; messages begin with the key."""
     _check_teacher_is_used(config)
-    kinds, alpha = get_args(Distillation), config.distillation_alpha
-    if config.distillation not in kinds:
-        raise ValueError(
-            f"recipe.distillation is {config.distillation!r}, expected one of {', '.join(kinds)}"
-        )
-    if not 0 < alpha <= 1:
-        raise ValueError(
-            f"recipe.distillation_alpha is {alpha}, but the teacher's share of the loss is above 0 "
-            "and at most 1; without recipe.teacher there is none"
-        )
-    if not 0 < config.distillation_temperature < float("inf"):
-        raise ValueError(
-            f"recipe.distillation_temperature is {config.distillation_temperature}, but it divides "
-            "logits: choose a number above 0"
-        )
 
 
 def _check_teacher_is_used(config: TrainingConfig) -> None:

@@ -30,7 +30,17 @@ OPTIONS = {
     "data": ["--help", "-h", "action"],
     "export": [*COMMON, "--ema", "--force", "--format", "--out", "run"],
     "import": [
-        *("--debug", "--force", "--help", "--json", "--model", "--num-classes", "--out", "--step"),
+        *(
+            "--debug",
+            "--ema",
+            "--force",
+            "--help",
+            "--json",
+            "--model",
+            "--num-classes",
+            "--out",
+            "--step",
+        ),
         *("-h", "checkpoint"),
     ],
     "evaluate": [*COMMON, "--json", "--split", "checkpoint", "data", "overrides"],

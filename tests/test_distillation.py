@@ -314,7 +314,7 @@ def test_a_teacher_that_was_trained_on_is_refused(taught: Path, tmp_path: Path) 
         ({"distillation_alpha": 0.9}, r"recipe\.distillation_alpha.*without a teacher"),
         ({"distillation_temperature": 2.0}, r"distillation_temperature.*without a teacher"),
         ({"teacher_ema": True}, r"recipe\.teacher_ema.*without a teacher"),
-        ({"teacher": "t", "distillation": "firm"}, r"'firm', expected one of hard, soft"),
+        ({"teacher": "t", "distillation": "firm"}, r"'firm'. Valid: hard, soft"),
         ({"teacher": "t", "distillation_alpha": 0.0}, r"distillation_alpha is 0\.0"),
         ({"teacher": "t", "distillation_alpha": 1.1}, r"distillation_alpha is 1\.1"),
         ({"teacher": "t", "distillation_temperature": 2.0}, r"no meaning for .*=hard"),

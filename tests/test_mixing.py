@@ -1,6 +1,7 @@
 """Mixing and the loss: what goes into the network and what it is compared with."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,8 @@ def test_without_mixing_nothing_changes() -> None:
 
 @pytest.mark.parametrize("mode", ["batch", "pair", "elem"])
 def test_mixup_mixes_with_the_flipped_batch_and_keeps_the_loaders_images(mode: str) -> None:
-    config = replace(PLAIN, mixup=0.8, mixup_mode=mode, label_smoothing=0.1)
+    values: dict[str, Any] = {"mixup_mode": mode}
+    config = replace(PLAIN, mixup=0.8, label_smoothing=0.1, **values)
     before = IMAGES.clone()
     np.random.seed(3)
     images, targets = create_mixer(config, num_classes=5)(IMAGES, CLASSES)

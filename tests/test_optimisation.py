@@ -9,15 +9,17 @@ import timm
 import torch
 from timm.optim import param_groups_layer_decay
 
-from lit_models import SPECS, TrainingConfig, build
+from lit_models import SPECS, TrainingConfig, build, parse_step
 from lit_models.ema import create_ema
 from lit_models.official import layouts_of
 from lit_models.optimisation import create_optimizer, create_schedule, current_lr
+from lit_models.schedule import RecipeSchedule
 from tests.run_folders import CONVNEXT
 from tests.test_one_constant import from_readme
 
 CONFIG = TrainingConfig(epochs=10, lr=0.004, weight_decay=0.05)
 UPDATES = 7  # an epoch
+SCALED = parse_step("layer_scale=1e-6").apply(SPECS["nano_convnext"])
 
 
 def groups(config: TrainingConfig) -> dict[str, dict[str, Any]]:
@@ -181,15 +183,56 @@ def test_knots_that_are_no_schedule_are_refused(change: dict[str, object], words
     ],
 )
 def test_bad_settings_are_refused(change: dict[str, object], words: str) -> None:
-    config: TrainingConfig = replace(CONFIG, **change)  # type: ignore[arg-type]
-
     def create_all() -> None:
+        config: TrainingConfig = replace(CONFIG, **change)  # type: ignore[arg-type]
         model = torch.nn.Linear(2, 2)
         create_schedule(create_optimizer(model, config), config, updates_per_epoch=1)
         create_ema(model, config)
 
     with pytest.raises(ValueError, match=words):
         create_all()
+
+
+def rates_of(steps: int, **changes: Any) -> list[float]:
+    """The learning rate of every optimizer step of 10 epochs of 4 steps."""
+    config = replace(CONFIG, epochs=10, lr=1.0, **changes)
+    optimizer = create_optimizer(torch.nn.Linear(2, 2), config)
+    schedule, found = RecipeSchedule(optimizer, config, steps=steps), []
+    for done in range(steps):
+        schedule.step_update(done)
+        found.append(optimizer.param_groups[0]["lr"])
+    return found
+
+
+def test_a_schedule_by_epoch_without_prefix_is_that_of_timms_script() -> None:
+    found = rates_of(40, schedule_by="epoch", warmup_prefix=False, warmup_epochs=2, warmup_lr=0.1)
+    cosine = [0.5 * (1 + math.cos(math.pi * epoch / 10)) for epoch in range(10)]
+    epochs = [0.1, 0.1 + 0.9 / 2, *cosine[2:]]
+    assert found == pytest.approx([rate for rate in epochs for _ in range(4)])
+
+
+def test_a_schedule_by_epoch_follows_epochs_that_are_no_whole_number_of_steps() -> None:
+    found = rates_of(73, schedule_by="epoch")
+    assert len(set(found)) == 10
+    # 7.3 steps an epoch: the first one that begins within an epoch has its rate
+    assert found[7] == found[0] != found[8]
+
+
+def test_layer_scales_are_decayed_only_where_the_recipe_says_so() -> None:
+    model = build(SCALED, num_classes=3)
+    for decays, wanted in ((False, 0.0), (True, 0.3)):
+        config = replace(CONFIG, weight_decay=0.3, decay_layer_scale=decays, layer_decay=0.5)
+        found = {
+            id(value): group["weight_decay"]
+            for group in create_optimizer(model, config).param_groups
+            for value in group["params"]
+        }
+        assert len(found) == len(list(model.parameters()))
+        for name, value in model.named_parameters():
+            if name.endswith("gamma"):
+                assert found[id(value)] == wanted, name
+            elif value.ndim == 1:
+                assert found[id(value)] == 0, name
 
 
 def test_average_follows_a_hand_written_loop() -> None:

@@ -21,7 +21,10 @@ from lit_models.spec import Init
 from tests.distributions import norms
 
 # Full size only: their small form needs another teacher, or nothing at all.
-ALONE = {"deit_distilled", "reference_transformers", "resnet50_reference", "resnet50_ffcv_16"}
+ALONE = {
+    *("deit_distilled", "reference_transformers", "resnet50_reference", "resnet50_ffcv_16"),
+    "convmixer_768_32",
+}
 EPOCHS = {"resnet50_reference": 90, "resnet50_ffcv_16": 16}
 
 
@@ -162,6 +165,8 @@ PRINTED: Mapping[str, Mapping[str, Any]] = {
         "repeats": 3,
         "random_erasing": 0.25,
         "schedule": "cosine",
+        "schedule_by": "epoch",
+        "warmup_prefix": False,
     },
     "spach_structures": {
         "epochs": 300,
@@ -170,6 +175,10 @@ PRINTED: Mapping[str, Mapping[str, Any]] = {
         "weight_decay": 0.05,
         "warmup_epochs": 20,
         "ema_decay": 0.99996,
+        "decay_layer_scale": True,
+        "precision": "16-mixed",
+        "schedule_by": "epoch",
+        "warmup_prefix": False,
         "drop_path_rate": 0.1,
         "repeats": 3,
         "warmup_lr": 1e-6,
@@ -192,8 +201,10 @@ PRINTED: Mapping[str, Mapping[str, Any]] = {
         "label_smoothing": 0.1,
         "schedule": "piecewise",
     },
+    "convmixer_768_32": {"epochs": 300, "batch_size": 640, "lr": 0.01, "schedule": "piecewise"},
     "replknet": {
         "epochs": 300,
+        "sync_batch_norm": True,
         "batch_size": 2048,
         "lr": 4e-3,
         "weight_decay": 0.05,

@@ -196,7 +196,7 @@ def test_a_failed_run_is_told_with_its_reason_and_exit_code_1(
 ) -> None:
     options = [*options_for(tmp_path), "--workers", "0", "hardware.accelerator=cpu"]
 
-    assert main(["run", "small", *options, "recipe.lr=1e30", "recipe.optimizer=sgd"]) == 1
+    assert main(["run", "small", *options, "recipe.lr=1000", "recipe.optimizer=sgd"]) == 1
     out = capsys.readouterr().out
     assert "00_start seed 0 failed: FloatingPointError" in out
     assert "0 of 2 runs done" in out

@@ -142,7 +142,7 @@ def test_a_wrong_override_is_refused(tmp_path: Path, override: str, words: tuple
         ("data: digits", "data: digitz", ":9 ", "Did you mean digits?"),
         ("epochs: 2", "epochs: soon", ":3 ", "a whole number"),
         ("pad: 2}", "pud: 2}", ":4 ", "Did you mean pad?"),
-        ("pad: 2}", "pad: -2}", ":4 ", "at least 0"),
+        ("pad: 2}", "pad: -2}", ":4 ", "from 0 to 512"),
         ("recipe.lr: 0.25", "recipe.lrs: 0.25", ":13 ", "Did you mean lr?"),
         ("seeds: [0, 1]", "seeds: [0, 0]", ":11 ", "none twice"),
         ("  first:", "  ../../first:", ":7 ", "cannot name a study"),

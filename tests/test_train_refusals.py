@@ -19,6 +19,7 @@ from ablations.config import Hardware
 from ablations.recorder import CHECKPOINT, RunRecorder
 from ablations.store import RunFolder
 from ablations.train import train_run
+from lit_models.training import Precision
 from tests.run_folders import CONVNEXT, RECIPES, in_worker, make_run, status
 
 RECIPE = RECIPES["ema"]
@@ -73,7 +74,7 @@ def test_a_folder_without_config_is_no_run(tmp_path: Path) -> None:
 )
 def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
     hardware: Hardware,
-    precision: str,
+    precision: Precision,
     words: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
