@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +19,7 @@ from datamodules.catalog import fetchable, missing
 from datamodules.freshness import freshness_note
 from datamodules.sizes import describe
 from lit_models.reference import Network
+from lit_models.training import device_batch
 
 if TYPE_CHECKING:
     from datamodules import ImageDataModule
@@ -96,6 +97,9 @@ def inspect(study: Study, networks: Mapping[str, Network], runs_root: Path) -> M
     setting = Setting(data.image_size, data.num_classes, data.in_chans)
     costs = count_points(networks, image_sides(study).values(), setting, runs_root=runs_root)
     _check_recipe(recipe, next(iter(networks.values())), setting)
+    if device_batch(recipe) == 1:
+        smallest = min(image_sides(study).values(), default=setting.image_size)
+        check_single_images(networks, replace(setting, image_size=smallest))
     _check_teacher(recipe, data)
     _check_start(recipe, networks.values(), setting)
     gpus = visible_gpus() if devices.kind == "cuda" else ()
@@ -133,6 +137,26 @@ def _check_recipe(recipe: Recipe, spec: Network, setting: Setting) -> None:
     create_schedule(create_optimizer(model, recipe), recipe, updates_per_epoch=1)
     create_mixer(recipe, num_classes=setting.num_classes)
     create_criterion(recipe)
+
+
+def check_single_images(networks: Mapping[str, Network], setting: Setting) -> None:
+    """Raise ValueError where a batch norm would see one value a channel, which has no variance."""
+    import torch
+
+    from lit_models.builder import build
+
+    image = torch.empty(1, setting.in_chans, setting.image_size, setting.image_size, device="meta")
+    for point, spec in networks.items():
+        with torch.device("meta"):
+            model = build(spec, num_classes=setting.num_classes, in_chans=setting.in_chans)
+        try:
+            model.train()(image)
+        except ValueError as error:
+            raise ValueError(
+                f"point {point} cannot be trained with one image a device: a batch norm would see "
+                f"one value a channel ({error}). Set recipe.batch_size_per_device (or "
+                "recipe.batch_size) to at least 2"
+            ) from None
 
 
 def _check_teacher(recipe: Recipe, data: "ImageDataModule") -> None:

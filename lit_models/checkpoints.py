@@ -1,7 +1,7 @@
 """Networks from checkpoints: of a run, or imported. Nothing in a file is executed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Loaded:
     spec: Network
     num_classes: int
     in_chans: int
+    said: str = ""  # which of its sets of weights was taken, where it has two
 
 
 def load_network(path: str | Path, *, ema: bool = False) -> Backbone | Any:
@@ -67,7 +68,11 @@ def load_checkpoint(path: str | Path, *, ema: bool = False) -> Loaded:
             f"{path} was written by another version of this project: {first_line(error)}"
         ) from None
     require_finite(loaded.model, source=path)
-    return loaded
+    other = RAW if ema else AVERAGED
+    if not any(key.startswith(other) for key in content["state_dict"]):
+        return loaded
+    taken = "averaged" if ema else "raw"
+    return replace(loaded, said=f"it holds raw weights and averaged ones: {taken} taken")
 
 
 def _built(values: Mapping[str, Any]) -> Loaded:
@@ -75,7 +80,7 @@ def _built(values: Mapping[str, Any]) -> Loaded:
     training = {key: value for key, value in values["training"].items() if key in known}
     spec = trained_spec(from_dict(values["spec"]), training_config(training))
     sizes = {key: int(values[key]) for key in ("num_classes", "in_chans")}
-    return Loaded(build(spec, **sizes), spec, **sizes)
+    return Loaded(build(spec, **sizes), spec, sizes["num_classes"], sizes["in_chans"])
 
 
 def _weights(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

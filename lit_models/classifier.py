@@ -104,6 +104,8 @@ class LitClassifier(pl.LightningModule):
         require_one_average(self.trainer, self.training_config.ema_decay)
         if self.teacher is not None:
             self.teacher.to(next(self.backbone.parameters()))
+            if self.teacher.said:
+                self.print(self.teacher.said)
 
     def on_train_start(self) -> None:
         """Find the running statistics: a strategy may have replaced batch norms until now."""

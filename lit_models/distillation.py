@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lit_models.checkpoints import load_network
+from lit_models.checkpoints import load_checkpoint
 from lit_models.training import Distillation, TrainingConfig
 from lit_models.weight_files import TIMM, checkpoint_file, is_timm
 
@@ -23,11 +23,12 @@ class Teacher:
     """A network that is asked and never trained.
 
     It is no module of the student's: nothing of it is in the state dict, the average, the
-    optimizer, or what DDP synchronises.
+    optimizer, or what DDP synchronises. `said` is what is to be said of where its weights are from;
+    empty: nothing.
     """
 
-    def __init__(self, network: nn.Module, training: TrainingConfig) -> None:
-        self.training = training
+    def __init__(self, network: nn.Module, training: TrainingConfig, *, said: str = "") -> None:
+        self.training, self.said = training, said
         self.network = network.eval().requires_grad_(requires_grad=False)
         if training.channels_last:
             self.network.to(memory_format=torch.channels_last)
@@ -99,11 +100,13 @@ def load_teacher(
     name = training.teacher
     if name is None:
         return None
-    network = (
-        timm_network(name.removeprefix(TIMM), key="recipe.teacher", pretrained=fetch)
-        if is_timm(name)
-        else load_network(checkpoint_file(name, key="recipe.teacher"), ema=training.teacher_ema)
-    )
+    said = ""
+    if is_timm(name):
+        network = timm_network(name.removeprefix(TIMM), key="recipe.teacher", pretrained=fetch)
+    else:
+        path = checkpoint_file(name, key="recipe.teacher")
+        loaded = load_checkpoint(path, ema=training.teacher_ema)
+        network, said = loaded.model, loaded.said
     expected = {"classes": num_classes, "image channels": in_chans}
     found = {"classes": _classes(network), "image channels": _channels(network)}
     for what, number in expected.items():
@@ -112,7 +115,7 @@ def load_teacher(
                 f"recipe.teacher={name} has {found[what]} {what} and the data {number}: choose a "
                 "teacher that was trained on these classes and images"
             )
-    return Teacher(network, training)
+    return Teacher(network, training, said=f"recipe.teacher={name}: {said}" if said else "")
 
 
 def check_teacher(

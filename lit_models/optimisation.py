@@ -11,6 +11,7 @@ from timm.scheduler.scheduler import Scheduler
 from timm.scheduler.scheduler_factory import create_scheduler_v2
 from torch import nn
 
+from lit_models.layer_groups import convnext_groups
 from lit_models.layer_scales import GAMMA
 from lit_models.training import PIECEWISE, TrainingConfig
 
@@ -39,8 +40,9 @@ def create_optimizer(backbone: nn.Module, training: TrainingConfig) -> torch.opt
 
     Weight decay leaves out everything of one dimension (norms, biases, layer scale) unless
     `decay_all`, or `decay_layer_scale` for that. With `layer_decay`, groups follow the backbone's
-    `group_matcher`. timm's `sgd` is Nesterov momentum, `momentum` is the plain one. Raises
-    ValueError for an unknown optimizer, and for settings that it does not read.
+    `group_matcher`, or ConvNeXt's own (`layer_groups`). timm's `sgd` is Nesterov momentum,
+    `momentum` is the plain one. Raises ValueError for an unknown optimizer, and for settings that
+    it does not read.
     """
     _require_name(training.optimizer, map(str, list_optimizers()), "recipe.optimizer")
     info = get_optimizer_info(training.optimizer)
@@ -49,14 +51,16 @@ def create_optimizer(backbone: nn.Module, training: TrainingConfig) -> torch.opt
         **({"betas": tuple(training.betas)} if info.has_betas else {}),
         **({"eps": training.eps} if info.has_eps else {}),
     }
+    own = training.layer_decay_groups == "convnext"
+    parameters: Any = convnext_groups(backbone, training) if own else backbone
     optimizer: torch.optim.Optimizer = create_optimizer_v2(
-        backbone,
+        parameters,
         opt=training.optimizer,
         lr=training.lr,
         weight_decay=training.weight_decay,
         momentum=training.momentum,
         filter_bias_and_bn=not training.decay_all,
-        layer_decay=training.layer_decay,
+        layer_decay=None if own else training.layer_decay,
         **extra,
     )
     if training.decay_layer_scale and not training.decay_all:

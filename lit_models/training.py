@@ -43,6 +43,8 @@ class TrainingConfig:
     decay_all: bool = False  # True: weight decay on every parameter (the plain ResNet recipe)
     decay_layer_scale: bool = False  # True: weight decay on layer scales, too
     layer_decay: float | None = None  # learning-rate factor per layer from the head down; None: off
+    # what is a layer of layer_decay: as timm has it, or as the released ConvNeXt code (12 groups)
+    layer_decay_groups: Literal["timm", "convnext"] = "timm"
     # a timm scheduler name, or piecewise (straight lines)
     schedule: Schedule = "cosine"
     # step: the rate moves at every optimizer step; epoch: it stays what it is at an epoch's start
@@ -147,6 +149,11 @@ def _check_schedule(config: TrainingConfig) -> None:
                 f"recipe.{name} is {value}, but recipe.schedule={config.schedule} does not read it "
                 f"(it is for {' and '.join(schedules)}): leave it out"
             )
+    if config.layer_decay is None and config.layer_decay_groups != "timm":
+        raise ValueError(
+            f"recipe.layer_decay_groups is {config.layer_decay_groups}, but it has no meaning "
+            "without recipe.layer_decay: set that, or leave it out"
+        )
     if not config.warmup_prefix and (not config.warmup_epochs or config.schedule == PIECEWISE):
         raise ValueError(
             "recipe.warmup_prefix=false has no meaning without recipe.warmup_epochs: leave it out"

@@ -493,3 +493,16 @@ def test_the_preflight_shows_the_teacher_every_side_of_training(
     study = Study(recipe=recipe, data=DataConfig(name="digits", image_size=16))
     inspect(study, {"a": RESNET}, tmp_path)
     assert seen == [8, 12, 16]
+
+
+def test_which_of_two_sets_a_teacher_has_is_said(tmp_path: Path, taught: Path) -> None:
+    for ema, which in ((False, "raw"), (True, "averaged")):
+        recipe = replace(RECIPES["plain"], teacher=str(taught), teacher_ema=ema)
+        teacher = load_teacher(recipe, num_classes=10, in_chans=1)
+        assert teacher is not None
+        assert teacher.said.endswith(f"it holds raw weights and averaged ones: {which} taken")
+    train_run(make_run(tmp_path / "plain"))
+    alone = replace(RECIPES["plain"], teacher=str(tmp_path / "plain"))
+    teacher = load_teacher(alone, num_classes=10, in_chans=1)
+    assert teacher is not None
+    assert not teacher.said

@@ -250,3 +250,37 @@ def test_average_follows_a_hand_written_loop() -> None:
         expected = decay * expected + (1 - decay) * model.weight.detach()
     torch.testing.assert_close(ema.module.weight, expected)
     assert not ema.module.weight.requires_grad
+
+
+def test_the_official_layers_of_convnext_are_a_choice() -> None:
+    model = build("convnext_small", num_classes=3)
+    config = replace(CONFIG, layer_decay=0.8, layer_decay_groups="convnext")
+    found = {
+        id(value): (group["lr_scale"], group["weight_decay"])
+        for group in create_optimizer(model, config).param_groups
+        for value in group["params"]
+    }
+    names = dict(model.named_parameters())
+    assert len(found) == len(names)
+    # by hand, after the released code: [3, 3, 27, 3] blocks in twelve groups, stem and head beside
+    layers = {
+        "stem.0.conv.weight": 0,
+        "stages.0.blocks.2.0.layers.pointwise_in.conv.weight": 1,
+        "stages.1.downsample.1.conv.weight": 2,
+        "stages.1.blocks.0.0.layers.spatial.conv.bias": 2,
+        "stages.2.downsample.1.conv.weight": 3,
+        "stages.2.blocks.2.0.layers.spatial.conv.weight": 3,
+        "stages.2.blocks.3.0.layers.spatial.conv.weight": 4,
+        "stages.2.blocks.26.0.scale.gamma": 11,
+        "stages.3.downsample.1.conv.weight": 12,
+        "stages.3.blocks.2.0.layers.pointwise_out.conv.bias": 12,
+        "head.norm.weight": 13,
+        "head.fc.bias": 13,
+    }
+    for name, layer in layers.items():
+        decay = 0.05 if names[name].ndim > 1 else 0.0
+        assert found[id(names[name])] == (pytest.approx(0.8 ** (13 - layer)), decay), name
+    with pytest.raises(ValueError, match=r"layer_decay_groups=convnext .* four stages.*has 3"):
+        create_optimizer(build("nano_convnext", num_classes=3), config)
+    with pytest.raises(ValueError, match=r"no meaning without recipe\.layer_decay"):
+        replace(CONFIG, layer_decay_groups="convnext")

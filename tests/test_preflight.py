@@ -10,9 +10,16 @@ import pytest
 from ablations import bench
 from ablations.bench import GridCost
 from ablations.config import Study
+from ablations.counts import Setting
 from ablations.executor import fork_server
-from ablations.preflight import check_data_is_there, check_writable, visible_gpus
+from ablations.preflight import (
+    check_data_is_there,
+    check_single_images,
+    check_writable,
+    visible_gpus,
+)
 from datamodules.config import DataConfig
+from lit_models import SPECS
 
 
 def test_a_runs_folder_is_made_and_left_empty(tmp_path: Path) -> None:
@@ -72,3 +79,11 @@ def test_the_bench_study_is_a_whole_trajectory() -> None:
     from ablations.plan import make_plan
 
     assert len(make_plan(bench._STUDY).unique()) == 13
+
+
+def test_one_image_a_device_needs_maps_or_no_batch_norm() -> None:
+    networks = {name: SPECS[name] for name in ("nano_resnet", "nano_convnext")}
+    check_single_images(networks, Setting(32, 10, 3))
+    with pytest.raises(ValueError, match=r"point nano_resnet cannot .*batch_size_per_device"):
+        check_single_images(networks, Setting(8, 10, 3))
+    check_single_images({"nano_convnext": SPECS["nano_convnext"]}, Setting(8, 10, 3))

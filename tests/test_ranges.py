@@ -49,6 +49,7 @@ BAD: Mapping[str, tuple[str, ...]] = {
     "recipe.decay_all": ("7",),
     "recipe.decay_layer_scale": ("7",),
     "recipe.layer_decay": ("0", "2"),
+    "recipe.layer_decay_groups": ("convnext", "official"),
     "recipe.schedule": ("cosin", "plateau"),
     "recipe.schedule_by": ("batch",),
     "recipe.warmup_epochs": ("-1", "8", ".inf"),
