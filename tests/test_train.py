@@ -186,7 +186,7 @@ def _train_quietly(folder: Path) -> None:
 
 
 def test_divergence_is_a_failure(tmp_path: Path) -> None:
-    folder = make_run(tmp_path / "run", replace(RECIPES["sgd_step"], lr=1e30))
+    folder = make_run(tmp_path / "run", replace(RECIPES["sgd_step"], lr=1000.0))
     with pytest.raises(FloatingPointError, match=r"diverged.*recipe.lr"):
         train_run(folder)
     assert "diverged" in status(folder)["message"]
