@@ -13,7 +13,7 @@ from torch import nn
 
 from lit_models.layer_groups import convnext_groups
 from lit_models.layer_scales import GAMMA
-from lit_models.training import PIECEWISE, TrainingConfig
+from lit_models.training import CONSTANT, PIECEWISE, TrainingConfig
 
 
 class PiecewiseLinear(Scheduler):
@@ -119,8 +119,9 @@ def create_schedule(
     }
     made, _ = create_scheduler_v2(
         optimizer,
-        sched=training.schedule,
-        decay_rate=training.decay_rate,
+        # older releases of timm have no constant schedule: steps that decay nothing
+        sched="step" if training.schedule == CONSTANT else training.schedule,
+        decay_rate=1.0 if training.schedule == CONSTANT else training.decay_rate,
         min_lr=training.min_lr,
         warmup_lr=training.warmup_lr,
         warmup_prefix=training.warmup_prefix,

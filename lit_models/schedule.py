@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from lit_models.optimisation import create_schedule
-from lit_models.training import TrainingConfig
+from lit_models.training import CONSTANT, TrainingConfig
 
 
 class RecipeSchedule:
@@ -48,7 +48,7 @@ class RecipeSchedule:
 
 
 def _require_no_end(training: TrainingConfig) -> None:
-    if training.schedule == "constant" and not training.warmup_epochs:
+    if training.schedule == CONSTANT and not training.warmup_epochs:
         return
     raise ValueError(
         f"recipe.schedule={training.schedule} with recipe.warmup_epochs={training.warmup_epochs} "

@@ -15,6 +15,7 @@ from lit_models.weight_files import is_timm
 
 Distillation = Literal["hard", "soft"]
 PIECEWISE = "piecewise"  # the one schedule that is not timm's
+CONSTANT = "constant"
 # Schedules that are a function of the number of updates: timm's (its plateau needs a metric), ours
 Schedule = Literal["constant", "cosine", "piecewise", "poly", "step", "tanh"]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true"]  # Lightning's
