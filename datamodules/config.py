@@ -67,8 +67,7 @@ class DataConfig:
     beton: str | None = None
     # an image file that cannot be read: stop before training, or leave it out with a warning
     bad_images: Literal["fail", "skip"] = "fail"
-    # how training files are checked before training: headers and ends, or every pixel decoded;
-    # held-out ones are decoded always, once for as long as they stay as they are
+    # how image files are checked before training: headers and ends, or every pixel decoded
     verify: Literal["header", "full"] = "header"
 
     def __post_init__(self) -> None:

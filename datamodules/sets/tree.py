@@ -36,12 +36,7 @@ def image_tree(info: DatasetInfo, config: DataConfig) -> Source:
     left_out = listed.left_out()
     if left_out is not None:
         warnings.warn(left_out, DataWarning, stacklevel=2)
-    whole = listed.test_fraction is not None
-    images = {
-        # a run reads what is held out last: damage there would end it after its last epoch
-        name: _checked(split, config, full=config.verify == "full" or name != TRAIN or whole)
-        for name, split in listed.splits.items()
-    }
+    images = {name: _checked(split, config) for name, split in listed.splits.items()}
     if listed.test_fraction is not None:
         source = _split(images[TRAIN], listed.class_names, config)
     else:
@@ -106,8 +101,8 @@ def _unpack_imagenet(info: DatasetInfo, tree: Path) -> None:
         raise ValueError(f"{tree} has no train/ and val/ ({error}): {how}.") from error
 
 
-def _checked(listing: SplitFolder, config: DataConfig, *, full: bool) -> FileImages:
-    damaged = bad_files(listing.folder, listing.files, full=full)
+def _checked(listing: SplitFolder, config: DataConfig) -> FileImages:
+    damaged = bad_files(listing.folder, listing.files, full=config.verify == "full")
     bad = {**listing.unusable, **damaged}
     if bad:
         _report(listing, bad, config)
