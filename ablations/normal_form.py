@@ -124,11 +124,7 @@ def renewed(schema: Schema, now: Table, *, version: int) -> Schema:
 
 def main() -> int:
     """Renew schema.json."""
-    if FILE.is_file():
-        content = json.loads(FILE.read_text(encoding="utf-8"))
-        schema = Schema(content["schema"], content["fields"], content["added"])
-    else:
-        schema = Schema(0, {}, {})
+    schema = frozen_schema() if FILE.is_file() else Schema(0, {}, {})
     try:
         new = renewed(schema, current_fields(), version=SCHEMA_VERSION)
     except ValueError as error:

@@ -103,8 +103,7 @@ def create_schedule(
     as in the released ConvNeXt code: cosine falls from `lr` to `min_lr` over the other epochs,
     `decay_epochs` count from there. Without `warmup_prefix` it starts with the warm-up, and what
     that covers is left out, as in timm's training script. An epoch has `updates_per_epoch` steps,
-    of which a fraction is fine. A piecewise schedule is what its knots say. Raises ValueError for
-    a warm-up that leaves no epoch.
+    of which a fraction is fine. A piecewise schedule is what its knots say.
     """
     if training.schedule == PIECEWISE:
         updates = training.epochs * updates_per_epoch
