@@ -8,12 +8,12 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-SOURCE = Path("datamodules/readers/decode.c")
+SOURCE = Path("datamodules/decoding/decode.c")
 
 setup(
     ext_modules=[
         Extension(
-            "datamodules.readers._decode",
+            "datamodules.decoding._decode",
             [str(SOURCE)],
             libraries=["jpeg"],
             # nothing that depends on the machine it is built on

@@ -9,33 +9,33 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
-from ablations.data_arguments import add_data
-from ablations.disk import disk_is_full, is_full
-from ablations.export_arguments import add_export
-from ablations.markup import printable
-from ablations.output import flush_or_lose, open_missing
-from ablations.store import RUNS_VARIABLE
-from ablations.train_bench.arguments import add_train_bench
-from ablations.weights_arguments import add_weights
+from ablations.commands.data_arguments import add_data
+from ablations.commands.export_arguments import add_export
+from ablations.commands.train_bench_arguments import add_train_bench
+from ablations.commands.weights_arguments import add_weights
+from ablations.files.markup import printable
+from ablations.process.disk import disk_is_full, is_full
+from ablations.process.output import flush_or_lose, open_missing
+from ablations.store.runs import RUNS_VARIABLE
 
 Command = Callable[[argparse.Namespace], int]
 
 # Verb -> module:function, imported only when typed, so that --help answers at once.
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
-        "list": "ablations.listing:command",
-        "plan": "ablations.planning:command",
-        "run": "ablations.running:command",
-        "status": "ablations.results:status",
-        "report": "ablations.results:report",
-        "board": "ablations.results:board",
-        "show": "ablations.show:command",
-        "bench": "ablations.bench:command",
-        "data": "ablations.data:command",
-        "export": "ablations.export:command",
-        "import": "ablations.import_weights:command",
-        "evaluate": "ablations.evaluate:command",
-        "exec-run": "ablations.running:exec_run",
+        "list": "ablations.commands.listing:command",
+        "plan": "ablations.commands.planning:command",
+        "run": "ablations.commands.running:command",
+        "status": "ablations.commands.comparing:status",
+        "report": "ablations.commands.comparing:report",
+        "board": "ablations.commands.comparing:board",
+        "show": "ablations.commands.show:command",
+        "bench": "ablations.commands.bench:command",
+        "data": "ablations.commands.data:command",
+        "export": "ablations.commands.export:command",
+        "import": "ablations.commands.import_weights:command",
+        "evaluate": "ablations.commands.evaluate:command",
+        "exec-run": "ablations.commands.running:exec_run",
     }
 )
 USAGE_ERROR = 2

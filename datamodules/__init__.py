@@ -9,8 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datamodules.batching import accumulation
-    from datamodules.catalog import (
+    from datamodules.catalog.catalog import (
         DATASETS,
         count_classes,
         fetchable,
@@ -18,21 +17,22 @@ if TYPE_CHECKING:
         missing,
         resolve,
     )
-    from datamodules.config import Augmentation, DataConfig
-    from datamodules.info import DatasetInfo
+    from datamodules.config.data import Augmentation, DataConfig
+    from datamodules.config.info import DatasetInfo
     from datamodules.module import ImageDataModule, build_data_module
+    from datamodules.sampling.batching import accumulation
 
 _HOME = {
-    "accumulation": "datamodules.batching",
-    "DATASETS": "datamodules.catalog",
-    "DatasetInfo": "datamodules.info",
-    "count_classes": "datamodules.catalog",
-    "fetchable": "datamodules.catalog",
-    "identity": "datamodules.catalog",
-    "missing": "datamodules.catalog",
-    "resolve": "datamodules.catalog",
-    "Augmentation": "datamodules.config",
-    "DataConfig": "datamodules.config",
+    "accumulation": "datamodules.sampling.batching",
+    "DATASETS": "datamodules.catalog.catalog",
+    "DatasetInfo": "datamodules.config.info",
+    "count_classes": "datamodules.catalog.catalog",
+    "fetchable": "datamodules.catalog.catalog",
+    "identity": "datamodules.catalog.catalog",
+    "missing": "datamodules.catalog.catalog",
+    "resolve": "datamodules.catalog.catalog",
+    "Augmentation": "datamodules.config.data",
+    "DataConfig": "datamodules.config.data",
     "ImageDataModule": "datamodules.module",
     "build_data_module": "datamodules.module",
 }

@@ -11,15 +11,15 @@ from lightning.pytorch import LightningDataModule
 
 from datamodules.augment.cropping import Cropping
 from datamodules.augment.rand_augment import read_policy
-from datamodules.batching import accumulation, per_device_batch
-from datamodules.catalog import dataset, resolve
-from datamodules.config import Augmentation, DataConfig
+from datamodules.catalog.catalog import dataset, resolve
+from datamodules.catalog.sizes import Sizes
+from datamodules.config.data import Augmentation, DataConfig
 from datamodules.readers.choice import Setting, finished, make_reader
 from datamodules.readers.loader import Batches, ImageLoader
-from datamodules.samplers import EvalBatches, TrainBatches, rank_and_world
+from datamodules.sampling.batching import accumulation, per_device_batch
+from datamodules.sampling.samplers import EvalBatches, TrainBatches, rank_and_world
 from datamodules.sets.sources import Source, load_source
 from datamodules.sets.splits import Part, Splits, make_splits
-from datamodules.sizes import Sizes
 
 # More of them on one device only wait for each other and hold memory.
 _MOST_WORKERS = 16

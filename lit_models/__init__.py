@@ -1,48 +1,61 @@
 """The design space and its networks: specs, steps, trajectories, a builder, a LightningModule.
 
-Importing this package is cheap: names that need torch are loaded when they are first used.
+Importing this package imports nothing else: names resolve when they are first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lit_models.reference import Network, TimmModel, named_network
-from lit_models.serialise import difference, from_dict, to_dict
-from lit_models.spec import ArchSpec, IllegalSpec
-from lit_models.specs import SPECS
-from lit_models.step_library import parse_step
-from lit_models.steps import IllegalStep, Step, apply_steps
-from lit_models.training import TrainingConfig
-from lit_models.trajectories import START, TRAJECTORIES, Trajectory
-
 if TYPE_CHECKING:
-    from lit_models.backbone import Backbone
-    from lit_models.builder import build
-    from lit_models.checkpoints import load_network
-    from lit_models.classifier import LitClassifier
-    from lit_models.complexity import Complexity, count
-    from lit_models.merging import for_inference, merge
-    from lit_models.official import load_official
-    from lit_models.timm_weights import from_timm, to_timm
+    from lit_models.families.reference import Network, TimmModel, named_network
+    from lit_models.families.serialise import difference, from_dict, to_dict
+    from lit_models.families.specs import SPECS
+    from lit_models.network.backbone import Backbone
+    from lit_models.network.builder import build
+    from lit_models.network.complexity import Complexity, count
+    from lit_models.network.merging import for_inference, merge
+    from lit_models.recipe.config import TrainingConfig
+    from lit_models.space.spec import ArchSpec, IllegalSpec
+    from lit_models.steps.library import parse_step
+    from lit_models.steps.step import IllegalStep, Step, apply_steps
+    from lit_models.steps.trajectories import START, TRAJECTORIES, Trajectory
+    from lit_models.training.classifier import LitClassifier
+    from lit_models.weights.checkpoints import load_network
+    from lit_models.weights.official import load_official
+    from lit_models.weights.timm_weights import from_timm, to_timm
 
-_NEEDS_TORCH = {
-    "Backbone": "backbone",
-    "build": "builder",
-    "load_official": "official",
-    "merge": "merging",
-    "for_inference": "merging",
-    "load_network": "checkpoints",
-    "LitClassifier": "classifier",
-    "Complexity": "complexity",
-    "count": "complexity",
-    "from_timm": "timm_weights",
-    "to_timm": "timm_weights",
+_HOME = {
+    "ArchSpec": "lit_models.space.spec",
+    "IllegalSpec": "lit_models.space.spec",
+    "Network": "lit_models.families.reference",
+    "TimmModel": "lit_models.families.reference",
+    "named_network": "lit_models.families.reference",
+    "difference": "lit_models.families.serialise",
+    "from_dict": "lit_models.families.serialise",
+    "to_dict": "lit_models.families.serialise",
+    "SPECS": "lit_models.families.specs",
+    "parse_step": "lit_models.steps.library",
+    "IllegalStep": "lit_models.steps.step",
+    "Step": "lit_models.steps.step",
+    "apply_steps": "lit_models.steps.step",
+    "START": "lit_models.steps.trajectories",
+    "TRAJECTORIES": "lit_models.steps.trajectories",
+    "Trajectory": "lit_models.steps.trajectories",
+    "TrainingConfig": "lit_models.recipe.config",
+    "Backbone": "lit_models.network.backbone",
+    "build": "lit_models.network.builder",
+    "Complexity": "lit_models.network.complexity",
+    "count": "lit_models.network.complexity",
+    "for_inference": "lit_models.network.merging",
+    "merge": "lit_models.network.merging",
+    "load_network": "lit_models.weights.checkpoints",
+    "load_official": "lit_models.weights.official",
+    "from_timm": "lit_models.weights.timm_weights",
+    "to_timm": "lit_models.weights.timm_weights",
+    "LitClassifier": "lit_models.training.classifier",
 }
 
 __all__ = [
-    "SPECS",
-    "START",
-    "TRAJECTORIES",
     "ArchSpec",
     "Backbone",
     "Complexity",
@@ -50,7 +63,10 @@ __all__ = [
     "IllegalStep",
     "LitClassifier",
     "Network",
+    "SPECS",
+    "START",
     "Step",
+    "TRAJECTORIES",
     "TimmModel",
     "TrainingConfig",
     "Trajectory",
@@ -58,8 +74,8 @@ __all__ = [
     "build",
     "count",
     "difference",
-    "from_dict",
     "for_inference",
+    "from_dict",
     "from_timm",
     "load_network",
     "load_official",
@@ -72,9 +88,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _NEEDS_TORCH:
-        raise AttributeError(f"module 'lit_models' has no attribute {name!r}")
-    return getattr(import_module(f"lit_models.{_NEEDS_TORCH[name]}"), name)
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

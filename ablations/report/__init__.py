@@ -6,7 +6,7 @@
     print_terminal(study, runs_root=...)  the table and what it can show
 
 Schema of report.json: a list with one object a point, in the order of the plan, with the fields of
-`ablations.report.comparison.Row` as keys.
+`ablations.compare.comparison.Row` as keys.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ablations.report.comparison import Row
+    from ablations.compare.comparison import Row
     from ablations.report.write import ReportPaths
 
 __all__ = ["print_terminal", "rows", "to_json", "write_report"]
@@ -31,15 +31,15 @@ def write_report(study: str, *, runs_root: Path) -> "ReportPaths":
 
 def rows(study: str, *, runs_root: Path) -> "tuple[Row, ...]":
     """The comparison, one row a point. Raises ValueError when the study was never run."""
-    from ablations.report.comparison import study_rows
-    from ablations.report.records import load_study
+    from ablations.compare.comparison import study_rows
+    from ablations.compare.records import load_study
 
     return study_rows(load_study(study, runs_root=runs_root))
 
 
 def to_json(rows: "Sequence[Row]") -> list[dict[str, Any]]:
     """Rows as plain data."""
-    from ablations.report.comparison import to_json as convert
+    from ablations.compare.comparison import to_json as convert
 
     return convert(rows)
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ablations.report.comparison import Row
-from ablations.report.records import Point, Study
-from ablations.report.tables import difference, number
-from ablations.report.text import EQUAL_PREDICTIONS, plural, signed
-from lit_models.reference import Network
-from lit_models.serialise import difference as spec_difference
-from lit_models.serialise import from_dict
+from ablations.compare.comparison import Row
+from ablations.compare.records import Point, Study
+from ablations.compare.tables import difference, number
+from ablations.compare.text import EQUAL_PREDICTIONS, plural, signed
+from lit_models.families.reference import Network
+from lit_models.families.serialise import difference as spec_difference
+from lit_models.families.serialise import from_dict
 
 LONGEST_VALUE = 90  # characters of a field's value
 MOST_FIELDS = 12

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ablations.plain_text import as_json
-from ablations.report.records import Study
+from ablations.compare.records import Study
+from ablations.files.plain_text import as_json
 
 Fact = tuple[str, str]  # name, text
 

@@ -5,13 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from ablations.report.cards import Card, cards
-from ablations.report.comparison import Row
-from ablations.report.drawings import Drawing
-from ablations.report.origin import configuration, provenance_facts
-from ablations.report.records import Study
-from ablations.report.tables import columns
-from ablations.report.text import (
+from ablations.compare.comparison import Row
+from ablations.compare.records import Study
+from ablations.compare.tables import columns
+from ablations.compare.text import (
     headline,
     missing_runs,
     plural,
@@ -19,6 +16,9 @@ from ablations.report.text import (
     setting,
     statistics_sentences,
 )
+from ablations.figures.drawings import Drawing
+from ablations.report.cards import Card, cards
+from ablations.report.origin import configuration, provenance_facts
 
 _CSS = Path(__file__).with_name("page.css")
 

@@ -4,13 +4,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ablations.markup import terminal
-from ablations.report.comparison import study_rows
-from ablations.report.data_facts import data_sentences
-from ablations.report.printed import published_note
-from ablations.report.records import load_study
-from ablations.report.tables import rich_table
-from ablations.report.text import (
+from ablations.compare.comparison import study_rows
+from ablations.compare.data_facts import data_sentences
+from ablations.compare.printed import published_note
+from ablations.compare.records import load_study
+from ablations.compare.tables import rich_table
+from ablations.compare.text import (
     headline,
     missing_runs,
     progress,
@@ -18,6 +17,7 @@ from ablations.report.text import (
     sample_sentences,
     setting,
 )
+from ablations.files.markup import terminal
 
 
 def print_report(study: str, *, runs_root: Path, console: Console | None = None) -> None:

@@ -4,19 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.markup import fenced
-from ablations.markup import markdown as escaped
-from ablations.own_folders import own_folder
-from ablations.plain_text import as_json
-from ablations.report.comparison import Row, study_rows, to_json
-from ablations.report.drawings import Drawing, drawings
-from ablations.report.origin import provenance_facts
-from ablations.report.page import page
-from ablations.report.printed import published_note
-from ablations.report.records import Study, load_study
-from ablations.report.style import figure_style, save
-from ablations.report.tables import csv_table, latex_table, markdown_table
-from ablations.report.text import (
+from ablations.compare.comparison import Row, study_rows, to_json
+from ablations.compare.printed import published_note
+from ablations.compare.records import Study, load_study
+from ablations.compare.tables import csv_table, latex_table, markdown_table
+from ablations.compare.text import (
     headline,
     missing_runs,
     progress,
@@ -24,7 +16,15 @@ from ablations.report.text import (
     setting,
     statistics_sentences,
 )
-from ablations.store import STUDIES, write_text_atomic
+from ablations.figures.drawings import Drawing, drawings
+from ablations.figures.style import figure_style, save
+from ablations.files.markup import fenced
+from ablations.files.markup import markdown as escaped
+from ablations.files.own_folders import own_folder
+from ablations.files.plain_text import as_json
+from ablations.report.origin import provenance_facts
+from ablations.report.page import page
+from ablations.store.runs import STUDIES, write_text_atomic
 
 REPORT = "report"
 

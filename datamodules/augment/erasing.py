@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datamodules.augment.transfer import moved
-from datamodules.draws import Draw, Integers, Stream, between, integers, uniforms
+from datamodules.sampling.random_streams import Draw, Integers, Stream, between, integers, uniforms
 
 if TYPE_CHECKING:
-    from datamodules.config import Augmentation
+    from datamodules.config.data import Augmentation
 
 # timm's RandomErasing: area and aspect ratio of the rectangle, and tries to make it fit.
 _AREA = (0.02, 1 / 3)

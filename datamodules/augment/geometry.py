@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.config import Augmentation
-from datamodules.draws import Draw, Integers, Stream, between, integers
+from datamodules.config.data import Augmentation
+from datamodules.sampling.random_streams import Draw, Integers, Stream, between, integers
 
 # A crop in pixels of the stored image. `clip`: the resizing filter reads nothing outside, as when
 # the crop comes before the resize. The order of the fields is that of Crop in decode.c.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from datamodules.augment import pixel_ops
 from datamodules.augment.steps import Step, run_steps
-from datamodules.draws import Draw, Stream, between, integers
+from datamodules.sampling.random_streams import Draw, Stream, between, integers
 
 _FACTORS = {
     "brightness": (pixel_ops.brightness, Stream.JITTER_BRIGHTNESS),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.draws import Floats
+from datamodules.sampling.random_streams import Floats
 
 # (magnitudes (M,), signs (M,) of -1 or 1, timm's hparams) -> arguments (M,)
 Level = Callable[[Floats, Floats, Mapping[str, Any]], Floats]

@@ -18,9 +18,9 @@ from datamodules.augment.levels import LEVELS
 from datamodules.augment.pixel_ops import Operation
 from datamodules.augment.resampling import Resampling
 from datamodules.augment.steps import Step, run_steps
-from datamodules.config import Augmentation
-from datamodules.draws import Draw, Floats, Integers, Stream, integers
-from datamodules.info import DatasetInfo
+from datamodules.config.data import Augmentation
+from datamodules.config.info import DatasetInfo
+from datamodules.sampling.random_streams import Draw, Floats, Integers, Stream, integers
 
 _MAX_LAYERS = 100  # as many streams are set aside for each kind of draw
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from datamodules.augment.pixel_ops import Operation
 from datamodules.augment.transfer import moved
-from datamodules.draws import Integers
+from datamodules.sampling.random_streams import Integers
 
 # On a CPU the intermediate results of so many values fit in its caches.
 _CACHED_VALUES = 1 << 17

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.config import Augmentation
-from datamodules.draws import Draw, Integers, Stream, integers
+from datamodules.config.data import Augmentation
+from datamodules.sampling.random_streams import Draw, Integers, Stream, integers
 
 Pixels = NDArray[np.uint8]
 

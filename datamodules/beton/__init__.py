@@ -1,1 +1,1 @@
-"""FFCV's file format with a manifest inside: reader, writer, check. None of it needs FFCV."""
+"""Reading the `.beton` format of FFCV."""

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from datamodules.augment.cropping import Cropping
 from datamodules.augment.finish import finish
-from datamodules.info import DatasetInfo
-from datamodules.readers import native
+from datamodules.config.info import DatasetInfo
+from datamodules.decoding import native
 from datamodules.readers.ffcv_reader import FfcvReader
 from datamodules.readers.loader import Batches, LabelledBatch, RawBatch, Reader
 from datamodules.readers.memory import MemoryReader

@@ -21,9 +21,9 @@ from ffcv.memory_managers.os_cache import OSCacheContext, OSCacheManager
 from ffcv.pipeline.compiler import Compiler
 
 from datamodules.beton.file import Beton
-from datamodules.draws import Integers
-from datamodules.readers.ffcv_decoder import PlainCropDecoder, StockCropDecoder
-from datamodules.readers.ffcv_import import kept_threads
+from datamodules.decoding.ffcv_decoder import PlainCropDecoder, StockCropDecoder
+from datamodules.decoding.ffcv_import import kept_threads
+from datamodules.sampling.random_streams import Integers
 
 # Batches that are ready before they are asked for.
 AHEAD = 3

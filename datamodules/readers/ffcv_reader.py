@@ -14,10 +14,10 @@ import torch
 
 from datamodules.augment.cropping import Cropping
 from datamodules.augment.geometry import CROP
-from datamodules.draws import Integers
-from datamodules.readers import native
+from datamodules.decoding import native
 from datamodules.readers.loader import Batches, RawBatch
-from datamodules.samplers import Batch, joined
+from datamodules.sampling.random_streams import Integers
+from datamodules.sampling.samplers import Batch, joined
 from datamodules.sets.sources import BetonImages
 
 if TYPE_CHECKING:
@@ -90,10 +90,10 @@ class FfcvReader:
 
     @cached_property
     def _loader(self) -> BatchLoader:
-        from datamodules.readers.ffcv_import import import_ffcv
+        from datamodules.decoding.ffcv_import import import_ffcv
 
         import_ffcv()
-        from datamodules.readers.ffcv_decoder import PlainCropDecoder, StockCropDecoder
+        from datamodules.decoding.ffcv_decoder import PlainCropDecoder, StockCropDecoder
         from datamodules.readers.ffcv_loader import BatchLoader
 
         side = self.cropping.size

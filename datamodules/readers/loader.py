@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from datamodules.samplers import Batch, EvalBatches, TrainBatches
+from datamodules.sampling.samplers import Batch, EvalBatches, TrainBatches
 
 LabelledBatch = tuple[Tensor, Tensor]
 Batches = TrainBatches | EvalBatches

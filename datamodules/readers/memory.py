@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from datamodules.augment.windows import draw_windows, seen
-from datamodules.config import Augmentation
-from datamodules.draws import Draw, Integers
-from datamodules.info import DatasetInfo
-from datamodules.readers import native
+from datamodules.config.data import Augmentation
+from datamodules.config.info import DatasetInfo
+from datamodules.decoding import native
 from datamodules.readers.loader import Batches, RawBatch
+from datamodules.sampling.random_streams import Draw, Integers
 from datamodules.sets.sources import ArrayImages
 
 

@@ -14,9 +14,9 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.augment.cropping import Cropping
+from datamodules.decoding.decode import image_size, read_rgb
 from datamodules.readers.loader import Batches, RawBatch
-from datamodules.samplers import Batch
-from datamodules.sets.decode import image_size, read_rgb
+from datamodules.sampling.samplers import Batch
 from datamodules.sets.sources import ArrayImages, FileImages
 
 

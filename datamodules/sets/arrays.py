@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.catalog import places
-from datamodules.config import DataConfig, data_root
-from datamodules.info import DatasetInfo
+from datamodules.catalog.catalog import places
+from datamodules.config.data import DataConfig, data_root
+from datamodules.config.info import DatasetInfo
 from datamodules.sets.sources import ArrayImages, Source
 from datamodules.sets.splits import stratified
 

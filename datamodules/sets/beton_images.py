@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.beton.file import Beton, read_beton
-from datamodules.config import DataConfig
-from datamodules.info import DatasetInfo
-from datamodules.readers.ffcv_import import check_installed
-from datamodules.reading import beton_path
+from datamodules.catalog.loader_choice import beton_path
+from datamodules.config.data import DataConfig
+from datamodules.config.info import DatasetInfo
+from datamodules.decoding.ffcv_import import check_installed
 from datamodules.sets.arrays import resized
 from datamodules.sets.sources import ArrayImages, BetonImages, Images, Source
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from datamodules.sets.folders import File, some
+from datamodules.catalog.folders import File, some
 
 _END = 4096  # bytes at the end of a file, in which nearly all different ones differ
 

@@ -17,8 +17,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from datamodules.reading import compiled_decoder
-from datamodules.sets.folders import File
+from datamodules.catalog.folders import File
+from datamodules.catalog.loader_choice import compiled_decoder
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,9 @@ def _fingerprint(kind: str, files: Iterable[File]) -> str:
 def _judges() -> str:
     """SHA-256 of what decides whether a file is an image, so that none is judged by old rules."""
     built, _ = compiled_decoder()
-    files = [*sorted(Path(__file__).parent.glob("*.py")), *([built] if built else [])]
+    rooms = Path(__file__).parent, Path(__file__).parents[1] / "decoding"
+    sources = [file for room in rooms for file in sorted(room.glob("*.py"))]
+    files = [*sources, *([built] if built else [])]
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 

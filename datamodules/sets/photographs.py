@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from datamodules.info import DatasetInfo
+from datamodules.config.info import DatasetInfo
 
 CLASSES = ("china", "flower")
 SIZES = (512, 128)

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from datamodules.readers import native
-from datamodules.sets.decode import problem
-from datamodules.sets.folders import File
+from datamodules.catalog.folders import File
+from datamodules.decoding import native
+from datamodules.decoding.decode import problem
 from datamodules.sets.memory import remembered
 
 log = logging.getLogger(__name__)

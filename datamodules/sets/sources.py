@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.beton.file import Beton
-from datamodules.catalog import dataset, fetchable, missing, resolve
-from datamodules.config import DataConfig, data_root
-from datamodules.freshness import check_fresh
-from datamodules.info import DatasetInfo
-from datamodules.reading import reads_beton
+from datamodules.catalog.catalog import dataset, fetchable, missing, resolve
+from datamodules.catalog.freshness import check_fresh
+from datamodules.catalog.loader_choice import reads_beton
+from datamodules.config.data import DataConfig, data_root
+from datamodules.config.info import DatasetInfo
 
 
 class DataWarning(UserWarning):

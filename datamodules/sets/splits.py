@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.config import DataConfig
-from datamodules.draws import Integers, Stream, shuffled
-from datamodules.sets.folders import some
-from datamodules.sets.shares import apportion
+from datamodules.catalog.folders import some
+from datamodules.catalog.shares import apportion
+from datamodules.config.data import DataConfig
+from datamodules.sampling.random_streams import Integers, Stream, shuffled
 from datamodules.sets.sources import Images, Source
 
 # Another number is another `val`; results could then not be compared.

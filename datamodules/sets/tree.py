@@ -1,4 +1,4 @@
-"""Readers of image trees; their layouts are in `datamodules.sets.layout`."""
+"""Readers of image trees; their layouts are in `datamodules.catalog.layout`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.catalog import places, tree_of
-from datamodules.config import DataConfig, data_root
-from datamodules.info import DatasetInfo
+from datamodules.catalog.catalog import places, tree_of
+from datamodules.catalog.folders import SplitFolder, some
+from datamodules.catalog.layout import TEST, TRAIN, VAL, Tree, check_no_empty_class, list_tree
+from datamodules.config.data import DataConfig, data_root
+from datamodules.config.info import DatasetInfo
 from datamodules.sets.equal import equal_files, shared, shared_sentence
-from datamodules.sets.folders import SplitFolder, some
-from datamodules.sets.layout import TEST, TRAIN, VAL, Tree, check_no_empty_class, list_tree
 from datamodules.sets.memory import remembered
 from datamodules.sets.scan import bad_files
 from datamodules.sets.sources import DataWarning, FileImages, LeftOutWarning, Source, locked

@@ -5,7 +5,7 @@ goes round the depthwise half only. The code builds GELU; the paper's 768/32 and
 weights use ReLU: the field `activation`, ReLU in `convmixer_768_32` and GELU in the others.
 """
 
-from lit_models.spec import (
+from lit_models.space.spec import (
     ActivationKind,
     ArchSpec,
     Block,

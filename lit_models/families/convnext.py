@@ -14,7 +14,7 @@ from math import sqrt
 from types import MappingProxyType
 
 from lit_models.families.resnet import doubling, halving
-from lit_models.spec import (
+from lit_models.space.spec import (
     ArchSpec,
     Block,
     Branch,

@@ -29,7 +29,7 @@ from lit_models.families.robust_resnet import (
     robust,
 )
 from lit_models.families.spach import Mixing, multi_stage, single_stage
-from lit_models.spec import ArchSpec, ConvLayer, Place, Stem, parallel_spec
+from lit_models.space.spec import ArchSpec, ConvLayer, Place, Stem, parallel_spec
 
 _DEPTHS = (1, 1, 2)
 _FIRST = frozenset[Place]({"pointwise_in"})

@@ -8,7 +8,7 @@ Initialisation is PyTorch's default there (the MegEngine release differs): the f
 """
 
 from lit_models.families.resnet import doubling, halving
-from lit_models.spec import (
+from lit_models.space.spec import (
     ArchSpec,
     Block,
     Branch,

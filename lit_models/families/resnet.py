@@ -5,7 +5,7 @@ last norm of a branch at 0. torchvision's training, and FFCV's, which takes torc
 start every norm at 1: `resnet50__torchvision`, the network of their recipes.
 """
 
-from lit_models.spec import ArchSpec, Block, Branch, ConvLayer, Init, Spatial, Stem
+from lit_models.space.spec import ArchSpec, Block, Branch, ConvLayer, Init, Spatial, Stem
 
 BOTTLENECK = Block(
     (

@@ -20,7 +20,7 @@ a batch norm that followed the convolution.
 from dataclasses import replace
 
 from lit_models.families.resnet import RESNET_STEM, doubling, halving
-from lit_models.spec import (
+from lit_models.space.spec import (
     ArchSpec,
     Block,
     Branch,

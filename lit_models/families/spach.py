@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from lit_models.families.resnet import doubling, halving
-from lit_models.spec import (
+from lit_models.space.spec import (
     ArchSpec,
     Block,
     Branch,

@@ -1,0 +1,1 @@
+"""Benchmarks of the project itself: loaders, training steps, the grid."""

@@ -1,0 +1,1 @@
+"""`ablate bench loader`: every way to load images, measured side by side."""

@@ -1,0 +1,133 @@
+"""`ablate bench loader`: files, contestants, rounds, then tables and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ablations.bench.contestants import check_out, median_ratio
+from ablations.bench.loader.entrants import CONTESTANTS, OURS, OURS_SMALL, SMALL, Contestant
+from ablations.bench.loader.files import Subject, standard_files, subject
+from ablations.bench.loader.job import Job
+from ablations.bench.loader.measure import Reading, measure
+from ablations.files.plain_text import as_json
+from ablations.store.runs import write_text_atomic
+
+RESTART = "ours, restart markers"
+_SIDE, _BATCH, _SMALL_BATCH = 224, 64, 512
+# An epoch has about this many images, so that the cost of starting one does not show.
+_EPOCH, _SMALL_EPOCH = 1024, 50_000
+
+
+def command(options: argparse.Namespace) -> int:
+    """Measure the files that were named, or the standard ones."""
+    check_out(options.out)
+    results: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="ablate-bench-") as name:
+        folder = Path(name)
+        named = [(str(path), path, True) for path in options.files]
+        files: Iterable[tuple[str, Path, bool]] = named or standard_files(folder, options.images)
+        for number, (title, path, everyone) in enumerate(files):
+            own = folder / f"of-{number}"
+            own.mkdir()
+            found = subject(path, title, own)
+            contestants = _contestants(found, everyone=everyone)
+            results.append(_measured(found, contestants, own, rounds=options.rounds))
+            if not options.json:
+                _print(results[-1])
+    if options.out is not None:
+        write_text_atomic(options.out, as_json(results) + "\n")
+    if options.json:
+        print(as_json(results))
+    return 0
+
+
+def _measured(
+    subject: Subject, contestants: Mapping[str, Contestant], folder: Path, *, rounds: int
+) -> dict[str, Any]:
+    def job(name: str) -> Job:
+        beton = subject.restart if name == RESTART else subject.beton
+        assert beton is not None
+        epoch = _SMALL_EPOCH if subject.small else _EPOCH
+        return Job(
+            contestant=name,
+            beton=str(beton.path.resolve()),
+            folder=str(subject.jpegs or ""),
+            side=int(beton.widths[0]) if subject.small else _SIDE,
+            batch_size=_SMALL_BATCH if subject.small else _BATCH,
+            workers=contestants[name].workers or len(os.sched_getaffinity(0)),
+            repeats=max(1, -(-epoch // len(beton))),
+        )
+
+    def say(text: str) -> None:
+        print(f"{subject.name}: {text}", file=sys.stderr)
+
+    readings = measure(contestants, job, rounds=rounds, folder=folder, say=say)
+    ours = readings[OURS_SMALL if subject.small else OURS]
+    rows = [_row(name, contestants[name], reading, ours) for name, reading in readings.items()]
+    return {"file": subject.name, "stored": subject.stored, "rounds": rounds, "loaders": rows}
+
+
+def _contestants(subject: Subject, *, everyone: bool) -> Mapping[str, Contestant]:
+    kind = "raw" if subject.jpegs is None else "jpeg"
+    chosen = {
+        name: contestant
+        for name, contestant in (SMALL if subject.small else CONTESTANTS).items()
+        if contestant.reads in ("both", kind)
+        and (everyone or not contestant.files_only)
+        and _installed(contestant.package)
+    }
+    if subject.restart is not None:
+        chosen[RESTART] = replace(CONTESTANTS[OURS], title="ours, same pixels with restart markers")
+    return chosen
+
+
+def _installed(package: str | None) -> bool:
+    if package is None:
+        return True
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:  # the package above it is missing
+        return False
+
+
+def _row(name: str, contestant: Contestant, reading: Reading, ours: Reading) -> dict[str, Any]:
+    middle = len(reading.cpu) // 2
+    return {
+        "loader": name,
+        "title": contestant.title,
+        "cpu_ms_per_image": sorted(reading.cpu)[middle],
+        "images_per_s": sorted(reading.rate)[middle],
+        "cpu_over_ours": median_ratio(reading.cpu, ours.cpu),
+        "first_batch_s": reading.first,
+        "memory_mb": reading.memory,
+        "readings": asdict(reading),
+    }
+
+
+def _print(result: Mapping[str, Any]) -> None:
+    from rich.table import Table
+
+    from ablations.files.markup import terminal
+    from ablations.terminal.tables import make_console
+
+    table = Table(title=terminal(f"{result['file']}: {result['stored']}"), title_justify="left")
+    for heading in ("loader", "CPU ms/image", "x ours", "images/s", "first batch s", "memory MB"):
+        table.add_column(heading, justify="left" if heading == "loader" else "right", no_wrap=True)
+    for row in result["loaders"]:
+        table.add_row(
+            row["title"],
+            f"{row['cpu_ms_per_image']:.3g}",
+            f"{row['cpu_over_ours']:.2f}",
+            f"{row['images_per_s']:,.0f}",
+            f"{row['first_batch_s']:.1f}",
+            f"{row['memory_mb']:,.0f}",
+        )
+    make_console().print(table)

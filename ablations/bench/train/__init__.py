@@ -1,0 +1,1 @@
+"""`ablate bench train`: our networks beside timm's, measured side by side."""

@@ -1,0 +1,1 @@
+"""TensorBoard: the event files of a study and the server."""

@@ -1,0 +1,95 @@
+"""`ablate evaluate`: the scores of a checkpoint on a data set."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.evaluation.config import evaluation_config
+from ablations.files.plain_text import as_json
+from ablations.store.runs import ALL_RUNS, CONFIG, RunFolder, run_path, runs_root
+from datamodules.catalog.catalog import content, resolve, title
+from datamodules.config.data import DataConfig, expanded
+from lit_models.recipe.weight_files import checkpoint_file
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated: a checkpoint, and config.json of the run that wrote it, if one did."""
+
+    path: Path
+    config: Mapping[str, Any]
+    reason: str | None = None  # why this run, where it was named as STUDY/POINT/SEED
+
+
+def command(options: argparse.Namespace) -> int:
+    """Print the scores.
+
+    `--json` prints one object: checkpoint, run_id (null for what no run wrote), data, split,
+    images, image_size, top1, top5 and balanced_accuracy (percent; top5 is null with five classes or
+    fewer), loss, and ema (null, or the same of the averaged weights).
+    """
+    from ablations.evaluation.evaluation import evaluate
+
+    name, overrides = options.data, list(options.overrides)
+    if name is not None and "=" in name:  # no data set: the first override
+        name, overrides = None, [name, *overrides]
+    subject = find_subject(options.checkpoint, root=runs_root(options.runs), file=options.file)
+    source = str(subject.path.parent.parent / CONFIG)
+    config = evaluation_config(name, overrides, run=subject.config, source=source)
+    found = evaluate(subject.path, config, split=options.split)
+    told = asdict(found)
+    raw = told.pop("raw")
+    if options.json:
+        named = {"checkpoint": str(subject.path), "run_id": subject.config.get("run_id")}
+        print(as_json({**named, **told, **raw}))
+        return 0
+    if subject.reason is not None:
+        print(subject.reason)
+    where = f"{found.images:,} images at {found.image_size} px"
+    if other_images(subject.config, config.data):
+        print("note: these images are not those that the run was planned with: files have changed")
+    print(f"{subject.path} on the {found.split} split of {title(config.data)}, {where}")
+    for name, scores in (("", raw), ("averaged weights: ", told["ema"])):
+        if scores is not None:
+            print(f"{name}{_scores_text(scores)}")
+    return 0
+
+
+def other_images(run: Mapping[str, Any], data: DataConfig) -> bool:
+    """Whether the run's data set, read as the run read it, holds other files than it did."""
+    planned, here = run.get("content"), resolve(data)
+    if planned is None or any(run["data"].get(k) != getattr(here, k) for k in ("name", "loader")):
+        return False
+    return bool(content(data) != planned)
+
+
+def _scores_text(scores: Mapping[str, Any]) -> str:
+    """One line; balanced accuracy where it is not top-1 once more."""
+    top1, balanced = (f"{scores[key]:.2f} %" for key in ("top1", "balanced_accuracy"))
+    more = "" if scores["top5"] is None else f", top-5 {scores['top5']:.2f} %"
+    more += "" if balanced == top1 else f", balanced accuracy {balanced}"
+    return f"top-1 {top1}{more}, loss {scores['loss']:.4f}"
+
+
+def find_subject(text: str, *, root: Path, file: Path | None) -> Subject:
+    """A checkpoint by its path, by its run's folder, or by what `ablate show` takes for a run.
+
+    Raises ValueError when there is none, or the run has no checkpoint yet.
+    """
+    value, stored, reason = text, root / ALL_RUNS / text, None
+    if "/" not in text and stored.is_dir():
+        value = str(stored)  # without a look at every study's plan
+    elif not expanded(text, key="the checkpoint").exists():
+        from ablations.planning.find_run import find_run
+
+        try:
+            run = find_run(text, root=root, file=file)
+            value, reason = str(run_path(root, run.run_id)), run.reason
+        except ValueError as error:
+            raise ValueError(f"there is no file {text}, and {error}") from None
+    path = checkpoint_file(value, key="the checkpoint")
+    folder = path.parent.parent
+    is_run = path.parent.name == "checkpoints" and (folder / CONFIG).is_file()
+    return Subject(path, RunFolder(folder).whole_config() if is_run else {}, reason)

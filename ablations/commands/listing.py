@@ -1,0 +1,134 @@
+"""`ablate list`: what there is to run, and what it is made of."""
+
+import argparse
+from collections.abc import Mapping
+from textwrap import fill
+from typing import Any
+
+from ablations.files.markup import printable
+from ablations.files.plain_text import as_json
+from ablations.studies.study_file import read_source, section
+from ablations.studies.yaml_source import YamlSource
+from datamodules.catalog.catalog import DATASETS
+from lit_models.families.specs import SPECS
+from lit_models.steps.library import STEP_FACTORIES
+from lit_models.steps.trajectories import TRAJECTORIES, Trajectory
+
+_WIDTH = 100
+
+
+def command(options: argparse.Namespace) -> int:
+    """Print studies, trajectories, networks, steps, data sets and recipes."""
+    found = listing(read_source(options.file))
+    if options.json:
+        print(as_json(found))
+    else:
+        _print(found)
+    return 0
+
+
+def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
+    """What `--json` prints: lists of objects.
+
+    studies: name, title, description, trajectory, points, networks (of points: networks, by name;
+    else empty), data, folder (of a data set of one's own, else null), recipe, seeds. trajectories:
+    name, title, image_size, published and steps (name, title, summary, alternatives). networks:
+    name and image_size (that its token MLPs are built for; null: any). steps (of networks): name
+    and text (what it looks like). datasets: name, title, num_classes, image_size, licence, source.
+    recipes: name and the keys that it sets.
+    """
+    return {
+        "studies": [_study(source, name) for name in section(source, "studies")],
+        "trajectories": [_trajectory(t) for t in TRAJECTORIES.values()],
+        "networks": [{"name": n, "image_size": spec.image_size} for n, spec in SPECS.items()],
+        "steps": [{"name": n, "text": text} for n, (text, *_) in STEP_FACTORIES.items()],
+        "datasets": [
+            {
+                key: getattr(info, key)
+                for key in ("name", "title", "num_classes", "image_size", "licence", "source")
+            }
+            for info in DATASETS.values()
+        ],
+        "recipes": [
+            {"name": name, **section(source, "recipes", name)}
+            for name in section(source, "recipes")
+        ],
+    }
+
+
+def _study(source: YamlSource, name: str) -> dict[str, Any]:
+    said, texts, at = section(source, "studies", name), source.texts, ("studies", name)
+    points = said.get("points", "cumulative")
+    return {
+        "name": name,
+        **{key: texts.get((*at, key), "") for key in ("title", "description", "trajectory")},
+        "points": _short(points, "kind", default="cumulative"),
+        "networks": points.get("networks", {}) if isinstance(points, Mapping) else {},
+        "data": _short(said.get("data", "digits"), "name", default="digits"),
+        "folder": texts.get((*at, "data", "folder")),
+        "recipe": _short(said.get("recipe", ""), "name", default=""),
+        "seeds": said.get("seeds", [0]),
+    }
+
+
+def _short(value: Any, key: str, *, default: str) -> Any:
+    return value.get(key, default) if isinstance(value, Mapping) else value
+
+
+def _trajectory(trajectory: Trajectory) -> dict[str, Any]:
+    return {
+        "name": trajectory.name,
+        "title": trajectory.title,
+        "image_size": trajectory.image_size,
+        "published": trajectory.published,
+        "steps": [
+            {
+                "name": step.name,
+                "title": step.title,
+                "summary": step.summary,
+                "alternatives": [s.name for s in trajectory.alternatives.get(step.name, ())],
+            }
+            for step in trajectory.steps
+        ],
+    }
+
+
+def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
+    for study in found["studies"]:
+        _say(f"{study['name']}  {study['title']}")
+        _say(f"    {study['description']}")
+        line = study["trajectory"] or f"{len(study['networks'])} networks"
+        kind = f", {study['points']}" if study["trajectory"] else ""
+        folder = f" ({study['folder']})" if study["folder"] else ""
+        _say(
+            f"    {line}{kind}, data {study['data']}{folder}, "
+            f"recipe {study['recipe']}, seeds {study['seeds']}"
+        )
+    for trajectory in found["trajectories"]:
+        _say(f"\ntrajectory {trajectory['name']}  {trajectory['title']}")
+        for number, step in enumerate(trajectory["steps"], start=1):
+            also = f" (also {', '.join(step['alternatives'])})" if step["alternatives"] else ""
+            _say(f"  {number:2} {step['name']:22} {step['summary']}{also}")
+    _print_networks(found)
+    _say("\ndata sets")
+    for info in found["datasets"]:
+        _say(f"  {info['name']:15} {info['title']}")
+    _say("\nrecipes")
+    for recipe in found["recipes"]:
+        _say(
+            f"  {recipe['name']:15} {recipe.get('epochs', '?')} epochs, batch "
+            f"{recipe.get('batch_size', '?')}, {recipe.get('optimizer', '?')}"
+        )
+
+
+def _print_networks(found: Mapping[str, list[dict[str, Any]]]) -> None:
+    names = ", ".join(network["name"] for network in found["networks"])
+    _say("\nnetworks, and timm/NAME for any of timm's")
+    _say(fill(names, _WIDTH, initial_indent="  ", subsequent_indent="  "))
+    _say("\nsteps of networks")
+    for step in found["steps"]:
+        _say(f"  {step['name']:22} {step['text']}")
+
+
+def _say(text: str) -> None:
+    print(printable(text))

@@ -1,0 +1,130 @@
+"""`ablate plan`: every run of a study, what it costs and how far it is. Trains nothing."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ablations.files.plain_text import as_json
+from ablations.grid.calibrate import estimate
+from ablations.planning.counts import Cost, count_points, setting_of
+from ablations.planning.plan import ILLEGAL, Plan, make_plan, states
+from ablations.planning.scale_notes import stuck_scales
+from ablations.planning.start_notes import start_warnings
+from ablations.store.runs import runs_root
+from ablations.studies.config import Study
+from ablations.studies.networks import image_sides, waste_notes, wasted
+from ablations.studies.study_file import load_experiments, read_source, resolve_study
+from datamodules.catalog.catalog import describe_reading, fetchable, missing
+from datamodules.catalog.freshness import freshness_note
+from datamodules.catalog.sizes import Sizes, describe, sizes
+from datamodules.config.data import DataConfig
+from lit_models.families.reference import Network
+
+
+def command(options: argparse.Namespace) -> int:
+    """Print the plan of a study as a table or as JSON."""
+    root = runs_root(options.runs)
+    plan = make_plan(read_study(options))
+    costs = plan_costs(plan, root)
+    found = states(plan, root)
+    seconds: Mapping[str, float] = {}
+    images = sizes(plan.study.data)
+    stuck = stuck_scales(plan, images.train if images else None)
+    notes = [*data_notes(plan.study.data, images), *kernel_notes(plan)]
+    starts = start_warnings(plan)
+    notes += [*(scale.sentence for scale in stuck), *(f"{text}." for text in starts.values())]
+    if not options.no_time:
+        guess = estimate(plan, costs, runs_root=root)
+        seconds, notes = guess.seconds, [*notes, guess.sentence]
+    warned = {**starts, **{point: scale.sentence for scale in stuck for point in scale.points}}
+    rows = plan_rows(plan, costs=costs, found=found, seconds=seconds, warned=warned)
+    if options.json:
+        print(as_json(rows))
+        return 0
+    lacking = missing(plan.study.data)
+    if lacking is not None:
+        how = "`ablate run` downloads it. " if fetchable(plan.study.data) else ""
+        notes.append(f"Data is missing on this machine. {how}{lacking}")
+    _print(plan.study, rows, notes)
+    return 0
+
+
+def read_study(options: argparse.Namespace) -> Study:
+    """The study that a command names, with its overrides; the whole file is checked first."""
+    load_experiments(options.file)
+    return resolve_study(read_source(options.file), options.study, options.overrides)
+
+
+def plan_costs(plan: Plan, root: Path) -> Mapping[Network, Cost]:
+    """Parameters and GMACs of every network; empty when only the absent data knows its classes."""
+    setting = setting_of(plan.study.data)
+    if setting is None:
+        return {}
+    sides = image_sides(plan.study).values()
+    return count_points(plan.networks(), sides, setting, runs_root=root)
+
+
+def data_notes(config: DataConfig, found: Sizes | None) -> list[str]:
+    """What the data is, what reads it, and what somebody should know about that."""
+    about = [describe(config, found), describe_reading(config), freshness_note(config)]
+    return [sentence for sentence in about if sentence is not None]
+
+
+def kernel_notes(plan: Plan) -> list[str]:
+    """What the plan's networks waste on kernels that are larger than sense, if anything."""
+    found = waste_notes(wasted(plan.networks(), image_sides(plan.study)))
+    return [f"Larger than sense: {note}." for note in found]
+
+
+def plan_rows(
+    plan: Plan,
+    *,
+    costs: Mapping[Network, Cost],
+    found: Mapping[tuple[str, int], str],
+    seconds: Mapping[str, float],
+    warned: Mapping[str, str] = MappingProxyType({}),
+) -> list[dict[str, Any]]:
+    """What `--json` prints: one object a run, in the order of the design.
+
+    run_id, point, step, steps, seed, params (parameters), gmacs (multiply-adds of one image / 1e9),
+    state (new, done, failed, running, interrupted or stale), seconds (estimated, null with
+    --no-time and for what is done), reason (null) and warning (null, or why the network of a point
+    cannot learn as it is meant to; `warned` has it by point). Points that are no network come with
+    state "illegal", their reason, and null for everything that only a network has.
+    """
+    rows: list[dict[str, Any]] = []
+    for row in plan.rows:
+        cost = costs.get(row.spec)
+        rows.append(
+            {
+                "run_id": row.run_id,
+                "point": row.point,
+                "step": row.step,
+                "steps": list(row.steps),
+                "seed": row.seed,
+                "params": cost.params if cost else None,
+                "gmacs": cost.gmacs if cost else None,
+                "state": found[row.point, row.seed],
+                "seconds": seconds.get(row.run_id),
+                "reason": None,
+                "warning": warned.get(row.point),
+            }
+        )
+    nothing = dict.fromkeys(("run_id", "seed", "params", "gmacs", "seconds", "warning"))
+    rows += [{**nothing, **vars(p), "steps": list(p.steps), "state": ILLEGAL} for p in plan.illegal]
+    return sorted(rows, key=lambda row: str(row["point"]))
+
+
+def _print(study: Study, rows: list[dict[str, Any]], notes: list[str]) -> None:
+    from ablations.terminal.tables import make_console, plan_table, say
+
+    console = make_console()
+    title = f"{study.name}: {study.title}"
+    console.print(plan_table(rows, title=title, width=console.width))
+    for row in rows:
+        if row["state"] == ILLEGAL:
+            say(console, f"{row['point']} is no network: {row['reason']}")
+    for note in notes:
+        say(console, note)

@@ -1,0 +1,218 @@
+"""`ablate run`: train what is not done."""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablations.commands.planning import plan_costs, read_study
+from ablations.grid.preflight import (
+    Machine,
+    check_data_is_there,
+    check_writable,
+    inspect,
+    inspect_in_child,
+)
+from ablations.planning.plan import Plan, PlannedRun, index_of, make_plan
+from ablations.planning.scale_notes import stuck_scales
+from ablations.planning.start_notes import start_warnings
+from ablations.process.output import lasting
+from ablations.process.tether import end_with_parent, tethered
+from ablations.store.runs import (
+    INDEX,
+    RunFolder,
+    run_path,
+    runs_root,
+    study_path,
+    write_json_atomic,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ablations.grid.executor import Executor
+
+FAILURE, STOPPED = 1, 130
+# TensorBoard's folder is renewed when its last renewal, or the guess of the first, is so many times
+# its length ago.
+_SHARE, _SECONDS_A_ROW, _SHORT = 20, 0.002, 2.0
+
+
+def command(options: argparse.Namespace) -> int:
+    """Check everything, then train; 0 only if all runs of the study are done."""
+    study = read_study(options)
+    if options.workers is not None:
+        study.hardware.workers = options.workers
+    plan, root = make_plan(study), runs_root(options.runs)
+    with lasting():  # a grid of days does not end because nobody reads what it says
+        return run_plan(plan, root, command_line=shlex.join(["ablate", *sys.argv[1:]]))
+
+
+def exec_run(options: argparse.Namespace) -> int:
+    """Train the run of one folder in this process: how runs on several devices are started."""
+    from ablations.run.train import train_run
+    from ablations.run.worker import attempt
+
+    folder = options.folder.absolute()
+    if os.environ.get("LOCAL_RANK", "0") != "0":  # another rank of it: the first one reports
+        end_with_parent()
+        train_run(folder)
+        return 0
+    end_with_parent(signal.SIGTERM)
+    os.environ.update(tethered())  # for the other ranks, which Lightning starts
+    return attempt(folder, train_run)
+
+
+def run_plan(plan: Plan, root: Path, *, command_line: str) -> int:
+    """Train what is not done of a plan, showing progress; the exit code of `ablate run`."""
+    from ablations.terminal.tables import make_console
+
+    console, unique = make_console(), plan.unique()
+    check_writable(root)
+    folders = {name: RunFolder(run_path(root, name)) for name in unique}
+    left = [row for name, row in unique.items() if folders[name].state() != "done"]
+    if not left:
+        _write_index(plan, root, command_line)
+        return _conclude(plan, root, [], ended=Ended(), console=console)
+    ended = _train(plan, root, left, command_line=command_line, console=console)
+    return _conclude(plan, root, left, ended=ended, console=console)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a grid ended: whether the user stopped it, and what its run folders cannot say."""
+
+    stopped: bool = False
+    halted: str | None = None  # why no more runs were started
+    reasons: Mapping[str, str] = field(default_factory=dict)  # by run id
+
+
+def _train(
+    plan: Plan, root: Path, left: Sequence[PlannedRun], *, command_line: str, console: "Console"
+) -> Ended:
+    """Check everything, then train the runs that are left."""
+    from ablations.grid.grid import Grid, stop_on_signals
+    from ablations.terminal.live_table import make_view
+    from ablations.terminal.progress import Follower
+    from ablations.terminal.tables import say
+
+    name = plan.study.name
+    check_data_is_there(plan.study)
+    say(console, f"checking {name}: devices, data, networks")
+    executor, machine = _prepare(plan, root)
+    stuck = stuck_scales(plan, machine.train_images)
+    starts = (f"{sentence}." for sentence in start_warnings(plan).values())
+    for note in (*machine.notes, *(scale.sentence for scale in stuck), *starts):
+        say(console, note)
+    follower = Follower(_write_index(plan, root, command_line), root)
+    board = _BoardRefresher(name, root, rows=len(plan.rows))
+    grid = Grid(tuple(left), root, executor, on_end=board)
+    view = make_view(lambda: follower.look(grid.active()), title=name, console=console)
+    with stop_on_signals() as stop, view:
+        grid.watch, grid.stop = view.update, stop
+        grid.run()
+    board.finish()
+    return Ended(stop.count > 0, grid.halted, grid.reasons)
+
+
+def _write_index(plan: Plan, root: Path, command_line: str) -> list[dict[str, Any]]:
+    """Say what the study consists of now; its rows."""
+    index, costs = index_of(plan, command_line), plan_costs(plan, root)
+    for row, planned in zip(index["rows"], plan.rows, strict=True):
+        if planned.spec in costs:
+            cost = costs[planned.spec]
+            row |= {"params": cost.params, "gmacs": cost.gmacs}
+    write_json_atomic(study_path(root, plan.study.name) / INDEX, index)
+    rows: list[dict[str, Any]] = index["rows"]
+    return rows
+
+
+def _prepare(plan: Plan, root: Path) -> tuple["Executor", Machine]:
+    """Where the runs will train, and what was found on this machine."""
+    from ablations.grid import executor as places
+
+    hardware = plan.study.hardware
+    if hardware.workers == 0:
+        return places.InlineExecutor(), inspect(plan.study, plan.networks(), root)
+    machine = inspect_in_child(plan, root)
+    slots = places.make_slots(hardware, gpus=machine.gpus, cores=places.cores())
+    return places.LocalExecutor(slots), machine
+
+
+def _conclude(
+    plan: Plan, root: Path, left: Sequence[PlannedRun], *, ended: Ended, console: "Console"
+) -> int:
+    """Say what became of the runs that were left."""
+    from ablations.terminal.tables import say
+
+    name, missing = plan.study.name, 0
+    for row in left:
+        folder = RunFolder(run_path(root, row.run_id))
+        state, message = folder.health()
+        missing += state != "done"
+        if state == "failed" or (state != "done" and row.run_id in ended.reasons):
+            say(console, _failure(row, folder, ended.reasons.get(row.run_id, message)))
+    total = len(plan.unique())
+    if ended.halted is not None:
+        say(console, f"no more runs were started: {ended.halted}")
+    say(console, f"{name}: {total - missing} of {total} runs done, in {root / 'all'}")
+    if missing:
+        say(console, f"`ablate run {name}` again trains what is missing")
+        return STOPPED if ended.stopped else FAILURE
+    say(
+        console,
+        f"next: `ablate report {name}` compares them, `ablate board {name}` opens TensorBoard",
+    )
+    return 0
+
+
+def _failure(row: PlannedRun, folder: RunFolder, message: str | None) -> str:
+    from ablations.store.runs import LOG
+    from ablations.terminal.progress import last_lines
+
+    log = "\n".join(f"    {line}" for line in last_lines(folder.path).splitlines())
+    head = f"{row.point} seed {row.seed} failed: {message}"
+    return f"\n{head}\n  the end of {folder.path / LOG}:\n{log}\n"
+
+
+class _BoardRefresher:
+    """Keeps the study's TensorBoard folder up to date as runs end, in a twentieth of the time.
+
+    It takes as long as the study is large, and meanwhile the grid starts nothing.
+    """
+
+    def __init__(self, study: str, root: Path, *, rows: int) -> None:
+        self._study, self._root, self._stale = study, root, False
+        self._cost = _SECONDS_A_ROW * rows
+        self._next = time.monotonic() + _SHARE * self._cost
+
+    def __call__(self, _row: PlannedRun) -> None:
+        """A run has ended."""
+        self._stale = True
+        if time.monotonic() >= self._next:
+            self._renew()
+
+    def finish(self) -> None:
+        """The grid is over: a large study after a short grid is left to `ablate board`."""
+        if self._cost < _SHORT or time.monotonic() >= self._next:
+            self._renew()
+
+    def _renew(self) -> None:
+        began = time.monotonic()
+        try:
+            from ablations.board.server import refresh
+
+            if self._stale:
+                refresh(self._study, runs_root=self._root)
+        except Exception as error:
+            # Only a view of the results: `ablate board` makes it again, and the grid goes on.
+            print(f"TensorBoard's folder was not renewed: {error}", file=sys.stderr)
+        now = time.monotonic()
+        self._stale, self._cost = False, now - began
+        self._next = now + _SHARE * self._cost

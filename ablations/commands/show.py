@@ -1,0 +1,176 @@
+"""`ablate show`: one run, and what its last step changed."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations.files.plain_text import as_json
+from ablations.planning.counts import count_specs, setting_of
+from ablations.planning.find_run import Subject, find_run
+from ablations.run.run_config import data_of, spec_of
+from ablations.store.runs import CONFIG, RunFolder, run_path, runs_root
+from ablations.studies.networks import network_after
+from datamodules.catalog.catalog import DATASETS, WHEREABOUTS
+from datamodules.config.data import DataConfig
+from lit_models.families.reference import Network
+from lit_models.families.serialise import difference
+
+
+def command(options: argparse.Namespace) -> int:
+    """Print one run."""
+    root = runs_root(options.runs)
+    subject = find_run(options.run, root=root, file=options.file, planned=True)
+    found = describe(subject, root)
+    if options.json:
+        print(as_json(found))
+    else:
+        _print(found, subject.reason)
+    return 0
+
+
+def describe(subject: Subject, root: Path) -> dict[str, Any]:
+    """What `--json` prints.
+
+    run_id, labels, state, message, spec, data, recipe, seed, params, gmacs, environment
+    (provenance.json), metrics (one object an epoch), summary, and change: null at a trajectory's
+    start and for a network without steps, else from (the step or network before), fields (path,
+    before, after), modules_added and modules_removed (type and count), params and gmacs
+    (differences; null where the network before does not fit the images).
+    """
+    config = subject.config
+    folder = RunFolder(run_path(root, subject.run_id))
+    state, message = folder.health()
+    path = folder.path / CONFIG
+    spec, data = spec_of(config, path), data_of(config, path)
+    return {
+        "run_id": subject.run_id,
+        "labels": config.get("labels", {}),
+        "state": state,
+        "message": message,
+        "spec": config["spec"],
+        "data": {**config["data"], **_whereabouts(config)},
+        **{key: config[key] for key in ("recipe", "seed")},
+        **_cost(spec, data, root),
+        "change": _change(spec, config, data, root),
+        "environment": folder.provenance(),
+        "metrics": folder.metrics(),
+        "summary": folder.summary(),
+    }
+
+
+def _whereabouts(config: Mapping[str, Any]) -> dict[str, str]:
+    """Where the data lies, as far as it is not where it always is."""
+    return {key: config[key] for key in WHEREABOUTS if config.get(key) is not None}
+
+
+def _cost(spec: Network, data: DataConfig, root: Path) -> dict[str, Any]:
+    setting = setting_of(data)
+    if setting is None:
+        return {"params": None, "gmacs": None}
+    cost = count_specs([spec], setting, runs_root=root)[spec]
+    return {"params": cost.params, "gmacs": cost.gmacs}
+
+
+def _change(
+    spec: Network, config: Mapping[str, Any], data: DataConfig, root: Path
+) -> dict[str, Any] | None:
+    """The difference that the last of the run's steps makes."""
+    labels = config.get("labels", {})
+    steps = labels.get("steps") or []
+    before = _without_last(steps, labels, config["recipe"])
+    if before is None:
+        return None
+    try:
+        old = _cost(before, data, root)
+    except ValueError:  # the last step is what makes it fit these images
+        old = dict.fromkeys(("params", "gmacs"))
+    new = _cost(spec, data, root)
+    known = old["params"] is not None
+    added, removed = _modules(before, spec, in_chans=DATASETS[data.name].in_chans)
+    return {
+        "from": steps[-2] if len(steps) > 1 else labels.get("network", "start"),
+        "fields": [list(entry) for entry in difference(before, spec)],
+        "modules_added": added,
+        "modules_removed": removed,
+        "params": new["params"] - old["params"] if known else None,
+        "gmacs": new["gmacs"] - old["gmacs"] if known else None,
+    }
+
+
+def _without_last(
+    steps: Sequence[str], labels: Mapping[str, Any], recipe: Mapping[str, Any]
+) -> Network | None:
+    """The network before the last step; None for a start, and for a step that is no more."""
+    if not steps:
+        return None
+    from lit_models.recipe.config import trained_spec, training_config
+
+    where = {"trajectory": labels.get("trajectory", ""), "network": labels.get("network")}
+    training = {key: value for key, value in recipe.items() if key != "augment"}
+    try:
+        before = network_after(steps[:-1], **where)
+        return trained_spec(before, training_config(training))
+    except (KeyError, ValueError, TypeError):  # also a recipe of another version
+        return None
+
+
+def _modules(
+    before: Network, after: Network, *, in_chans: int
+) -> tuple[dict[str, int], dict[str, int]]:
+    """How many modules of each kind (as PyTorch prints them) the change adds and removes."""
+    from collections import Counter
+
+    import torch
+
+    from lit_models.network.builder import build
+
+    def kinds(spec: Network) -> Counter[str]:
+        with torch.device("meta"):
+            model = build(spec, in_chans=in_chans)
+        return Counter(repr(m) for m in model.modules() if not list(m.children()))
+
+    old, new = kinds(before), kinds(after)
+    return dict(new - old), dict(old - new)
+
+
+def _print(found: Mapping[str, Any], reason: str | None) -> None:
+    from rich.console import Console
+    from rich.pretty import Pretty
+
+    from ablations.files.markup import terminal
+
+    console = Console(highlight=False)
+
+    def say(text: str) -> None:
+        console.print(terminal(text), soft_wrap=True)
+
+    labels = found["labels"]
+    if reason:
+        say(reason)
+    say(f"{found['run_id']}  {found['state']}{': ' + found['message'] if found['message'] else ''}")
+    line = labels.get("trajectory") or " ".join(
+        [labels.get("network", ""), *labels.get("steps", ())]
+    )
+    say(f"{line} {labels.get('point')} seed {found['seed']}")
+    if found["params"] is not None:
+        say(f"{found['params']:,} parameters, {found['gmacs']:.4f} GMACs")
+    for line in _change_lines(found["change"]) if found["change"] else ():
+        say(line)
+    for key in ("spec", "data", "recipe", "environment", "summary"):
+        if found[key] is not None:
+            say(f"\n{key}")
+            console.print(Pretty(found[key], expand_all=False))
+    if found["metrics"]:
+        last = ", ".join(f"{name} {value:g}" for name, value in found["metrics"][-1].items())
+        say(f"\nlast of {len(found['metrics'])} epochs: {last}")
+
+
+def _change_lines(change: Mapping[str, Any]) -> list[str]:
+    lines = [f"\nchange since {change['from']}"]
+    lines += [f"  {path}: {old} -> {new}" for path, old, new in change["fields"]]
+    for sign, modules in (("+", change["modules_added"]), ("-", change["modules_removed"])):
+        lines += [f"  {sign} {count} x {module}" for module, count in modules.items()]
+    if change["params"] is not None:
+        lines.append(f"  {change['params']:+,} parameters, {change['gmacs']:+.4f} GMACs")
+    return lines

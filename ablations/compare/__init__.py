@@ -1,0 +1,1 @@
+"""Finished runs compared: records, statistics, tables, words."""

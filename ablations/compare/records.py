@@ -1,0 +1,165 @@
+"""A study as its files tell it: `index.json` and the run folders that it names, nothing else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.files.markup import printable
+from ablations.store.index_file import one_line, read_index
+from ablations.store.runs import INDEX, RunFolder, run_path, study_path
+from ablations.studies.design import Design, design_of
+from ablations.studies.points import Point as PlannedPoint
+
+
+@dataclass(frozen=True)
+class Run:
+    """One planned run. `problem` says why it failed, or which file of it cannot be read."""
+
+    point: str
+    step: str
+    steps: tuple[str, ...]
+    network: str | None
+    seed: int
+    run_id: str
+    folder: Path
+    state: str
+    config: Mapping[str, Any] | None
+    summary: Mapping[str, Any] | None
+    provenance: Mapping[str, Any] | None
+    metrics: tuple[Mapping[str, float], ...]
+    predictions: Mapping[str, Any] | None = None
+    problem: str | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is finished and its results can be read."""
+        return self.state == "done" and self.summary is not None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One network of a study with its runs, one a seed."""
+
+    label: str
+    step: str
+    steps: tuple[str, ...]
+    network: str | None  # what the steps start from, where that is no trajectory
+    title: str
+    adopted: bool  # False: a setting that the trajectory tried beside the one it went on with
+    runs: tuple[Run, ...]
+    params: int | None = None  # as planned; a finished run's own count is in its summary
+    gmacs: float | None = None
+
+    @property
+    def done(self) -> tuple[Run, ...]:
+        """The finished runs, by seed."""
+        return tuple(run for run in self.runs if run.done)
+
+
+@dataclass(frozen=True)
+class Illegal:
+    """A point that is no network, and why."""
+
+    point: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was planned and what came of it. `design` is how its points were chosen."""
+
+    name: str
+    title: str
+    command: str
+    design: Design
+    points: tuple[Point, ...]
+    illegal: tuple[Illegal, ...] = ()
+    data_title: str | None = None  # as the study calls its data; None: an index without
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every run, point by point."""
+        return tuple(run for point in self.points for run in point.runs)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Every planned seed."""
+        return tuple(sorted({run.seed for run in self.runs}))
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The configuration of the first run that has one; empty when none has."""
+        return next((run.config for run in self.runs if run.config is not None), {})
+
+    def point_of(self, run: Run) -> Point:
+        """The point that a run belongs to."""
+        return next(point for point in self.points if point.label == run.point)
+
+    def reference(self, point: Point) -> Point | None:
+        """The point that a point is compared with; None for the first."""
+        return self.design.reference(point, self.points)
+
+
+def load_study(study: str, *, runs_root: Path) -> Study:
+    """Read a study's index and every run folder in it.
+
+    Raises ValueError when the study was never run or its index cannot be read. A run folder that is
+    missing or damaged is no error: its run says so.
+    """
+    path = study_path(runs_root, study) / INDEX
+    index = read_index(study, runs_root)
+    if index is None:
+        raise ValueError(f"{path}: no such file; `ablate run {study}` starts the study")
+    try:
+        published, kind = index.get("published"), index["points"]
+        design = design_of(kind, trajectory=index["trajectory"], published=published)
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {error} `ablate run {study}` writes it again and keeps every finished run"
+        ) from None
+    if not index["rows"]:
+        raise ValueError(f"{path}: the study has no runs")
+    rows = [_row(row, runs_root) for row in index["rows"]]
+    illegal = tuple(Illegal(i["point"], i["reason"]) for i in index.get("illegal") or ())
+    points = _points(rows, design, index)
+    title = str(index.get("title") or design.title)
+    named = index.get("data_title")
+    return Study(study, title, index["command"], design, points, illegal, named)
+
+
+def _row(row: Mapping[str, Any], runs_root: Path) -> Run:
+    planned: dict[str, Any] = {name: row[name] for name in ("point", "step", "seed", "run_id")}
+    folder = RunFolder(run_path(runs_root, row["run_id"]))
+    planned |= {"steps": tuple(row["steps"]), "network": row.get("network")}
+    planned |= {"folder": folder.path, "state": folder.state()}
+    nothing: dict[str, Any] = dict.fromkeys(("config", "summary", "provenance"))
+    nothing["metrics"] = ()
+    if planned["state"] == "new":
+        return Run(**planned, **nothing)
+    try:
+        found: dict[str, Any] = {
+            "config": one_line(folder.whole_config()),
+            "summary": folder.summary(),
+            "provenance": one_line(folder.provenance()),
+            "metrics": tuple(folder.metrics()),
+            "predictions": folder.predictions(),
+        }
+    except ValueError as error:
+        return Run(**{**planned, **nothing, "state": "failed", "problem": str(error)})
+    message = folder.message()
+    return Run(**planned, **found, problem=message and printable(message))
+
+
+def _points(rows: Sequence[Run], design: Design, index: Mapping[str, Any]) -> tuple[Point, ...]:
+    grouped: dict[str, list[Run]] = {}
+    for run in rows:
+        grouped.setdefault(run.point, []).append(run)
+    sizes = {row["point"]: {k: row.get(k) for k in ("params", "gmacs")} for row in index["rows"]}
+    points = []
+    for label, runs in grouped.items():
+        named = PlannedPoint(label, runs[0].step, runs[0].steps, runs[0].network)
+        said: dict[str, Any] = {"title": design.title_of(named), "adopted": design.adopted(named)}
+        ordered = tuple(sorted(runs, key=lambda run: run.seed))
+        points.append(Point(**vars(named), **said, runs=ordered, **sizes[label]))
+    return tuple(points)

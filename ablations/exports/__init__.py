@@ -1,1 +1,0 @@
-"""Exported networks: one module a format, and `write` around them."""

@@ -1,0 +1,187 @@
+"""Accuracy against cost, as papers on networks draw it: one panel for GMACs, one for parameters.
+
+Published values have a row of panels of their own, with an axis of their own: they are of another
+setting more often than not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ablations.compare.comparison import Row
+from ablations.compare.printed import published_label
+from ablations.compare.records import Study
+from ablations.compare.text import setting
+from ablations.figures.style import FAINT, GROUPS, MARKERS, SMALL, Style, bare, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+ALONE = -1  # the group of networks of which no two are the same one with other steps
+WIDE = 4.0  # largest over smallest cost from which an axis is logarithmic
+# Where a label may stand beside its dot: in points, with horizontal and vertical alignment.
+_PLACES = (
+    (5, 0, "left", "center"),
+    (-5, 0, "right", "center"),
+    (0, 5, "center", "bottom"),
+    (0, -5, "center", "top"),
+    (4, 4, "left", "bottom"),
+    (4, -4, "left", "top"),
+    (-4, 4, "right", "bottom"),
+    (-4, -4, "right", "top"),
+)
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One network in a panel: cost, top-1 in percent with its std, and how it looks.
+
+    Networks of a group are one network with different steps. A line goes to the dot named `before`:
+    the network without the last step.
+    """
+
+    cost: float
+    top1: float
+    std: float | None
+    name: str
+    group: int = ALONE
+    before: str | None = None
+
+
+def cost_figure(study: Study, rows: Sequence[Row]) -> "Figure":
+    """Draw accuracy against GMACs and parameters, for every network with a finished run."""
+    from matplotlib.figure import Figure
+
+    looks = _looks(study)
+    found = [(f"measured: {setting(study)}", _measured(rows, looks))]
+    printed = _published(rows, looks)
+    if any(len(dots) > 1 for dots in printed):
+        found.append((" | ".join(published_label(rows).splitlines()), printed))
+    figure = Figure(figsize=(9.6, 3.9 * len(found)), layout="constrained")
+    panels = figure.subplots(len(found), 2, sharey="row", squeeze=False)
+    labels = []
+    for line, (title, costs) in zip(panels, found, strict=True):
+        line[0].set_title(title, loc="left", fontsize=SMALL + 0.5)
+        for axes, dots, unit in zip(line, costs, ("GMACs", "parameters (millions)"), strict=True):
+            labels.append((axes, _panel(axes, dots, unit=unit)))
+    figure.draw_without_rendering()  # positions in pixels are known only now
+    for axes, texts in labels:
+        _place(axes, texts)
+    return figure
+
+
+def _looks(study: Study) -> list[Dot]:
+    """A dot without numbers for every point."""
+    networks = [point.network for point in study.points]
+    number = {name: index for index, name in enumerate(dict.fromkeys(networks))}
+    looks = []
+    for point in study.points:
+        group = number[point.network] if len(number) < len(networks) else ALONE
+        reference = study.reference(point)
+        before = None
+        if reference is not None and reference.network == point.network:
+            before = short(reference.title)
+        looks.append(Dot(0.0, 0.0, None, short(point.title), group, before))
+    return looks
+
+
+def _measured(rows: Sequence[Row], looks: Sequence[Dot]) -> tuple[list[Dot], list[Dot]]:
+    by_gmacs, by_params = [], []
+    for row, look in zip(rows, looks, strict=True):
+        if row.top1_mean is None:
+            continue
+        dot = replace(look, top1=row.top1_mean, std=row.top1_std)
+        by_gmacs += [replace(dot, cost=row.gmacs)] if row.gmacs else []
+        by_params += [replace(dot, cost=row.params / 1e6)] if row.params else []
+    return by_gmacs, by_params
+
+
+def _published(rows: Sequence[Row], looks: Sequence[Dot]) -> tuple[list[Dot], list[Dot]]:
+    """As printed, the costs too."""
+    by_gmacs, by_params = [], []
+    for row, look in zip(rows, looks, strict=True):
+        if row.published_top1 is None:
+            continue
+        dot = replace(look, top1=row.published_top1, std=row.published_std)
+        by_gmacs += [replace(dot, cost=row.published_gmacs)] if row.published_gmacs else []
+        by_params += [replace(dot, cost=row.published_params_m)] if row.published_params_m else []
+    return by_gmacs, by_params
+
+
+def _panel(axes: "Axes", dots: Sequence[Dot], *, unit: str) -> "list[Text]":
+    from matplotlib.patheffects import withStroke
+
+    bare(axes, keep=("bottom", "left"))
+    axes.set_xlabel(unit, fontsize=SMALL)
+    axes.set_ylabel("top-1 (%)", fontsize=SMALL)
+    axes.tick_params(labelsize=SMALL, which="both")
+    axes.margins(0.14, 0.12)
+    if not dots:
+        axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color=FAINT)
+        return []
+    costs = [dot.cost for dot in dots]
+    if max(costs) > WIDE * min(costs):
+        _logarithmic(axes)
+    by_name = {dot.name: dot for dot in dots}
+    for dot in dots:
+        _draw(axes, dot, before=by_name.get(dot.before or ""))
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    style: Style = {"textcoords": "offset points", "fontsize": SMALL - 0.5, "path_effects": halo}
+    return [axes.annotate(dot.name, (dot.cost, dot.top1), (0, 0), **style) for dot in dots]
+
+
+def _draw(axes: "Axes", dot: Dot, *, before: Dot | None) -> None:
+    colour = GROUPS[dot.group % len(GROUPS)]
+    if before is not None:
+        line: Style = {"color": colour, "linewidth": 0.8, "zorder": 1}
+        axes.plot([before.cost, dot.cost], [before.top1, dot.top1], **line)
+    if dot.std is not None:
+        whisker: Style = {"color": colour, "capsize": 2, "linewidth": 0.7, "alpha": 0.5}
+        axes.errorbar(dot.cost, dot.top1, yerr=dot.std, **whisker)
+    style: Style = {"marker": MARKERS[dot.group % len(MARKERS)], "markersize": 5}
+    axes.plot(dot.cost, dot.top1, color=colour, linestyle="none", **style)
+
+
+def _logarithmic(axes: "Axes") -> None:
+    """A logarithmic axis with plain numbers on it."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    axes.set_xscale("log")
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(plain)
+    axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+
+
+def _place(axes: "Axes", texts: "Sequence[Text]") -> None:
+    """Put each label where it covers the least of other labels and of the dots."""
+    from matplotlib.transforms import Bbox
+
+    dots = [axes.transData.transform(text.xy) for text in texts]  # type: ignore[attr-defined]
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in dots]
+    frame = axes.get_window_extent()
+    for index, text in enumerate(texts):
+        others = taken[:index] + taken[index + 1 :]
+        costs = []
+        for number, place in enumerate(_PLACES):
+            _move(text, place)
+            box = text.get_window_extent()
+            outside = max(0.0, box.x1 - frame.x1) + max(0.0, frame.x0 - box.x0)
+            covered = sum(_overlap(box, other) for other in others)
+            costs.append((covered + 20 * outside, number))
+        _move(text, _PLACES[min(costs)[1]])
+        taken.append(text.get_window_extent())
+
+
+def _move(text: "Text", place: tuple[int, int, str, str]) -> None:
+    x, y, horizontal, vertical = place
+    text.set(position=(x, y), horizontalalignment=horizontal, verticalalignment=vertical)
+
+
+def _overlap(first: object, second: object) -> float:
+    from matplotlib.transforms import Bbox
+
+    both = Bbox.intersection(first, second)  # type: ignore[arg-type]
+    return 0.0 if both is None else both.width * both.height

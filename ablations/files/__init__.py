@@ -1,0 +1,1 @@
+"""Files and text: what is ours, what is readable, what may be printed."""

@@ -1,5 +1,0 @@
-"""Imported first by the server that forks the workers: the server ends with the launcher."""
-
-from ablations.tether import end_with_parent
-
-end_with_parent()

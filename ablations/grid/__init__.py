@@ -1,0 +1,1 @@
+"""Many runs: where they are trained, one process each."""

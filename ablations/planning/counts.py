@@ -1,0 +1,187 @@
+"""Parameters and GMACs of specs, counted once and remembered, so that `ablate plan` needs no torch.
+
+`counts.json` holds the studies of this project's experiments.yaml (write it anew with
+`python -m ablations.planning.counts`); what else gets counted is kept in the runs folder. Both are
+keyed by what is counted and by the code that builds and counts, and the latter by timm's version
+too, whose networks are counted as well, so that neither can be out of date.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from ablations.files.own_files import read_own
+from ablations.files.plain_text import parse_json
+from ablations.files.shapes import Object, check_shape
+from ablations.planning.identity import digest
+from ablations.store.runs import write_json_atomic
+from datamodules.catalog.catalog import DATASETS, count_classes, resolve
+from datamodules.config.data import DataConfig
+from lit_models.families.reference import Network, TimmModel
+from lit_models.families.serialise import to_dict
+
+SHIPPED = Path(__file__).with_name("counts.json")
+_SHAPE = Object({"code": str, "counts": Object(each=[float])})
+_CODE = (  # everything between a spec and its count; families are specs
+    "network.backbone",
+    "network.blocks",
+    "network.builder",
+    "network.complexity",
+    "network.fused",
+    "space.geometry",
+    "network.layers",
+    "space.legality",
+    "network.mixers",
+    "space.components",
+    "families.reference",
+    "space.spec",
+    "network.stages",
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of one image: parameters, multiply-adds / 1e9, outputs of conv and linear layers."""
+
+    params: int
+    gmacs: float
+    activations: int
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a count depends on beside the spec."""
+
+    image_size: int
+    num_classes: int
+    in_chans: int
+
+
+def setting_of(config: DataConfig) -> Setting | None:
+    """Image size, classes and channels of the data; None where only absent data could say."""
+    data = resolve(config)
+    classes = count_classes(data)
+    if classes is None or data.image_size is None:
+        return None
+    return Setting(data.image_size, classes, DATASETS[data.name].in_chans)
+
+
+def count_specs(
+    specs: Iterable[Network], setting: Setting, *, runs_root: Path | None
+) -> dict[Network, Cost]:
+    """The cost of every spec, from memory where it was counted before.
+
+    Raises ValueError when an image is too small for a network.
+    """
+    cache_file = runs_root / "cache" / "counts.json" if runs_root else None
+    known = read_counts(SHIPPED) | (read_counts(cache_file) if cache_file else {})
+    found: dict[Network, Cost] = {}
+    fresh: dict[str, Cost] = {}
+    for spec in specs:
+        key = key_of(spec, setting)
+        if key not in known:
+            known[key] = fresh[key] = _count(spec, setting)
+        found[spec] = known[key]
+    if cache_file and fresh:
+        _remember(cache_file, read_counts(cache_file) | fresh)
+    return found
+
+
+def count_points(
+    networks: Mapping[str, Network], sides: Iterable[int], setting: Setting, *, runs_root: Path
+) -> dict[Network, Cost]:
+    """`count_specs` of networks by the name of their point.
+
+    Raises ValueError, naming the point, when a network does not take the images of the setting, or
+    when timm's does not take those of all `sides` (ours take any that is not too small, or say so
+    in the plan).
+    """
+    others = sorted(set(sides) - {setting.image_size})
+    try:
+        costs = count_specs(networks.values(), setting, runs_root=runs_root)
+    except ValueError:
+        others = [setting.image_size, *others]  # it is one of the points: say which
+        costs = {}
+    for point, network in networks.items():
+        for side in others if isinstance(network, TimmModel) or not costs else ():
+            try:
+                _count(network, replace(setting, image_size=side))
+            except ValueError as error:
+                raise ValueError(f"point {point}: {error}") from None
+    return costs
+
+
+def _count(spec: Network, setting: Setting) -> Cost:
+    from lit_models.network.complexity import count
+
+    counted = count(
+        spec,
+        image_size=setting.image_size,
+        num_classes=setting.num_classes,
+        in_chans=setting.in_chans,
+    )
+    return Cost(counted.params, counted.gmacs, counted.activations)
+
+
+def key_of(spec: Network, setting: Setting) -> str:
+    """What a count is remembered under."""
+    return digest({"spec": to_dict(spec), **vars(setting)})[:32]
+
+
+@cache
+def code_digest() -> str:
+    """Hash of the modules that decide a count."""
+    import lit_models
+
+    folder = Path(lit_models.__file__).parent
+    text = b"\0".join((folder / f"{name.replace('.', '/')}.py").read_bytes() for name in _CODE)
+    return hashlib.sha256(text).hexdigest()
+
+
+def _stamp(path: Path) -> dict[str, str]:
+    """What a file of counts is valid for."""
+    # the shipped file is under test with every release of timm that is allowed
+    timm = {} if path == SHIPPED else {"timm": metadata.version("timm")}
+    return {"code": code_digest(), **timm}
+
+
+def read_counts(path: Path) -> dict[str, Cost]:
+    """What a file remembers by key; nothing when it is absent, damaged, or from other code."""
+    try:
+        written = path.read_bytes() if path == SHIPPED else read_own(path)
+        content = parse_json(written.decode())
+        check_shape(content, _SHAPE)
+        if any(content.get(key) != value for key, value in _stamp(path).items()):
+            return {}
+        return {key: Cost(*values) for key, values in content["counts"].items()}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _remember(path: Path, counts: dict[str, Cost]) -> None:
+    values = {key: list(vars(cost).values()) for key, cost in sorted(counts.items())}
+    try:
+        write_json_atomic(path, {**_stamp(path), "counts": values})
+    except OSError:
+        return  # a runs folder that cannot be written: count again next time
+
+
+def _write_shipped() -> None:
+    from ablations.planning.plan import make_plan
+    from ablations.studies.config import find_experiments
+    from ablations.studies.study_file import load_experiments
+
+    counts: dict[str, Cost] = {}
+    for study in load_experiments(find_experiments()).studies.values():
+        setting = setting_of(study.data)
+        if setting is not None:
+            for row in make_plan(study).rows:
+                counts[key_of(row.spec, setting)] = _count(row.spec, setting)
+    _remember(SHIPPED, counts)
+
+
+if __name__ == "__main__":
+    _write_shipped()

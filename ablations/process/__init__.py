@@ -1,0 +1,1 @@
+"""Processes: children that end with their parent, outputs that may go away."""

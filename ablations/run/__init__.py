@@ -1,0 +1,1 @@
+"""One run inside its process: training, recording, resuming."""

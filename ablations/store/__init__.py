@@ -1,0 +1,1 @@
+"""The runs folder: what lies where, who may write, what a run came from."""

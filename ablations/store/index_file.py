@@ -1,0 +1,65 @@
+"""index.json of a study: which runs it is made of, by point and seed. All readers go by it.
+
+What it says becomes paths, titles and lines of tables, so it is checked like what somebody types.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ablations.store import file_shapes
+from ablations.store.runs import INDEX, check_label, read_json, run_path, study_path
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_LARGEST_SEED = 2**32 - 1
+
+
+def read_index(study: str, runs_root: Path) -> dict[str, Any] | None:
+    """The index of a study; None before its first `ablate run`.
+
+    Raises ValueError, with file and key, for what `ablate run` would not have written: among others
+    labels and run ids that are paths, and a point that has a seed twice.
+    """
+    path = study_path(runs_root, study) / INDEX
+    try:
+        found = read_json(path, file_shapes.INDEX)
+        if found is not None:
+            _check_rows(found["rows"], runs_root)
+    except ValueError as error:
+        text = str(error).partition(";")[0].removeprefix(f"{path}: ")
+        raise ValueError(
+            f"{path}: {text.removeprefix(f'{path} ')}; `ablate run {study}` writes it again and "
+            "keeps every finished run"
+        ) from None
+    return None if found is None else one_line(found)
+
+
+def rows_of(study: str, runs_root: Path) -> list[dict[str, Any]]:
+    """The rows of the study's last `ablate run`; none before the first."""
+    index = read_index(study, runs_root)
+    return [] if index is None else list(index["rows"])
+
+
+def one_line(value: Any) -> Any:
+    """The value with line breaks and what cannot be printed in its texts as spaces."""
+    if isinstance(value, str):
+        return _CONTROL.sub(" ", value)
+    if isinstance(value, Mapping):
+        return {key: one_line(item) for key, item in value.items()}
+    return [one_line(item) for item in value] if isinstance(value, list) else value
+
+
+def _check_rows(rows: list[dict[str, Any]], runs_root: Path) -> None:
+    seen = set()
+    for number, row in enumerate(rows):
+        try:
+            key = (check_label(row["point"]), row["seed"])
+            run_path(runs_root, row["run_id"])
+        except ValueError as error:
+            raise ValueError(f"rows[{number}]: {error}") from None
+        if not 0 <= row["seed"] <= _LARGEST_SEED:
+            raise ValueError(f"rows[{number}].seed is {row['seed']}, expected 0 to {_LARGEST_SEED}")
+        if key in seen:
+            raise ValueError(f"rows[{number}]: point {key[0]} has seed {key[1]} twice")
+        seen.add(key)

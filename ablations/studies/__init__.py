@@ -1,0 +1,1 @@
+"""From YAML to typed studies and the points of their designs."""

@@ -1,0 +1,124 @@
+"""From a point of a design to the network that is trained on a study's images. No torch.
+
+Every network of a study is made here, and refused here when the study's images do not suit it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from ablations.studies.config import StudyConfig
+from datamodules.catalog.catalog import resolve
+from lit_models.families.reference import Network, TimmModel, named_network
+from lit_models.recipe.config import TrainingConfig, trained_spec
+from lit_models.space.geometry import Waste, wasted_kernels
+from lit_models.space.spec import ArchSpec
+from lit_models.steps.library import parse_step
+from lit_models.steps.step import apply_steps
+from lit_models.steps.trajectories import TRAJECTORIES
+
+_SHOWN = 6  # points named in a sentence
+
+
+class Wasteful(NamedTuple):
+    """A point with kernels that are larger than sense, and what is wasted."""
+
+    point: str
+    waste: Waste
+
+
+def network_after(
+    steps: Sequence[str], *, trajectory: str = "", network: str | None = None
+) -> Network:
+    """The network that steps lead to, from a trajectory's start or from a named network.
+
+    Raises ValueError for an unknown network or step, with the nearest, and for a step that cannot
+    be applied.
+    """
+    if network is not None:
+        return _edited(network, tuple(steps))
+    return TRAJECTORIES[trajectory].apply(steps)
+
+
+@lru_cache(maxsize=4096)
+def _edited(network: str, steps: tuple[str, ...]) -> Network:
+    """A named network after steps; remembered, since a file is checked before it is planned."""
+    start = named_network(network)
+    if not isinstance(start, TimmModel):
+        return apply_steps(start, [parse_step(text) for text in steps])
+    if steps:
+        raise ValueError(
+            f"{network} is built as timm has it, and steps edit networks of ours: take "
+            f"{', '.join(steps)} away"
+        )
+    return start
+
+
+def image_sides(study: StudyConfig) -> Mapping[str, int]:
+    """The sides in px of the images that the networks see, by the key that says so."""
+    data = resolve(study.data)
+    sides = {
+        "data.image_size": data.image_size,
+        "data.eval_size": data.eval_size,
+        "recipe.augment.first_size": study.recipe.augment.first_size,
+    }
+    return {key: side for key, side in sides.items() if side is not None}
+
+
+def with_recipe(network: Network, recipe: TrainingConfig) -> Network:
+    """The network with what the recipe says about networks.
+
+    Raises ValueError when that is no network, or when the recipe's part changes nothing.
+    """
+    if isinstance(network, ArchSpec) and network.blur_pool and recipe.blur_pool:
+        raise ValueError(
+            "recipe.blur_pool changes nothing, since the network has blur pool already; leave it "
+            "out of the recipe or of the point's steps"
+        )
+    return trained_spec(network, recipe)
+
+
+def for_images(network: Network, sides: Mapping[str, int]) -> Network:
+    """The network for images of these sides: timm's is built for them.
+
+    Raises ValueError where one with token MLPs is built for others.
+    """
+    if isinstance(network, TimmModel):
+        return replace(network, image_size=sides.get("data.image_size"))
+    built = network.image_size
+    for key, side in sides.items():
+        if built in (None, side):
+            continue
+        remedy = f"add the step image_size={side}"
+        if key != "data.image_size":
+            remedy = f"it takes one size throughout, so leave {key} out"
+        raise ValueError(
+            f"its token MLPs are built for images of {built} px, but {key} is {side}; {remedy}"
+        )
+    return network
+
+
+def wasted(networks: Mapping[str, Network], sides: Mapping[str, int]) -> tuple[Wasteful, ...]:
+    """Kernels of the networks, by point, that are larger than sense on images of this size."""
+    side = sides.get("data.image_size")
+    return tuple(
+        Wasteful(point, waste)
+        for point, network in networks.items()
+        if isinstance(network, ArchSpec) and side is not None
+        for waste in wasted_kernels(network, side)
+    )
+
+
+def waste_notes(found: Iterable[Wasteful]) -> list[str]:
+    """A sentence for each kind of waste, with the points that have it."""
+    points: dict[str, list[str]] = {}
+    for point, waste in found:
+        points.setdefault(waste.sentence, []).append(point)
+    return [f"{sentence} (in {few(names)})" for sentence, names in points.items()]
+
+
+def few(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,110 @@
+"""Tables of the command line, for narrow terminals too."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from ablations.files.markup import terminal
+from ablations.planning.plan import ILLEGAL, PlannedState
+from ablations.terminal.progress import Progress
+from lit_models.training.metrics import TRAIN_LOSS, VAL_TOP1
+
+STYLES: Mapping[PlannedState, str] = MappingProxyType(
+    {
+        "new": "dim",
+        "running": "cyan",
+        "done": "green",
+        "failed": "bold red",
+        "interrupted": "yellow",
+        "stale": "magenta",
+    }
+)
+SHOWN = (VAL_TOP1, TRAIN_LOSS)
+_WIDE = 120  # columns from which a run's whole id fits
+_NUMBERS = ("seed", "params", "GMACs", "epoch", "time", *SHOWN)
+
+
+def make_console() -> Console:
+    """The terminal, or wide lines for a file or a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE + 20)
+
+
+def say(console: Console, text: str) -> None:
+    """Print text as it is, never cut or coloured."""
+    console.print(terminal(text), soft_wrap=True)
+
+
+def progress_table(rows: Sequence[Progress], *, title: str, width: int) -> Table:
+    """The table of `ablate status` and of the live view; without run ids where it is narrow."""
+    run = ["run"] if width >= _WIDE else []
+    table = _table(
+        title,
+        ["point", "seed", *run, "state", "epoch", *SHOWN, "time"],
+        width=width,
+    )
+    for row in rows:
+        table.add_row(
+            terminal(row.point),
+            str(row.seed),
+            *([row.run_id] if run else []),
+            terminal(row.state, STYLES[row.state]),
+            f"{row.epoch}/{row.epochs}" if row.epochs else "",
+            *(f"{row.metrics[name]:.3f}" if name in row.metrics else "" for name in SHOWN),
+            seconds_text(row.seconds),
+        )
+    return table
+
+
+def plan_table(rows: Sequence[Mapping[str, Any]], *, title: str, width: int) -> Table:
+    """The table of `ablate plan`; where it is narrow run ids are cut to what `show` needs."""
+    table = _table(title, ["point", "seed", "run", "params", "GMACs", "state", "time"], width=width)
+    for row in rows:
+        if row["state"] == ILLEGAL:
+            table.add_row(terminal(row["point"]), "", "", "", "", terminal(ILLEGAL, "dim"), "")
+            continue
+        run = row["run_id"]
+        table.add_row(
+            terminal(row["point"]),
+            str(row["seed"]),
+            run if width >= _WIDE else run.rsplit("-", 1)[-1][:8],
+            f"{row['params']:,}" if row["params"] is not None else "?",
+            f"{row['gmacs']:.4f}" if row["gmacs"] is not None else "?",
+            terminal(row["state"], STYLES[row["state"]]),
+            seconds_text(row["seconds"]),
+        )
+    return table
+
+
+def seconds_text(seconds: float | None) -> str:
+    """A duration for people: 4.2 s, 3 min 05 s, 2 h 10 min, 3 d 4 h."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def _table(title: str, columns: Sequence[str], *, width: int) -> Table:
+    table = Table(
+        title=terminal(title),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0) if width >= _WIDE else 0,
+        show_edge=False,
+        pad_edge=False,
+    )
+    for name in columns:
+        table.add_column(
+            terminal(name), justify="right" if name in _NUMBERS else "left", no_wrap=True
+        )
+    return table

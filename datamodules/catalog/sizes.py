@@ -1,0 +1,97 @@
+"""How many classes and images a config has, as far as that is known before any is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from datamodules.catalog import loader_choice
+from datamodules.catalog.catalog import dataset, missing, resolve, title, tree_of
+from datamodules.catalog.layout import TEST, TRAIN, VAL, list_tree
+from datamodules.catalog.shares import apportion, hold_out_counts
+from datamodules.config.data import DataConfig
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of classes, and of the images of each part that a run uses; `val` 0: there is none.
+
+    Of a folder all files are counted, also those that turn out to be no images.
+    """
+
+    classes: int
+    train: int
+    val: int
+    test: int
+
+
+@dataclass(frozen=True)
+class _Owned:
+    """The images of a set as its owner split it; in training of each class, where that is known."""
+
+    classes: int
+    train: tuple[int, ...]
+    test: int
+    val: int = 0
+
+
+def sizes(config: DataConfig) -> Sizes | None:
+    """What a run of this config gets; None where only data that is not here could say.
+
+    Raises:
+        ValueError: the data is here and cannot be used.
+    """
+    resolved = resolve(config)
+    owned = _owned(resolved)
+    if owned is None:
+        return None
+    share, train = resolved.val_fraction or 0.0, sum(owned.train)
+    if owned.val and share:
+        val = owned.val
+    else:
+        val = sum(apportion(owned.train, round(train * share), leave=1))
+        train -= val
+    return Sizes(
+        classes=owned.classes,
+        train=min(train, config.train_limit or train),
+        val=val,
+        test=min(owned.test, config.test_limit or owned.test),
+    )
+
+
+def describe(config: DataConfig, found: Sizes | None) -> str:
+    """A sentence or two on the data set: its name, classes, images and how they are split."""
+    name = title(config)
+    if found is None:
+        return f"Data: {name}, which is not here yet, so that its classes are not known."
+    val = f"{found.val:,} val, " if found.val else ""
+    split = f"Data: {name}, {found.classes:,} classes; {found.train:,} train, {val}"
+    whole = f"{split}{found.test:,} test images."
+    fraction = resolve(config).test_fraction
+    if fraction is None:
+        return whole
+    return (
+        f"{whole} The folder has no split of its own: a fixed {100 * fraction:g} %, the same share "
+        "of every class, is test (data.test_fraction)."
+    )
+
+
+def _owned(resolved: DataConfig) -> _Owned | None:
+    info = dataset(resolved)
+    if info.sizes is not None and info.num_classes is not None:
+        return _Owned(info.num_classes, info.sizes[:1], info.sizes[1])
+    if missing(resolved) is not None:
+        return None
+    if loader_choice.reads_beton(resolved, info):
+        manifest = loader_choice.manifest(resolved, info)
+        assert manifest is not None
+        counts = {part.name: part.class_counts for part in manifest.parts}
+    else:
+        tree = list_tree(tree_of(resolved), resolved.test_fraction)
+        counts = {name: split.class_counts for name, split in tree.splits.items()}
+    if resolved.test_fraction is not None and TEST not in counts:
+        held_out = hold_out_counts(counts[TRAIN], resolved.test_fraction)
+        rest = tuple(a - b for a, b in zip(counts[TRAIN], held_out, strict=True))
+        return _Owned(len(rest), rest, sum(held_out))
+    val = sum(counts.get(VAL, ())) if TEST in counts else 0
+    test = counts[TEST if TEST in counts else VAL]
+    return _Owned(len(counts[TRAIN]), counts[TRAIN], sum(test), val)

@@ -1,0 +1,1 @@
+"""What a data set and its augmentation are asked to be."""

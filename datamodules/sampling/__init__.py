@@ -1,0 +1,1 @@
+"""Which images come when: random streams, samplers, batches."""

@@ -1,0 +1,1 @@
+"""Modules: from a spec to a torch network."""

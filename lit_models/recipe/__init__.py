@@ -1,0 +1,1 @@
+"""What a training recipe says (no torch)."""

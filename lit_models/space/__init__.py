@@ -1,0 +1,1 @@
+"""The design space: specs and what is legal (no torch)."""

@@ -1,0 +1,80 @@
+"""Sides of the feature maps of a spec, and kernels that are larger than what there is to see."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lit_models.space.components import ConvLayer
+
+if TYPE_CHECKING:
+    from lit_models.space.spec import ArchSpec
+
+
+def convolved(side: int, *, kernel_size: int, stride: int) -> int:
+    """Side of a square map after a convolution with this project's padding.
+
+    A patch convolution (stride = kernel size) has none, others `kernel_size // 2`, an even kernel
+    without a stride as much as keeps the side.
+    """
+    if stride == 1:
+        return side
+    padding = 0 if stride == kernel_size else kernel_size // 2
+    return (side + 2 * padding - kernel_size) // stride + 1
+
+
+def _stacked(side: int, layers: tuple[ConvLayer, ...]) -> int:
+    for layer in layers:
+        side = convolved(side, kernel_size=layer.kernel_size, stride=layer.stride)
+    return side
+
+
+def block_sides(spec: "ArchSpec", image_size: int) -> Iterator[tuple[int, int, int]]:
+    """(stage, index, side of the map that comes in) for every block, for square images."""
+    side = _stacked(image_size, spec.stem.layers)
+    if spec.stem.max_pool:
+        side = convolved(side, kernel_size=3, stride=2)
+    for stage, depth in enumerate(spec.depths):
+        if spec.strides[stage] > 1 and spec.downsample.place == "separate":
+            side = _stacked(side, spec.downsample.layers)
+        for index in range(depth):
+            yield stage, index, side
+            stride = spec.block_stride(stage, index)
+            spatial = spec.block_at(stage, index).branches[0].spatial
+            kernel = spatial.kernel_size if spatial else None
+            side = convolved(side, kernel_size=kernel or 1, stride=stride)
+
+
+@dataclass(frozen=True)
+class Waste:
+    """Kernels of a stage that reach beyond the map: `share` of their weights never meet it."""
+
+    stage: int  # counted from 1
+    kernel_size: int
+    side: int  # of the map, in positions
+    share: float
+
+    @property
+    def sentence(self) -> str:
+        """What is wasted, in words."""
+        reach = 2 * self.side - 1
+        return (
+            f"stage {self.stage}: {self.kernel_size}x{self.kernel_size} kernels on "
+            f"{self.side}x{self.side} maps, of which only the central {reach}x{reach} ever meets "
+            f"the map; {self.share:.0%} of their weights are wasted"
+        )
+
+
+def wasted_kernels(spec: "ArchSpec", image_size: int) -> tuple[Waste, ...]:
+    """Kernels with weights that no position of the map can use, one entry a stage and size.
+
+    On a map of side s the weight at offset d from the centre meets the map only when d < s, so a
+    kernel of more than 2s - 1 is larger than sense.
+    """
+    found: dict[tuple[int, int], Waste] = {}
+    for stage, index, side in block_sides(spec, image_size):
+        for branch in spec.block_at(stage, index).branches:
+            size = branch.spatial.kernel_size if branch.spatial else None
+            if size is not None and size > 2 * side - 1:
+                share = 1 - ((2 * side - 1) / size) ** 2
+                found[stage, size] = Waste(stage + 1, size, side, share)
+    return tuple(found.values())

@@ -1,0 +1,1 @@
+"""Steps from spec to spec, and trajectories of them (no torch)."""

@@ -1,0 +1,1 @@
+"""Weights: published ones, checkpoints, and what their keys mean."""

@@ -1,0 +1,179 @@
+"""Every key of every section has a range or a choice, checked before anything is trained."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from ablations.cli import main
+from ablations.grid.preflight import _check_recipe
+from ablations.planning.counts import Setting
+from ablations.studies.config import StudyConfig
+from lit_models import SPECS
+from lit_models.recipe.config import TrainingConfig
+
+# A value that no run could use, for every key; more where one end is not enough.
+BAD: Mapping[str, tuple[str, ...]] = {
+    "points.kind": ("cumulativ",),
+    "points.alternatives": ("7",),
+    "points.steps": ("[nonsense]",),
+    "points.always": ("[nonsense]",),
+    "points.lists": ("{'../a': []}",),
+    "points.networks": ("{'../a': [nano_resnet]}",),
+    "data.name": ("digit",),
+    "data.title": ("[a]",),
+    "data.folder": ("digits",),
+    "data.root": ("~nobody_here/x",),
+    "data.download": ("7",),
+    "data.image_size": ("0", "3", "100000", ".inf"),
+    "data.eval_size": ("1", "1e9"),
+    "data.val_fraction": ("-0.1", "1", ".nan"),
+    "data.test_fraction": ("0", "1"),
+    "data.train_limit": ("0", "-5"),
+    "data.test_limit": ("0",),
+    "data.crop_ratio": ("0", "1.5", ".nan"),
+    "data.loader": ("ffvc",),
+    "data.beton": ("~nobody_here/x.beton",),
+    "data.bad_images": ("ignore",),
+    "data.verify": ("some",),
+    "recipe.epochs": ("0", "-1", "10000000", "1.5"),
+    "recipe.batch_size": ("0", "-64"),
+    "recipe.batch_size_per_device": ("0", "7"),
+    "recipe.lr": ("0", "-1", ".inf", ".nan"),
+    "recipe.weight_decay": ("-1", ".nan"),
+    "recipe.betas": ("[0.9,1.0]", "[-0.1,0.9]"),
+    "recipe.eps": ("0", "-1"),
+    "recipe.momentum": ("1.5", "-0.1"),
+    "recipe.decay_all": ("7",),
+    "recipe.decay_layer_scale": ("7",),
+    "recipe.layer_decay": ("0", "2"),
+    "recipe.layer_decay_groups": ("convnext", "official"),
+    "recipe.schedule": ("cosin", "plateau"),
+    "recipe.schedule_by": ("batch",),
+    "recipe.warmup_epochs": ("-1", "8", ".inf"),
+    "recipe.warmup_lr": ("-1", "5"),
+    "recipe.warmup_prefix": ("7",),
+    "recipe.min_lr": ("-1", "5"),
+    "recipe.decay_epochs": ("0", "5"),
+    "recipe.decay_rate": ("0", "0.5"),
+    "recipe.lr_knots": ("[[0,0],[1,1]]", "[[0,.nan],[1,1]]"),
+    "recipe.label_smoothing": ("-0.5", "1", "1.5", "2"),
+    "recipe.mixup": ("-1", ".inf"),
+    "recipe.cutmix": ("-1",),
+    "recipe.mixup_prob": ("2", "-1"),
+    "recipe.mixup_switch_prob": ("2",),
+    "recipe.mixup_mode": ("bach", "batches"),
+    "recipe.drop_path_rate": ("1", "-0.1"),
+    "recipe.blur_pool": ("7",),
+    "recipe.gradient_clip": ("-1", "0"),
+    "recipe.ema_decay": ("1.0", "1.5", "-0.1"),
+    "recipe.ema_warmup": ("7",),
+    "recipe.flip_test": ("7",),
+    "recipe.precision": ("fp7", "fp16"),
+    "recipe.tf32": ("7",),
+    "recipe.sync_batch_norm": ("7",),
+    "recipe.channels_last": ("7",),
+    "recipe.compile": ("7",),
+    "recipe.deterministic": ("7",),
+    "recipe.start_from": ("absent.ckpt",),
+    "recipe.start_from_ema": ("true",),
+    "recipe.teacher": ("absent.ckpt",),
+    "recipe.teacher_ema": ("true",),
+    "recipe.distillation": ("harder",),
+    "recipe.distillation_alpha": ("0", "1.5"),
+    "recipe.distillation_temperature": ("0", ".inf"),
+    "recipe.augment.crop": ("centre",),
+    "recipe.augment.pad": ("-1", "100000"),
+    "recipe.augment.scale": ("[0.5,0.1]", "[0,1]", "[0.1,2]", "[.nan,1]"),
+    "recipe.augment.ratio": ("[2,1]", "[1,.inf]"),
+    "recipe.augment.interpolation": ("cubic",),
+    "recipe.augment.first_size": ("0",),
+    "recipe.augment.growth": ("[2,1]", "[-1,4]"),
+    "recipe.augment.size_step": ("0",),
+    "recipe.augment.hflip": ("2", "-1"),
+    "recipe.augment.rand_augment": ("rand-mx", "v0", "auto-m9"),
+    "recipe.augment.color_jitter": ("-1", "2"),
+    "recipe.augment.random_erasing": ("2",),
+    "recipe.augment.erasing_mode": ("noise",),
+    "recipe.augment.repeats": ("0", "1000"),
+    "seeds": ("[]", "[1,1]", "[-1]"),
+    "hardware.accelerator": ("tpu",),
+    "hardware.devices": ("0", "100000"),
+    "hardware.num_workers": ("-1", "100000"),
+    "hardware.threads": ("0", "100000"),
+    "hardware.workers": ("-1", "100000"),
+    "hardware.runs_per_gpu": ("0",),
+    "published": ("nothing",),
+    "oversized_kernels": ("7",),
+}
+# Names and words for people: any text is one.
+FREE = {"title", "description", "trajectory", "recipe.optimizer"}
+
+
+def keys_of(kind: Any, prefix: str = "") -> Iterator[str]:
+    """Every key of a section and of the sections below it."""
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        key, hint = f"{prefix}{field.name}", hints[field.name]
+        inner = next((c for c in (hint, *get_args(hint)) if is_dataclass(c)), None)
+        if inner is None:
+            yield key
+        else:
+            yield from keys_of(inner, f"{key}.")
+
+
+def test_no_key_lacks_a_bad_value() -> None:
+    assert set(BAD) | FREE == set(keys_of(StudyConfig))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key, values in BAD.items() for value in values]
+)
+def test_a_bad_value_is_refused_by_the_plan(
+    key: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "own.yaml"  # read faster than the project's
+    file.write_text("studies:\n  s: {trajectory: convnext_nano, recipe: {epochs: 8}}\n")
+    assert main(["plan", "s", "--file", str(file), f"{key}={value}", "--no-time"]) == 2
+    said = capsys.readouterr().err
+    assert key.rpartition(".")[2] in said
+    assert said.count("\n") == 1
+
+
+def test_a_bad_value_in_a_file_is_named_with_its_line(tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        "recipes:\n  short:\n    epochs: 3\n    weight_decay: -1\n"
+        "studies:\n  s:\n    trajectory: convnext_nano\n    recipe: short\n"
+    )
+    assert main(["plan", "s", "--file", str(file), "--no-time"]) == 2
+    said = capsys.readouterr().err
+    assert f"{file}:4" in said
+    assert "recipe.weight_decay is -1" in said
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "changes"),
+    [
+        ("adamw", {"momentum": 0.8}),
+        ("momentum", {"betas": (0.8, 0.9)}),
+        ("momentum", {"eps": 1e-6}),
+    ],
+)
+def test_what_an_optimizer_does_not_read_is_refused(
+    optimizer: str, changes: dict[str, Any]
+) -> None:
+    from ablations.studies.config import Recipe
+
+    recipe = Recipe(optimizer=optimizer, **changes)
+    (name,) = changes
+    with pytest.raises(ValueError, match=rf"recipe.{name} is .*recipe.optimizer={optimizer}"):
+        _check_recipe(recipe, SPECS["nano_resnet"], Setting(32, 10, 3))
+
+
+def test_a_library_user_is_refused_the_same_values() -> None:
+    with pytest.raises(ValueError, match=r"recipe.lr is nan, but it has to be above 0"):
+        TrainingConfig(lr=float("nan"))
