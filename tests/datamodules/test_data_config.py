@@ -21,7 +21,7 @@ from datamodules.catalog.catalog import (
 )
 from datamodules.config.data import Augmentation, DataConfig, data_root
 from datamodules.sampling.batching import accumulation, per_device_batch
-from tests.support.image_trees import write_tree
+from tests.support.images.image_trees import write_tree
 
 
 def test_importing_the_catalogue_imports_no_heavy_library() -> None:

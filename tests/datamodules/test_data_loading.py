@@ -17,7 +17,7 @@ from datamodules.module import build_data_module
 from datamodules.readers.ffcv_reader import FfcvReader
 from datamodules.readers.memory import MemoryReader
 from datamodules.readers.pillow import TorchReader
-from tests.support.loaders import (
+from tests.support.images.loaders import (
     BATCHED,
     CASES,
     DIGITS,
@@ -84,7 +84,7 @@ def test_another_seed_or_epoch_gives_another_order_and_other_augmentation(case: 
 
 def test_a_fresh_process_gives_the_same_pixels(tree: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from tests.support.loaders import *;"
+        "import sys; from pathlib import Path; from tests.support.images.loaders import *;"
         "print([epochs(build(make_case(name, Path(sys.argv[1]))).train_dataloader(), 3)"
         " for name in CASES])"
     )

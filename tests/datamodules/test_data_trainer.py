@@ -11,7 +11,7 @@ from torch import Tensor
 
 from datamodules.config.data import DataConfig
 from datamodules.module import ImageDataModule
-from tests.support.loaders import (
+from tests.support.images.loaders import (
     BATCHED,
     DIGITS,
     RESIZED,

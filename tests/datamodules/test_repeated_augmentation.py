@@ -14,7 +14,7 @@ from datamodules.config.data import Augmentation
 from datamodules.readers.loader import ImageLoader
 from datamodules.sampling import samplers
 from datamodules.sampling.samplers import TrainBatches
-from tests.support.loaders import CASES, Case, build, epochs, make_case, write_both
+from tests.support.images.loaders import CASES, Case, build, epochs, make_case, write_both
 
 REPEATS, EPOCH = 3, 2
 

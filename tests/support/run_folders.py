@@ -90,7 +90,7 @@ AUGMENTED = replace(
 
 def beton_data(folder: Path) -> Mapping[str, Any]:
     """`data` of a run that reads photographs by FFCV; FOLDER/tree and its beton are written."""
-    from tests.support.loaders import write_both
+    from tests.support.images.loaders import write_both
 
     tree = write_both(folder)
     size = {"image_size": 16, "train_limit": 40, "val_fraction": 0.1, "test_limit": 30}

@@ -14,7 +14,7 @@ from ablations.cli import main, make_parser
 from ablations.commands.data_view import shown_progress, size_text
 from datamodules.beton.file import Beton, read_beton
 from tests.datamodules.beton.test_beton_stock import write_stock
-from tests.support.image_trees import broken_inside, truncate, write_tree
+from tests.support.images.image_trees import broken_inside, truncate, write_tree
 
 DEBUG = ["--debug", "--help", "-h"]
 OPTIONS = {

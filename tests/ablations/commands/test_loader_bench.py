@@ -17,8 +17,8 @@ from ablations.bench.loader.files import subject
 from ablations.bench.loader.job import Job, from_text, to_text
 from ablations.bench.loader.photographs import cut_photographs, sources
 from ablations.cli import main
-from tests.support.beton_files import write_from
-from tests.support.image_trees import photograph
+from tests.support.images.beton_files import write_from
+from tests.support.images.image_trees import photograph
 
 ROW = {
     *("loader", "title", "cpu_ms_per_image", "images_per_s", "cpu_over_ours", "first_batch_s"),

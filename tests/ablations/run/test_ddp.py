@@ -31,7 +31,7 @@ from lit_models.training.metrics import (
     VAL_LOSS,
     VAL_TOP1,
 )
-from tests.support.loaders import val_of
+from tests.support.images.loaders import val_of
 from tests.support.run_folders import NO_BATCH_NORM, RECIPES, RESNET, in_worker, make_run
 
 TWO = Hardware(accelerator="cpu", devices=2, threads=1, num_workers=0)

@@ -16,7 +16,7 @@ from datamodules.augment.erasing import erase
 from datamodules.augment.windows import Pixels, draw_windows, seen
 from datamodules.config.data import Augmentation
 from datamodules.sampling.random_streams import Draw, Stream, batch_draws, uniforms
-from tests.support.image_trees import seeded
+from tests.support.images.image_trees import seeded
 
 COUNT = 4000
 

@@ -21,8 +21,8 @@ from datamodules.augment.rand_augment import rand_augment
 from datamodules.catalog.catalog import DATASETS
 from datamodules.config.data import Augmentation
 from datamodules.sampling.random_streams import Draw, batch_draws
-from tests.support.image_trees import seeded
-from tests.support.photographs import array_of, batch_of, cuts
+from tests.support.images.image_trees import seeded
+from tests.support.images.photographs import array_of, batch_of, cuts
 
 RGB, GREY = DATASETS["cifar10"], DATASETS["digits"]
 RECIPE = Augmentation(rand_augment="rand-m9-mstd0.5-inc1", color_jitter=0.4, random_erasing=0.25)

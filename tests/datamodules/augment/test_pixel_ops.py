@@ -13,8 +13,8 @@ from datamodules.augment.levels import LEVELS
 from datamodules.augment.pixel_ops import posterize
 from datamodules.augment.rand_augment import operations
 from datamodules.augment.resampling import Resampling
-from tests.support.image_trees import photograph
-from tests.support.photographs import array_of, batch_of, cuts
+from tests.support.images.image_trees import photograph
+from tests.support.images.photographs import array_of, batch_of, cuts
 
 FILL = (124, 116, 104)
 HPARAMS = {"translate_const": 28, "img_mean": FILL}

@@ -16,8 +16,8 @@ from datamodules.augment.rand_augment import policy_steps, rand_augment, read_po
 from datamodules.catalog.catalog import DATASETS
 from datamodules.config.data import Augmentation
 from datamodules.sampling.random_streams import Draw, batch_draws
-from tests.support.image_trees import seeded
-from tests.support.photographs import array_of, batch_of, cuts
+from tests.support.images.image_trees import seeded
+from tests.support.images.photographs import array_of, batch_of, cuts
 
 RGB = DATASETS["cifar10"]
 SIDE, COUNT = 32, 6000

@@ -13,8 +13,8 @@ from datamodules.beton.format import FIELD, HEADER
 from datamodules.beton.manifest import EncodeOptions, Skipped, from_json, to_json
 from datamodules.writing.check import check_beton
 from datamodules.writing.part_file import check_target
-from tests.support.beton_files import write_from
-from tests.support.image_trees import write_tree
+from tests.support.images.beton_files import write_from
+from tests.support.images.image_trees import write_tree
 
 ROWS = HEADER.itemsize + 2 * FIELD.itemsize
 POINTER_AT = HEADER.itemsize + FIELD.itemsize + 17

@@ -15,15 +15,15 @@ from datamodules.writing import encoder as beton_encoder
 from datamodules.writing import writer as beton_writer
 from datamodules.writing.encode import encode_file
 from datamodules.writing.part_file import new_file, part_name
-from tests.support.beton_files import write_from
-from tests.support.image_trees import broken_inside, write_jpeg, write_tree
+from tests.support.images.beton_files import write_from
+from tests.support.images.image_trees import broken_inside, write_jpeg, write_tree
 from tests.support.project import PROJECT
 
 # Writes the tree and stays at the fifth sample.
 STUCK = """
 import sys, time
 from pathlib import Path
-from tests.support.beton_files import write_from
+from tests.support.images.beton_files import write_from
 def progress(stage, done, total, size):
     if done == 5:
         print("stuck", flush=True)

@@ -12,8 +12,8 @@ from datamodules.beton.manifest import BetonPart, EncodeOptions, Manifest
 from datamodules.decoding.decode import read_rgb
 from datamodules.writing.encode import Encoded, Unreadable, encode_image
 from datamodules.writing.samples import SampleWriter
-from tests.support.beton_files import sample_images, write_from
-from tests.support.image_trees import photograph, write_tree
+from tests.support.images.beton_files import sample_images, write_from
+from tests.support.images.image_trees import photograph, write_tree
 
 SIZE = (48, 32)
 

@@ -19,8 +19,14 @@ from datamodules.sets.arrays import digits
 from datamodules.sets.sources import ArrayImages
 from datamodules.writing.encode import restart_interval
 from datamodules.writing.source import source_config
-from tests.support.beton_files import pixels, sample_bytes, sample_images, write_from
-from tests.support.image_trees import broken_inside, photograph, truncate, write_jpeg, write_tree
+from tests.support.images.beton_files import pixels, sample_bytes, sample_images, write_from
+from tests.support.images.image_trees import (
+    broken_inside,
+    photograph,
+    truncate,
+    write_jpeg,
+    write_tree,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.support.loaders import CASES, build, make_case, write_both
+from tests.support.images.loaders import CASES, build, make_case, write_both
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from datamodules.readers.ffcv_reader import FfcvReader
 from datamodules.readers.loader import ImageLoader
 from lit_models.training.metrics import TEST_LOSS, TEST_TOP1, TRAIN_LOSS, VAL_LOSS, VAL_TOP1
 from tests.ablations.run.test_ddp import train_on
-from tests.support.loaders import build, choose, make_case, val_of, write_both
+from tests.support.images.loaders import build, choose, make_case, val_of, write_both
 from tests.support.run_folders import AUGMENTED, NO_BATCH_NORM, beton_data, in_worker, make_run
 
 EPOCHS = 3

@@ -14,10 +14,10 @@ from datamodules.beton.file import Beton, read_beton
 from datamodules.decoding import native
 from datamodules.decoding.ffcv_import import import_ffcv, kept_threads
 from datamodules.decoding.native import Layout
-from tests.support.beton_files import sample_bytes, sample_images
-from tests.support.image_trees import photograph
-from tests.support.jpegs import JPG, RAW, boxes, decode_all, difference
-from tests.support.loaders import write_both
+from tests.support.images.beton_files import sample_bytes, sample_images
+from tests.support.images.image_trees import photograph
+from tests.support.images.jpegs import JPG, RAW, boxes, decode_all, difference
+from tests.support.images.loaders import write_both
 
 SIDE, SIZE = 20, (48, 40)
 

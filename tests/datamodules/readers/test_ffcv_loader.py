@@ -19,9 +19,9 @@ from datamodules.readers.ffcv_reader import FfcvReader
 from datamodules.readers.loader import ImageLoader, RawBatch
 from datamodules.sampling.samplers import Batch, EvalBatches
 from datamodules.sets.sources import BetonImages
-from tests.support.beton_files import write_from
-from tests.support.image_trees import write_tree
-from tests.support.loaders import (
+from tests.support.images.beton_files import write_from
+from tests.support.images.image_trees import write_tree
+from tests.support.images.loaders import (
     RESIZED,
     build,
     choose,
@@ -225,7 +225,7 @@ def test_ffcv_leaves_torchs_threads_and_its_own_switch_alone(tree: Path) -> None
     code = """
 import sys, torch
 from pathlib import Path
-from tests.support.loaders import *
+from tests.support.images.loaders import *
 torch.set_num_threads(3)
 module = build(make_case("ffcv", Path(sys.argv[1])), workers=1)
 loader = module.train_dataloader()

@@ -14,7 +14,7 @@ from PIL import Image
 from datamodules.augment.geometry import Crops, eval_crops
 from datamodules.catalog.loader_choice import compiled_decoder
 from datamodules.decoding import native
-from tests.support.jpegs import (
+from tests.support.images.jpegs import (
     RAW,
     SAMPLINGS,
     Pixels,
@@ -27,7 +27,7 @@ from tests.support.jpegs import (
     resized_in_floats,
     sampled,
 )
-from tests.support.photographs import cuts
+from tests.support.images.photographs import cuts
 
 WIDTH, HEIGHT = SIZE = (200, 150)
 PHOTOGRAPH = cuts(2, SIZE)[1]

@@ -25,7 +25,7 @@ from datamodules.config.info import DatasetInfo
 from datamodules.decoding import native
 from datamodules.readers.ffcv_reader import FfcvReader
 from datamodules.sampling.random_streams import batch_draws
-from tests.support.jpegs import (
+from tests.support.images.jpegs import (
     JPG,
     RAW,
     SAMPLINGS,
@@ -37,7 +37,7 @@ from tests.support.jpegs import (
     jpeg,
     sampled,
 )
-from tests.support.photographs import cuts
+from tests.support.images.photographs import cuts
 from tests.support.project import PROJECT
 
 SIZE = (200, 150)
@@ -131,7 +131,7 @@ def test_whole_files_are_decoded_as_pillow_does_or_refused() -> None:
 FUZZ = """
 import sys
 import numpy as np
-from tests.support import jpegs
+from tests.support.images import jpegs
 from tests.datamodules.readers.test_native_files import PHOTOGRAPH, SIZE
 from datamodules.decoding import native
 

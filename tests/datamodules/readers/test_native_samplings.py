@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from datamodules.decoding import native
-from tests.support import jpeg_encoder
-from tests.support.jpeg_encoder import DHT, DQT, encode, odd_scan, without
-from tests.support.jpegs import boxes, decode_all, decode_one, difference, expected, jpeg
-from tests.support.photographs import cuts
+from tests.support.images import jpeg_encoder
+from tests.support.images.jpeg_encoder import DHT, DQT, encode, odd_scan, without
+from tests.support.images.jpegs import boxes, decode_all, decode_one, difference, expected, jpeg
+from tests.support.images.photographs import cuts
 
 WIDTH, HEIGHT = SIZE = (203, 151)
 PHOTOGRAPH = cuts(2, SIZE)[0]

@@ -16,9 +16,9 @@ from datamodules.readers.loader import ImageLoader, RawBatch
 from datamodules.readers.memory import MemoryReader
 from datamodules.readers.pillow import TorchReader
 from datamodules.sampling.samplers import TrainBatches
-from tests.support.beton_files import write_from
-from tests.support.loaders import choose, val_of
-from tests.support.photographs import cuts
+from tests.support.images.beton_files import write_from
+from tests.support.images.loaders import choose, val_of
+from tests.support.images.photographs import cuts
 
 SIDE = 32
 IMAGES, CLASSES = 8, ("ant", "bee", "cat")

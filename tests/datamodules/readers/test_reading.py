@@ -13,9 +13,9 @@ from datamodules.catalog import loader_choice
 from datamodules.catalog.catalog import describe_reading, missing, resolve
 from datamodules.config.data import Augmentation, DataConfig
 from datamodules.module import build_data_module
-from tests.support.beton_files import write_from
-from tests.support.image_trees import write_tree
-from tests.support.loaders import digest
+from tests.support.images.beton_files import write_from
+from tests.support.images.image_trees import write_tree
+from tests.support.images.loaders import digest
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -18,8 +18,8 @@ from datamodules.decoding.decode import problem, read_rgb
 from datamodules.decoding.levels import to_rgb
 from datamodules.sets import scan
 from datamodules.sets.sources import load_source
-from tests.support.beton_files import write_from
-from tests.support.image_trees import (
+from tests.support.images.beton_files import write_from
+from tests.support.images.image_trees import (
     broken_inside,
     photograph,
     tree_config,

@@ -16,7 +16,7 @@ from datamodules.config.data import Augmentation, DataConfig
 from datamodules.module import ImageDataModule, build_data_module
 from datamodules.sets import memory
 from datamodules.sets.sources import DataWarning, FileImages, load_source
-from tests.support.image_trees import tree_config, write_jpeg, write_tree
+from tests.support.images.image_trees import tree_config, write_jpeg, write_tree
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from datamodules.module import build_data_module
 from datamodules.sets import arrays, sources
 from datamodules.sets.arrays import resized
 from datamodules.sets.sources import ArrayImages, load_source
-from tests.support.image_trees import write_tree
+from tests.support.images.image_trees import write_tree
 
 FASHION = DataConfig(name="fashion_mnist", root="/nowhere", download=False)
 

@@ -10,7 +10,13 @@ import pytest
 from datamodules.config.data import Augmentation, DataConfig
 from datamodules.module import ImageDataModule, build_data_module
 from datamodules.sets.sources import FileImages, Source, load_source
-from tests.support.image_trees import broken_inside, tree_config, truncate, write_jpeg, write_tree
+from tests.support.images.image_trees import (
+    broken_inside,
+    tree_config,
+    truncate,
+    write_jpeg,
+    write_tree,
+)
 
 
 @pytest.fixture(autouse=True)

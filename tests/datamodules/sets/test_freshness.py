@@ -18,8 +18,8 @@ from datamodules.catalog.loader_choice import manifest as read_manifest
 from datamodules.config.data import Augmentation, DataConfig
 from datamodules.module import build_data_module
 from datamodules.sets.sources import load_source
-from tests.support.beton_files import write_from
-from tests.support.image_trees import tree_config, write_jpeg, write_tree
+from tests.support.images.beton_files import write_from
+from tests.support.images.image_trees import tree_config, write_jpeg, write_tree
 
 pytest.importorskip("ffcv")
 

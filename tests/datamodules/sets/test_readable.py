@@ -15,11 +15,11 @@ from datamodules.decoding.jpeg_damage import has_huffman_tables
 from datamodules.module import build_data_module
 from datamodules.sets.sources import load_source
 from datamodules.writing.check import check_beton
-from tests.support.beton_files import sample_bytes, sample_images, write_from
-from tests.support.image_trees import tree_config, write_tree
-from tests.support.jpeg_encoder import DHT, encode, odd_scan, without
-from tests.support.jpegs import boxes, cut_positions, decode_all, jpeg
-from tests.support.photographs import cuts
+from tests.support.images.beton_files import sample_bytes, sample_images, write_from
+from tests.support.images.image_trees import tree_config, write_tree
+from tests.support.images.jpeg_encoder import DHT, encode, odd_scan, without
+from tests.support.images.jpegs import boxes, cut_positions, decode_all, jpeg
+from tests.support.images.photographs import cuts
 
 SIZE = (120, 88)
 PHOTOGRAPH = cuts(1, SIZE)[0]

@@ -10,8 +10,8 @@ from datamodules.config.data import Augmentation, DataConfig
 from datamodules.module import ImageDataModule, build_data_module
 from datamodules.readers.loader import ImageLoader
 from datamodules.sampling.samplers import TrainBatches
-from tests.support.beton_files import write_from
-from tests.support.image_trees import write_tree
+from tests.support.images.beton_files import write_from
+from tests.support.images.image_trees import write_tree
 
 Case = tuple[DataConfig, Augmentation]
 
