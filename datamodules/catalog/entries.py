@@ -7,10 +7,10 @@ what exists already.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from datamodules.config.info import IMAGENET_MEAN, IMAGENET_STD, DatasetInfo
+from lit_models.registry.registry import Registry
 
 _TORCHVISION: dict[str, Any] = {
     "in_memory": True,
@@ -161,4 +161,6 @@ _ALL = (
     ),
 )
 
-DATASETS: Mapping[str, DatasetInfo] = {info.name: info for info in _ALL}
+DATASETS: Registry[DatasetInfo] = Registry("data set")
+for _info in _ALL:
+    DATASETS.register(_info.name, _info)

@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from lit_models.registry.names import nearest
 
@@ -19,6 +21,16 @@ class Origin:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+
+class Registered(NamedTuple):
+    """One entry of one registry."""
+
+    registry: "Registry[Any]"
+    name: str
+
+
+_record: ContextVar[list[Registered] | None] = ContextVar("record", default=None)
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -52,13 +64,15 @@ class Registry(Mapping[str, T], Generic[T]):
 
         Raises ValueError, with both places, when the name is taken.
         """
-        place = origin or _caller()
+        place = origin or caller()
         if name in self._entries:
             raise ValueError(
                 f"{place}: the {self.kind} {name!r} exists already, from {self.origin(name)}: "
                 "give yours another name"
             )
         self._entries[name] = value, place
+        if (made := _record.get()) is not None:
+            made.append(Registered(self, name))
         return value
 
     def forget(self, name: str) -> None:
@@ -66,6 +80,22 @@ class Registry(Mapping[str, T], Generic[T]):
         del self._entries[name]
 
 
-def _caller() -> Origin:
-    frame = sys._getframe(2)
+@contextmanager
+def recorded() -> Iterator[list[Registered]]:
+    """Collect what is registered in the block; all of it is taken back when the block raises."""
+    made: list[Registered] = []
+    token = _record.set(made)
+    try:
+        yield made
+    except BaseException:
+        for registry, name in made:
+            registry.forget(name)
+        raise
+    finally:
+        _record.reset(token)
+
+
+def caller(*, above: int = 0) -> Origin:
+    """The file and line that called the function that calls this, or so many calls above that."""
+    frame = sys._getframe(2 + above)
     return Origin(frame.f_code.co_filename, frame.f_lineno)

@@ -7,13 +7,13 @@ mixer=token_mlp:32        with a size: here the image side that it is built for
 bypass=off                away
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from types import MappingProxyType
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from lit_models.families.convnext import LAYER_SCALE
+from lit_models.registry.registry import Registry
 from lit_models.space.components import ActivationKind, NormKind, Place
 from lit_models.steps import macro, micro, mixing, step
 from lit_models.steps.step import Step
@@ -113,75 +113,103 @@ def _optional(make: Callable[[str], Step]) -> Factory:
     return lambda text, _stages: make(text)
 
 
-# name -> (what its text looks like, how it is read, whether it can be for some stages)
-STEP_FACTORIES: Mapping[str, tuple[str, Factory, bool]] = MappingProxyType(
-    {
-        "patch_size": ("patch_size=8", _optional(lambda t: macro.patch_size(_whole(t))), False),
-        "layout": ("layout=isotropic or layout=pyramid", _layout, False),
-        "depths": (
-            "depths=3+4+12+3",
-            _optional(lambda t: step.stage_ratio(_numbers(t))),
-            False,
-        ),
-        "widths": ("widths=96+192+384+768", _optional(lambda t: step.width(_numbers(t))), False),
-        "image_size": ("image_size=32", _optional(lambda t: macro.image_size(_whole(t))), False),
-        "kernel_size": (
-            "kernel_size=31 or kernel_size=13@4",
-            lambda t, stages: mixing.kernel_size(_whole(t), stages=stages),
-            True,
-        ),
-        "mixer": (
-            "mixer=convolution, mixer=attention@3+4, mixer=token_mlp:224 or mixer=none",
-            _mixer,
-            True,
-        ),
-        "sharing": ("sharing=on, sharing=off or sharing=on@3", _sharing, True),
-        "bypass": (
-            "bypass=3 or bypass=off",
-            _optional(lambda t: mixing.bypass(_whole(t) if _or_off(t) else None)),
-            False,
-        ),
-        "reparameterise": (
-            "reparameterise=5, reparameterise=5+1 or reparameterise=merged",
-            _reparameterise,
-            False,
-        ),
-        "norm": (
-            "norm=layer",
-            _optional(lambda t: micro.norm_kind(_one_of(t, get_args(NormKind)))),
-            False,
-        ),
-        "activation": (
-            "activation=gelu",
-            _optional(lambda t: micro.activation_kind(_one_of(t, get_args(ActivationKind)))),
-            False,
-        ),
-        "norms": (
-            "norms=spatial or norms=pointwise_in+spatial",
-            _optional(lambda t: micro.norms_at(_places(t))),
-            False,
-        ),
-        "activations": (
-            "activations=pointwise_in or activations=pointwise_in+sum",
-            _optional(lambda t: micro.activations_at(_places(t))),
-            False,
-        ),
-        "expansion": ("expansion=4", _optional(lambda t: micro.expansion(_number(t))), False),
-        "layer_scale": (
-            "layer_scale=1e-6 or layer_scale=off",
-            _optional(lambda t: micro.layer_scale(_number(t) if _or_off(t) else None)),
-            False,
-        ),
-        "fewer_activations": ("no value", _bare(step.fewer_activations), False),
-        "fewer_norms": (
-            "no value",
-            _bare(lambda: step.fewer_norms(layer_scale=LAYER_SCALE)),
-            False,
-        ),
-        "depthwise": ("no value", _bare(step.depthwise), False),
-        "inverted_bottleneck": ("no value", _bare(step.inverted_bottleneck), False),
-        "move_depthwise_up": ("no value", _bare(step.move_depthwise_up), False),
-        "separate_downsampling": ("no value", _bare(step.separate_downsampling), False),
-        "blur_pool": ("no value", _bare(step.blur_pool), False),
-    }
+class StepText(NamedTuple):
+    """How a step is written."""
+
+    example: str  # what its text looks like
+    make: Factory  # how it is read
+    by_stage: bool = False  # whether it can be for some stages
+
+
+STEP_FACTORIES: Registry[StepText] = Registry("step")
+STEP_FACTORIES.register(
+    "patch_size", StepText("patch_size=8", _optional(lambda t: macro.patch_size(_whole(t))))
 )
+STEP_FACTORIES.register("layout", StepText("layout=isotropic or layout=pyramid", _layout))
+STEP_FACTORIES.register(
+    "depths", StepText("depths=3+4+12+3", _optional(lambda t: step.stage_ratio(_numbers(t))))
+)
+STEP_FACTORIES.register(
+    "widths", StepText("widths=96+192+384+768", _optional(lambda t: step.width(_numbers(t))))
+)
+STEP_FACTORIES.register(
+    "image_size", StepText("image_size=32", _optional(lambda t: macro.image_size(_whole(t))))
+)
+STEP_FACTORIES.register(
+    "kernel_size",
+    StepText(
+        "kernel_size=31 or kernel_size=13@4",
+        lambda t, stages: mixing.kernel_size(_whole(t), stages=stages),
+        by_stage=True,
+    ),
+)
+STEP_FACTORIES.register(
+    "mixer",
+    StepText(
+        "mixer=convolution, mixer=attention@3+4, mixer=token_mlp:224 or mixer=none",
+        _mixer,
+        by_stage=True,
+    ),
+)
+STEP_FACTORIES.register(
+    "sharing", StepText("sharing=on, sharing=off or sharing=on@3", _sharing, by_stage=True)
+)
+STEP_FACTORIES.register(
+    "bypass",
+    StepText(
+        "bypass=3 or bypass=off",
+        _optional(lambda t: mixing.bypass(_whole(t) if _or_off(t) else None)),
+    ),
+)
+STEP_FACTORIES.register(
+    "reparameterise",
+    StepText("reparameterise=5, reparameterise=5+1 or reparameterise=merged", _reparameterise),
+)
+STEP_FACTORIES.register(
+    "norm",
+    StepText("norm=layer", _optional(lambda t: micro.norm_kind(_one_of(t, get_args(NormKind))))),
+)
+STEP_FACTORIES.register(
+    "activation",
+    StepText(
+        "activation=gelu",
+        _optional(lambda t: micro.activation_kind(_one_of(t, get_args(ActivationKind)))),
+    ),
+)
+STEP_FACTORIES.register(
+    "norms",
+    StepText(
+        "norms=spatial or norms=pointwise_in+spatial",
+        _optional(lambda t: micro.norms_at(_places(t))),
+    ),
+)
+STEP_FACTORIES.register(
+    "activations",
+    StepText(
+        "activations=pointwise_in or activations=pointwise_in+sum",
+        _optional(lambda t: micro.activations_at(_places(t))),
+    ),
+)
+STEP_FACTORIES.register(
+    "expansion", StepText("expansion=4", _optional(lambda t: micro.expansion(_number(t))))
+)
+STEP_FACTORIES.register(
+    "layer_scale",
+    StepText(
+        "layer_scale=1e-6 or layer_scale=off",
+        _optional(lambda t: micro.layer_scale(_number(t) if _or_off(t) else None)),
+    ),
+)
+STEP_FACTORIES.register("fewer_activations", StepText("no value", _bare(step.fewer_activations)))
+STEP_FACTORIES.register(
+    "fewer_norms", StepText("no value", _bare(lambda: step.fewer_norms(layer_scale=LAYER_SCALE)))
+)
+STEP_FACTORIES.register("depthwise", StepText("no value", _bare(step.depthwise)))
+STEP_FACTORIES.register(
+    "inverted_bottleneck", StepText("no value", _bare(step.inverted_bottleneck))
+)
+STEP_FACTORIES.register("move_depthwise_up", StepText("no value", _bare(step.move_depthwise_up)))
+STEP_FACTORIES.register(
+    "separate_downsampling", StepText("no value", _bare(step.separate_downsampling))
+)
+STEP_FACTORIES.register("blur_pool", StepText("no value", _bare(step.blur_pool)))

@@ -3,7 +3,7 @@
 import pytest
 
 from lit_models.registry.names import close_names, nearest
-from lit_models.registry.registry import Origin, Registry
+from lit_models.registry.registry import Origin, Registry, recorded
 
 
 def steps() -> Registry[int]:
@@ -42,3 +42,18 @@ def test_nearest_names() -> None:
     assert close_names("mixr", ["mixer", "norm"]) == ["mixer"]
     assert nearest("x", []) == "There are none."
     assert nearest("zzz", ["a", "b"]) == "Valid: a, b."
+
+
+def test_what_a_block_registers_is_recorded_and_taken_back_when_it_raises() -> None:
+    table = steps()
+    with recorded() as made:
+        table.register("mixer", 1)
+    assert [entry.name for entry in made] == ["mixer"]
+    with pytest.raises(ValueError, match="exists"), recorded():
+        _two(table, "bypass", "mixer")
+    assert list(table) == ["kernel_size", "mixer"]
+
+
+def _two(table: Registry[int], *names: str) -> None:
+    for name in names:
+        table.register(name, 1)
