@@ -1,48 +1,41 @@
-"""The command line: what can be typed, how errors are shown. Each verb is a function elsewhere."""
+"""The command line: its verbs, and how errors are shown. Each verb is a module of `commands`."""
 
-import argparse
-import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
 
-from ablations.commands.data_arguments import add_data
-from ablations.commands.export_arguments import add_export
-from ablations.commands.train_bench_arguments import add_train_bench
-from ablations.commands.weights_arguments import add_weights
+from ablations.commands.parsing import Verb, VerbParser
 from ablations.files.markup import printable
 from ablations.process.disk import disk_is_full, is_full
 from ablations.process.output import flush_or_lose, open_missing
-from ablations.store.runs import RUNS_VARIABLE
 
-Command = Callable[[argparse.Namespace], int]
-
-# Verb -> module:function, imported only when typed, so that --help answers at once.
-COMMANDS: Mapping[str, str] = MappingProxyType(
+_ROOM = "ablations.commands"
+VERBS: Mapping[str, Verb] = MappingProxyType(
     {
-        "list": "ablations.commands.listing:command",
-        "plan": "ablations.commands.planning:command",
-        "run": "ablations.commands.running:command",
-        "status": "ablations.commands.comparing:status",
-        "report": "ablations.commands.comparing:report",
-        "board": "ablations.commands.comparing:board",
-        "show": "ablations.commands.show:command",
-        "bench": "ablations.commands.bench:command",
-        "data": "ablations.commands.data:command",
-        "export": "ablations.commands.export:command",
-        "import": "ablations.commands.import_weights:command",
-        "evaluate": "ablations.commands.evaluate:command",
-        "exec-run": "ablations.commands.running:exec_run",
+        "list": Verb(f"{_ROOM}.list", "studies, trajectories with their steps, data sets, recipes"),
+        "plan": Verb(f"{_ROOM}.plan", "every run of a study, with cost and state; trains nothing"),
+        "run": Verb(f"{_ROOM}.run", "train what is not done"),
+        "status": Verb(f"{_ROOM}.status", "how far the runs of a study are, from files alone"),
+        "report": Verb(f"{_ROOM}.report", "the comparison: tables, figures, HTML"),
+        "board": Verb(f"{_ROOM}.board", "TensorBoard on 127.0.0.1"),
+        "show": Verb(f"{_ROOM}.show", "one run: spec, difference to the step before, metrics"),
+        "bench": Verb(f"{_ROOM}.bench.verbs", "measure the project itself"),
+        "data": Verb(
+            f"{_ROOM}.data.verbs",
+            "write, check and describe .beton files, which hold a data set for fast reading",
+        ),
+        "export": Verb(f"{_ROOM}.export", "a trained network as one file, its weights merged"),
+        "import": Verb(
+            f"{_ROOM}.import_weights",
+            "make a checkpoint of published weights; executes nothing",
+        ),
+        "evaluate": Verb(f"{_ROOM}.evaluate", "the scores of a checkpoint on a data set"),
+        "exec-run": Verb(f"{_ROOM}.exec_run"),  # only the launcher types it
     }
 )
 USAGE_ERROR = 2
-_OVERRIDES = (
-    "any key of the study for this command, such as recipe.epochs=3, seeds=[0,1,2], "
-    "data=fashion_mnist, hardware.devices=2"
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,10 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if rest:
         options.overrides = [*options.overrides, *rest]
-    module, _, function = COMMANDS[options.verb].partition(":")
     try:
-        command = cast("Command", getattr(importlib.import_module(module), function))
-        code = command(options)
+        code: int = options.command(options)
         sys.stdout.flush()  # here, where a reader that has gone away is no error
         return code
     except (ValueError, OSError) as error:
@@ -68,94 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Every verb with its arguments."""
-    parser = argparse.ArgumentParser(
+def make_parser() -> VerbParser:
+    """Every verb; the arguments of one are added when it is parsed."""
+    parser = VerbParser(
         prog="ablate", description="Which design decision does the work? Step-by-step ablations."
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    _add(verbs, "list", "studies, trajectories with their steps, data sets, recipes", json=True)
-    plan = _add(
-        verbs, "plan", "every run of a study, with cost and state; trains nothing", json=True
-    )
-    _study(plan, overrides=True)
-    plan.add_argument(
-        "--no-time", action="store_true", help="skip the measured estimate of the time it takes"
-    )
-    run = _add(verbs, "run", "train what is not done")
-    _study(run, overrides=True)
-    run.add_argument(
-        "--workers",
-        type=_workers,
-        metavar="N",
-        help="runs at a time; default: one a GPU, or one a CPU core; 0 trains in this process",
-    )
-    _study(_add(verbs, "status", "how far the runs of a study are, from files alone", json=True))
-    _study(_add(verbs, "report", "the comparison: tables, figures, HTML", json=True))
-    board = _add(verbs, "board", "TensorBoard on 127.0.0.1")
-    board.add_argument("study", nargs="?", metavar="NAME", help="a study; default: all of them")
-    board.add_argument("--port", type=int, metavar="PORT", help="default: a free one from 6006 on")
-    show = _add(verbs, "show", "one run: spec, difference to the step before, metrics", json=True)
-    show.add_argument("run", metavar="RUN", help="a run id, the start of one, or STUDY/POINT/SEED")
-    add_export(_add(verbs, "export", "a trained network as one file, its weights merged"))
-    bench = _add(verbs, "bench", "measure the project itself", json=True)
-    bench.add_argument(
-        "what",
-        choices=["grid", "loader", "train"],
-        help="grid: the fixed cost of a run in a grid; loader: every way to load images, in turns; "
-        "train: our networks beside timm's, forward and training steps, in turns",
-    )
-    bench.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help="loader: betons; default: photographs"
-    )
-    bench.add_argument("--workers", type=_workers, metavar="N", help="grid: runs at a time")
-    bench.add_argument(
-        "--rounds", type=int, default=5, metavar="N", help="loader, train: default 5"
-    )
-    bench.add_argument("--images", type=int, default=512, metavar="N", help="loader: default 512")
-    bench.add_argument(
-        "--out", type=Path, metavar="FILE.json", help="loader, train: keep the numbers"
-    )
-    add_train_bench(bench)
-    add_data(verbs)
-    add_weights(verbs)
-    # No help text: only the launcher types it.
-    hidden = verbs.add_parser("exec-run")
-    hidden.add_argument("folder", type=Path)
-    hidden.add_argument("--debug", action="store_true")
+    parser.add_verbs(VERBS, dest="verb", metavar="VERB")
     return parser
-
-
-def _add(
-    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    text: str,
-    *,
-    json: bool = False,
-) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    parser.add_argument(
-        "--file", type=Path, metavar="PATH", help="default: ./experiments.yaml, else the project's"
-    )
-    where = f"the runs folder; default: ${RUNS_VARIABLE}, else ./runs"
-    parser.add_argument("--runs", type=Path, metavar="DIR", help=where)
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    if json:
-        parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    return parser
-
-
-def _study(parser: argparse.ArgumentParser, *, overrides: bool = False) -> None:
-    parser.add_argument("study", metavar="NAME", help="a study, see `ablate list`")
-    if overrides:
-        parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help=_OVERRIDES)
-
-
-def _workers(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("give a number of 0 or more")
-    return number
 
 
 def _explain(error: Exception, *, debug: bool) -> int:

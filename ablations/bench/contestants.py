@@ -77,17 +77,6 @@ def ratios(readings: Sequence[float], of: Sequence[float]) -> list[float]:
     return [a / b for a, b in zip(readings, of, strict=True)]
 
 
-def check_out(out: Path | None) -> None:
-    """Refuse, before an hour of measurement, a file that could be somebody's work.
-
-    Raises ValueError unless it ends in .json and its folder is there.
-    """
-    if out is not None and (out.suffix != ".json" or out.is_dir() or not out.parent.is_dir()):
-        raise ValueError(
-            f"--out {out} has to be a file that ends in .json, in a folder that is there"
-        )
-
-
 def median_ratio(readings: Sequence[float], of: Sequence[float]) -> float:
     """The median over rounds of one contestant's number divided by another's."""
     return median(ratios(readings, of))

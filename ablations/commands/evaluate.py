@@ -6,12 +6,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.commands.parsing import add_json, add_overrides, add_places
 from ablations.evaluation.config import evaluation_config
 from ablations.files.plain_text import as_json
 from ablations.store.runs import ALL_RUNS, CONFIG, RunFolder, run_path, runs_root
 from datamodules.catalog.catalog import content, resolve, title
 from datamodules.config.data import DataConfig, expanded
 from lit_models.recipe.weight_files import checkpoint_file
+
+_OVERRIDES = (
+    "any key of data and hardware, and recipe.{batch_size,precision,channels_last,flip_test,"
+    "augment.interpolation}, such as data.eval_size=288"
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,27 @@ class Subject:
     path: Path
     config: Mapping[str, Any]
     reason: str | None = None  # why this run, where it was named as STUDY/POINT/SEED
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate evaluate`."""
+    parser.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        help="of `ablate import` or of a run, the folder of a run, its id, or STUDY/POINT/SEED",
+    )
+    parser.add_argument(
+        "data",
+        nargs="?",
+        metavar="DATA",
+        help="a data set of `ablate list`; default: that of the run",
+    )
+    add_overrides(parser, text=_OVERRIDES)
+    parser.add_argument(
+        "--split", choices=["test", "val"], default="test", help="which images; default: test"
+    )
+    add_places(parser)
+    add_json(parser, instead_of="text")
 
 
 def command(options: argparse.Namespace) -> int:

@@ -2,13 +2,34 @@
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ablations.commands.evaluate import Subject, find_subject
+from ablations.commands.parsing import add_places
 from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.store.runs import RunFolder, runs_root
 from datamodules.catalog.catalog import DATASETS, placed, resolve
 from datamodules.config.data import DataConfig, expanded
+
+FORMATS = ("onnx", "timm", "torch")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate export`."""
+    parser.add_argument(
+        "run", metavar="RUN", help="a run id, the start of one, STUDY/POINT/SEED, or a checkpoint"
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        required=True,
+        help="torch: spec and state dict; timm: weights for timm.create_model; onnx: needs [onnx]",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: RUN with its suffix")
+    parser.add_argument("--ema", action="store_true", help="the averaged weights, not the raw ones")
+    parser.add_argument("--force", action="store_true", help="replace FILE where it is there")
+    add_places(parser)
 
 
 def command(options: argparse.Namespace) -> int:

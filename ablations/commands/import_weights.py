@@ -7,8 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ablations.commands.parsing import add_json
 from ablations.files.plain_text import as_json
-from ablations.run.checkpoint import write_checkpoint
 from lit_models.families.reference import Network, named_network
 from lit_models.families.serialise import to_dict
 from lit_models.space.spec import ArchSpec
@@ -26,11 +26,43 @@ class Imported:
     content: Mapping[str, Any]  # of the new checkpoint
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate import`."""
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="of torch.save or safetensors, with the keys of the official repository or of timm",
+    )
+    parser.add_argument(
+        "--model", required=True, metavar="NAME", help="a network by name, or timm/NAME"
+    )
+    parser.add_argument(
+        "--step",
+        action="append",
+        default=[],
+        metavar="STEP",
+        help="a step that leads from the named network to that of the file, such as "
+        "activation=gelu; any number of them, in order",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE.ckpt", help="default: NAME.ckpt")
+    parser.add_argument(
+        "--num-classes", type=int, metavar="N", help="default: as many as the file's classifier"
+    )
+    parser.add_argument(
+        "--ema", action="store_true", help="the file's averaged weights, not the raw ones"
+    )
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    add_json(parser, instead_of="text")
+
+
 def command(options: argparse.Namespace) -> int:
     """Read the file, write the checkpoint, say what it holds.
 
     `--json` prints one object: checkpoint, model, layout, num_classes, in_chans, params, note.
     """
+    from ablations.run.checkpoint import write_checkpoint
+
     out: Path = options.out or Path(f"{options.model.replace('/', '_')}.ckpt")
     if out.exists() and not options.force:
         raise ValueError(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ablations.commands.parsing import add_json, add_places
 from ablations.files.plain_text import as_json
 from ablations.planning.counts import count_specs, setting_of
 from ablations.planning.find_run import Subject, find_run
@@ -15,6 +16,15 @@ from datamodules.catalog.catalog import DATASETS, WHEREABOUTS
 from datamodules.config.data import DataConfig
 from lit_models.families.reference import Network
 from lit_models.families.serialise import difference
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate show`."""
+    parser.add_argument(
+        "run", metavar="RUN", help="a run id, the start of one, or STUDY/POINT/SEED"
+    )
+    add_places(parser)
+    add_json(parser)
 
 
 def command(options: argparse.Namespace) -> int:

@@ -106,3 +106,12 @@ def _not_finite(obj: Any, key: str) -> Iterator[tuple[str, float]]:
     elif isinstance(obj, list | tuple):
         for index, value in enumerate(obj):
             yield from _not_finite(value, f"{key}[{index}]")
+
+
+def size_text(size: float) -> str:
+    """Bytes for people, in powers of 1000 as disks are sold."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ablations.store import file_shapes
-from ablations.store.runs import INDEX, check_label, read_json, run_path, study_path
+from ablations.store.runs import (
+    INDEX,
+    check_label,
+    check_study_name,
+    read_json,
+    run_path,
+    study_path,
+)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _LARGEST_SEED = 2**32 - 1
@@ -33,6 +40,17 @@ def read_index(study: str, runs_root: Path) -> dict[str, Any] | None:
             "keeps every finished run"
         ) from None
     return None if found is None else one_line(found)
+
+
+def require_index(study: str, runs_root: Path) -> dict[str, Any]:
+    """The index of a study. Raises ValueError before its first `ablate run`."""
+    index = read_index(check_study_name(study), runs_root)
+    if index is None:
+        raise ValueError(
+            f"nothing of study {study!r} has run in {runs_root}: `ablate run {study}` first, or "
+            "give the right folder with --runs"
+        )
+    return index
 
 
 def rows_of(study: str, runs_root: Path) -> list[dict[str, Any]]:

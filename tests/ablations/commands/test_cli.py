@@ -1,6 +1,5 @@
 """The command line: fast where nothing is computed, frozen options, clear errors, JSON."""
 
-import argparse
 import json
 import os
 import resource
@@ -11,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from ablations.cli import main, make_parser
+from ablations.commands.parsing import VerbParser
 from tests.support.project import PROJECT
 
-COMMON = ["--debug", "--file", "--help", "--runs", "-h"]
+DEBUG = ["--debug", "--help", "-h"]
+BENCH = [*DEBUG, "--json"]
+COMMON = [*DEBUG, "--file", "--runs"]
 # What people type in scripts and papers: a name here is never removed or renamed.
 OPTIONS = {
     "list": [*COMMON, "--json"],
@@ -23,12 +25,19 @@ OPTIONS = {
     "report": [*COMMON, "--json", "study"],
     "board": [*COMMON, "--port", "study"],
     "show": [*COMMON, "--json", "run"],
-    "bench": [
-        *COMMON,
-        *("--batch-size", "--device", "--image-size", "--images", "--json", "--models", "--out"),
-        *("--rounds", "--threads", "--workers", "files", "what"),
+    "bench loader": [*BENCH, "--images", "--out", "--rounds", "files"],
+    "bench train": [
+        *BENCH,
+        *("--batch-size", "--device", "--image-size", "--models", "--out", "--rounds", "--threads"),
     ],
-    "data": ["--help", "-h", "action"],
+    "bench grid": [*BENCH, "--workers"],
+    "data write": [
+        *DEBUG,
+        *("--encode", "--force", "--jpeg-share", "--max-side", "--on-error", "--out"),
+        *("--quality", "--test-fraction", "--restart", "--workers", "source"),
+    ],
+    "data check": [*DEBUG, "--json", "--workers", "path"],
+    "data info": [*DEBUG, "--json", "path"],
     "export": [*COMMON, "--ema", "--force", "--format", "--out", "run"],
     "import": [
         *(
@@ -79,17 +88,22 @@ def cpu_seconds(*arguments: str, cwd: Path) -> float:
     return min(tries)
 
 
+def every_verb() -> dict[str, VerbParser]:
+    """The parsers of all verbs, filled; those below a verb have names such as `data write`."""
+    found: dict[str, VerbParser] = {}
+    for name, parser in make_parser().verbs.items():
+        below = parser.complete().verbs
+        found |= {f"{name} {inner}": verb.complete() for inner, verb in below.items()}
+        found |= {} if below else {name: parser}
+    return found
+
+
 def test_options_are_frozen() -> None:
-    verbs = next(
-        action
-        for action in make_parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
     found = {
         verb: sorted(
             name for action in parser._actions for name in action.option_strings or [action.dest]
         )
-        for verb, parser in verbs.choices.items()
+        for verb, parser in every_verb().items()
     }
 
     assert found == {verb: sorted(names) for verb, names in OPTIONS.items()}
@@ -114,6 +128,37 @@ def test_nothing_heavy_is_imported(tmp_path: Path, arguments: list[str]) -> None
 
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_no_verb_imports_anything_heavy_before_it_runs(tmp_path: Path) -> None:
+    """So that `ablate VERB --help` and the completion of a shell answer at once."""
+    code = (
+        "import sys\n"
+        "from ablations.cli import make_parser\n"
+        "for parser in make_parser().verbs.values():\n"
+        "    for below in parser.complete().verbs.values():\n"
+        "        below.complete()\n"
+        f"print(sorted({HEAVY | {'rich'}} & set(sys.modules)))"
+    )
+    done = python("-c", code, cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("pla", "plan"), ("bench loadr", "loader"), ("data writ", "write"), ("exporrt", "export")],
+)
+def test_an_unknown_verb_is_answered_with_the_nearest(
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(typed.split())
+
+    err = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert f"there is no `ablate {typed}`. Did you mean {meant}?" in err
+    assert "exec-run" not in err
 
 
 def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:

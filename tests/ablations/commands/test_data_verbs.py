@@ -1,6 +1,5 @@
 """`ablate data write`, `check` and `info` as they are typed."""
 
-import argparse
 import json
 import shutil
 from collections import namedtuple
@@ -10,22 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ablations.cli import main, make_parser
-from ablations.commands.data_view import shown_progress, size_text
+from ablations.cli import main
+from ablations.commands.data.progress import shown_progress
+from ablations.files.plain_text import size_text
 from datamodules.beton.file import Beton, read_beton
 from tests.datamodules.beton.test_beton_stock import write_stock
 from tests.support.images.image_trees import broken_inside, truncate, write_tree
-
-DEBUG = ["--debug", "--help", "-h"]
-OPTIONS = {
-    "write": [
-        *DEBUG,
-        *("--encode", "--force", "--jpeg-share", "--max-side", "--on-error", "--out"),
-        *("--quality", "--test-fraction", "--restart", "--workers", "source"),
-    ],
-    "check": [*DEBUG, "--json", "--workers", "path"],
-    "info": [*DEBUG, "--json", "path"],
-}
 
 
 @pytest.fixture(autouse=True)
@@ -48,24 +37,6 @@ def beton(tree: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> Beton:
     assert main(["data", "write", str(tree), "--out", str(out)]) == 0
     capsys.readouterr()
     return read_beton(out)
-
-
-def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    actions = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    return dict(actions[0].choices)
-
-
-def test_options_are_frozen() -> None:
-    actions = subparsers(subparsers(make_parser())["data"])
-    found = {
-        name: sorted(
-            option
-            for action in parser._actions
-            for option in action.option_strings or [action.dest]
-        )
-        for name, parser in actions.items()
-    }
-    assert found == {name: sorted(options) for name, options in OPTIONS.items()}
 
 
 def test_a_tree_is_written_checked_and_described(

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from ablations.bench import contestants
-from ablations.bench.loader import command, measure, photographs
+from ablations.bench.loader import measure, photographs
 from ablations.bench.loader.entrants import CONTESTANTS, SMALL, Contestant
 from ablations.bench.loader.files import subject
 from ablations.bench.loader.job import Job, from_text, to_text
 from ablations.bench.loader.photographs import cut_photographs, sources
 from ablations.cli import main
+from ablations.commands.bench import loader as command
 from tests.support.images.beton_files import write_from
 from tests.support.images.image_trees import photograph
 

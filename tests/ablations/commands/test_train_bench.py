@@ -11,11 +11,12 @@ from timm.layers import DropPath
 from torch import nn
 
 from ablations.bench.contestants import Contestant
-from ablations.bench.train import command, measure, steps
+from ablations.bench.train import measure, steps
 from ablations.bench.train.job import SETTINGS, Job, Setting, from_text, to_text
 from ablations.bench.train.measure import Reading, Spread, cpu_ratio, order, speed_ratio, spread
 from ablations.bench.train.memory import forget_peak, peak
 from ablations.cli import main, make_parser
+from ablations.commands.bench import train as command
 from lit_models.network.layers import ParallelConv
 
 CPU = Setting("cpu", channels_last=False)

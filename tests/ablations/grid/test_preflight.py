@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ablations.commands import bench
-from ablations.commands.bench import GridCost
+from ablations.commands.bench import grid as bench
+from ablations.commands.bench.grid import GridCost
 from ablations.grid.executor import fork_server
 from ablations.grid.preflight import (
     check_data_is_there,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from ablations.board.refreshing import BoardRefresher
 from ablations.cli import main
-from ablations.commands.running import _BoardRefresher
 from ablations.store.runs import INDEX, STATUS, RunFolder, run_path, study_path
 from tests.support.fake_runs import fake_row
 from tests.support.project import PROJECT
@@ -212,8 +212,8 @@ def test_the_board_is_renewed_in_proportion(
         "ablations.board.server.refresh", lambda study, runs_root: renewed.append(study)
     )
     clock = [100.0]
-    monkeypatch.setattr("ablations.commands.running.time.monotonic", lambda: clock[0])
-    board = _BoardRefresher("study", tmp_path, rows=rows)
+    monkeypatch.setattr("ablations.board.refreshing.time.monotonic", lambda: clock[0])
+    board = BoardRefresher("study", tmp_path, rows=rows)
     for _ in range(5):
         board(fake_row(0, "finish"))
         clock[0] += 0.01

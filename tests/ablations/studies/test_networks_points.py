@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ablations.cli import main
-from ablations.commands.listing import listing
-from ablations.commands.planning import kernel_notes, plan_costs
+from ablations.commands.list import listing
+from ablations.commands.plan import kernel_notes, plan_costs
 from ablations.commands.show import describe
 from ablations.planning.find_run import find_run
 from ablations.planning.plan import index_of, make_plan

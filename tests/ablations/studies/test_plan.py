@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import lit_models
-from ablations.commands.planning import plan_rows
+from ablations.commands.plan import plan_rows
 from ablations.planning import counts
 from ablations.planning.counts import Cost, Setting, count_specs, setting_of
 from ablations.planning.plan import Plan, index_of, make_plan, states

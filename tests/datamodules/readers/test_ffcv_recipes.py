@@ -12,7 +12,7 @@ from timm.layers import BlurPool2d
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
-from ablations.commands.planning import plan_costs
+from ablations.commands.plan import plan_costs
 from ablations.commands.show import describe
 from ablations.planning.find_run import find_run
 from ablations.planning.plan import make_plan

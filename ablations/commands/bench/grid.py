@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ablations.commands.parsing import add_json, at_least
 from ablations.files.plain_text import as_json
 from ablations.planning.plan import PlannedRun, make_plan
 from ablations.store.runs import RunFolder, run_path
@@ -43,20 +44,13 @@ class GridCost:
         return self.wall / self.training
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate bench grid`."""
+    parser.add_argument("--workers", type=at_least(0), metavar="N", help="runs at a time")
+    add_json(parser)
+
+
 def command(options: argparse.Namespace) -> int:
-    """Measure what was asked."""
-    if options.what == "loader":
-        from ablations.bench.loader.command import command as measure_loaders
-
-        return measure_loaders(options)
-    if options.what == "train":
-        from ablations.bench.train.command import command as measure_training
-
-        return measure_training(options)
-    return grid(options)
-
-
-def grid(options: argparse.Namespace) -> int:
     """Train a small grid in a temporary folder and print its cost."""
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as folder:
         cost = measure_grid(Path(folder), workers=options.workers)

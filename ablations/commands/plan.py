@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ablations.commands.parsing import add_json, add_overrides, add_places, add_study
 from ablations.files.plain_text import as_json
 from ablations.grid.calibrate import estimate
 from ablations.planning.counts import Cost, count_points, setting_of
@@ -21,6 +22,17 @@ from datamodules.catalog.freshness import freshness_note
 from datamodules.catalog.sizes import Sizes, describe, sizes
 from datamodules.config.data import DataConfig
 from lit_models.families.reference import Network
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate plan`."""
+    add_study(parser)
+    add_overrides(parser)
+    add_places(parser)
+    parser.add_argument(
+        "--no-time", action="store_true", help="skip the measured estimate of the time it takes"
+    )
+    add_json(parser)
 
 
 def command(options: argparse.Namespace) -> int:

@@ -12,28 +12,46 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ablations.bench.contestants import check_out
-from ablations.bench.train.job import SETTINGS, Device, Job, Setting
+from ablations.bench.train.job import DEVICES, SETTINGS, Device, Job, Setting
 from ablations.bench.train.measure import Reading, cpu_ratio, measure, speed_ratio, spread
+from ablations.commands.bench.verbs import add_rounds, check_rounds
+from ablations.commands.parsing import at_least
 from ablations.files.plain_text import as_json
 from ablations.store.runs import write_text_atomic
 from lit_models.families.reference import PREFIX, Network, TimmModel, named_network, timm_names
 
+MODELS = "resnet50,convnext_tiny,convmixer_768_32"
 _SECONDS = 0.5  # that a turn lasts at least
 _BATCH: Mapping[Device, int] = {"cpu": 8, "cuda": 64}
 _SIDE = 224
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate bench train`."""
+    number = at_least(1)
+    add_rounds(parser)
+    parser.add_argument("--models", default=MODELS, metavar="NAME,NAME", help=f"default: {MODELS}")
+    parser.add_argument(
+        "--image-size", type=number, metavar="PX", help="default: the network's, else 224"
+    )
+    parser.add_argument("--batch-size", type=number, metavar="N", help="default: 8, on a GPU 64")
+    parser.add_argument("--device", choices=DEVICES, help="default: every one that is there")
+    parser.add_argument(
+        "--threads",
+        type=number,
+        metavar="N",
+        help="on the CPU; default: $OMP_NUM_THREADS, else one a core",
+    )
+
+
 def command(options: argparse.Namespace) -> int:
     """Measure the networks that were named."""
+    check_rounds(options)
     names = [name for name in options.models.split(",") if name]
     if not names:
         raise ValueError("--models names no network: `ablate list` shows what there is")
     for name in names:
         _check_size(name, named_network(name), options.image_size)
-    if options.rounds < 1:
-        raise ValueError(f"--rounds is at least 1, found {options.rounds}")
-    check_out(options.out)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as folder:
         for setting in _settings(options.device):

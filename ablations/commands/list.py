@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
+from ablations.commands.parsing import add_json, add_places
 from ablations.files.markup import printable
 from ablations.files.plain_text import as_json
 from ablations.studies.study_file import read_source, section
@@ -15,6 +16,12 @@ from lit_models.steps.library import STEP_FACTORIES
 from lit_models.steps.trajectories import TRAJECTORIES, Trajectory
 
 _WIDTH = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate list`."""
+    add_places(parser)
+    add_json(parser)
 
 
 def command(options: argparse.Namespace) -> int:

@@ -1,17 +1,16 @@
 """`ablate run`: train what is not done."""
 
 import argparse
-import os
 import shlex
-import signal
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations.commands.planning import plan_costs, read_study
+from ablations.board.refreshing import BoardRefresher
+from ablations.commands.parsing import add_overrides, add_places, add_study, at_least
+from ablations.commands.plan import plan_costs, read_study
 from ablations.grid.preflight import (
     Machine,
     check_data_is_there,
@@ -23,7 +22,6 @@ from ablations.planning.plan import Plan, PlannedRun, index_of, make_plan
 from ablations.planning.scale_notes import stuck_scales
 from ablations.planning.start_notes import start_warnings
 from ablations.process.output import lasting
-from ablations.process.tether import end_with_parent, tethered
 from ablations.store.runs import (
     INDEX,
     RunFolder,
@@ -39,9 +37,19 @@ if TYPE_CHECKING:
     from ablations.grid.executor import Executor
 
 FAILURE, STOPPED = 1, 130
-# TensorBoard's folder is renewed when its last renewal, or the guess of the first, is so many times
-# its length ago.
-_SHARE, _SECONDS_A_ROW, _SHORT = 20, 0.002, 2.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate run`."""
+    add_study(parser)
+    add_overrides(parser)
+    add_places(parser)
+    parser.add_argument(
+        "--workers",
+        type=at_least(0),
+        metavar="N",
+        help="runs at a time; default: one a GPU, or one a CPU core; 0 trains in this process",
+    )
 
 
 def command(options: argparse.Namespace) -> int:
@@ -52,21 +60,6 @@ def command(options: argparse.Namespace) -> int:
     plan, root = make_plan(study), runs_root(options.runs)
     with lasting():  # a grid of days does not end because nobody reads what it says
         return run_plan(plan, root, command_line=shlex.join(["ablate", *sys.argv[1:]]))
-
-
-def exec_run(options: argparse.Namespace) -> int:
-    """Train the run of one folder in this process: how runs on several devices are started."""
-    from ablations.run.train import train_run
-    from ablations.run.worker import attempt
-
-    folder = options.folder.absolute()
-    if os.environ.get("LOCAL_RANK", "0") != "0":  # another rank of it: the first one reports
-        end_with_parent()
-        train_run(folder)
-        return 0
-    end_with_parent(signal.SIGTERM)
-    os.environ.update(tethered())  # for the other ranks, which Lightning starts
-    return attempt(folder, train_run)
 
 
 def run_plan(plan: Plan, root: Path, *, command_line: str) -> int:
@@ -111,7 +104,7 @@ def _train(
     for note in (*machine.notes, *(scale.sentence for scale in stuck), *starts):
         say(console, note)
     follower = Follower(_write_index(plan, root, command_line), root)
-    board = _BoardRefresher(name, root, rows=len(plan.rows))
+    board = BoardRefresher(name, root, rows=len(plan.rows))
     grid = Grid(tuple(left), root, executor, on_end=board)
     view = make_view(lambda: follower.look(grid.active()), title=name, console=console)
     with stop_on_signals() as stop, view:
@@ -179,40 +172,3 @@ def _failure(row: PlannedRun, folder: RunFolder, message: str | None) -> str:
     log = "\n".join(f"    {line}" for line in last_lines(folder.path).splitlines())
     head = f"{row.point} seed {row.seed} failed: {message}"
     return f"\n{head}\n  the end of {folder.path / LOG}:\n{log}\n"
-
-
-class _BoardRefresher:
-    """Keeps the study's TensorBoard folder up to date as runs end, in a twentieth of the time.
-
-    It takes as long as the study is large, and meanwhile the grid starts nothing.
-    """
-
-    def __init__(self, study: str, root: Path, *, rows: int) -> None:
-        self._study, self._root, self._stale = study, root, False
-        self._cost = _SECONDS_A_ROW * rows
-        self._next = time.monotonic() + _SHARE * self._cost
-
-    def __call__(self, _row: PlannedRun) -> None:
-        """A run has ended."""
-        self._stale = True
-        if time.monotonic() >= self._next:
-            self._renew()
-
-    def finish(self) -> None:
-        """The grid is over: a large study after a short grid is left to `ablate board`."""
-        if self._cost < _SHORT or time.monotonic() >= self._next:
-            self._renew()
-
-    def _renew(self) -> None:
-        began = time.monotonic()
-        try:
-            from ablations.board.server import refresh
-
-            if self._stale:
-                refresh(self._study, runs_root=self._root)
-        except Exception as error:
-            # Only a view of the results: `ablate board` makes it again, and the grid goes on.
-            print(f"TensorBoard's folder was not renewed: {error}", file=sys.stderr)
-        now = time.monotonic()
-        self._stale, self._cost = False, now - began
-        self._next = now + _SHARE * self._cost

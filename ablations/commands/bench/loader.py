@@ -12,11 +12,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ablations.bench.contestants import check_out, median_ratio
+from ablations.bench.contestants import median_ratio
 from ablations.bench.loader.entrants import CONTESTANTS, OURS, OURS_SMALL, SMALL, Contestant
 from ablations.bench.loader.files import Subject, standard_files, subject
 from ablations.bench.loader.job import Job
 from ablations.bench.loader.measure import Reading, measure
+from ablations.commands.bench.verbs import add_rounds, check_rounds
 from ablations.files.plain_text import as_json
 from ablations.store.runs import write_text_atomic
 
@@ -26,9 +27,20 @@ _SIDE, _BATCH, _SMALL_BATCH = 224, 64, 512
 _EPOCH, _SMALL_EPOCH = 1024, 50_000
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate bench loader`."""
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="betons; default: photographs"
+    )
+    add_rounds(parser)
+    parser.add_argument(
+        "--images", type=int, default=512, metavar="N", help="of the photographs; default: 512"
+    )
+
+
 def command(options: argparse.Namespace) -> int:
     """Measure the files that were named, or the standard ones."""
-    check_out(options.out)
+    check_rounds(options)
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as name:
         folder = Path(name)

@@ -1,0 +1,1 @@
+"""The verbs of `ablate bench`, a module each."""

@@ -1,0 +1,24 @@
+"""`ablate board`: TensorBoard on a study's runs, or on those of all studies."""
+
+import argparse
+
+from ablations.commands.parsing import add_places
+from ablations.store.index_file import require_index
+from ablations.store.runs import runs_root
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate board`."""
+    parser.add_argument("study", nargs="?", metavar="NAME", help="a study; default: all of them")
+    parser.add_argument("--port", type=int, metavar="PORT", help="default: a free one from 6006 on")
+    add_places(parser)
+
+
+def command(options: argparse.Namespace) -> int:
+    """TensorBoard until Ctrl-C; its exit code."""
+    from ablations.board.server import serve
+
+    root = runs_root(options.runs)
+    if options.study is not None:
+        require_index(options.study, root)
+    return serve(options.study, runs_root=root, port=options.port)

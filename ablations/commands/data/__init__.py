@@ -1,0 +1,1 @@
+"""The verbs of `ablate data`, a module each."""

@@ -1,0 +1,32 @@
+"""`ablate report`: the comparison of a study, written and printed."""
+
+import argparse
+
+from ablations.commands.parsing import add_json, add_places, add_study
+from ablations.files.plain_text import as_json
+from ablations.store.index_file import require_index
+from ablations.store.runs import runs_root
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow `ablate report`."""
+    add_study(parser)
+    add_places(parser)
+    add_json(parser)
+
+
+def command(options: argparse.Namespace) -> int:
+    """Write the comparison and print it; `--json` prints the rows of report.json."""
+    from ablations import report as reports
+
+    root = runs_root(options.runs)
+    require_index(options.study, root)
+    paths = reports.write_report(options.study, runs_root=root)
+    if options.json:
+        rows = reports.to_json(reports.rows(options.study, runs_root=root))
+        print(as_json(rows))
+        return 0
+    reports.print_terminal(options.study, runs_root=root)
+    print(f"figure: {paths.figures[0]}\nreport: {paths.html}")
+    print(f"curves: `ablate board {options.study}` opens TensorBoard")
+    return 0
