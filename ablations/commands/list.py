@@ -48,7 +48,7 @@ def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
         "studies": [_study(source, name) for name in section(source, "studies")],
         "trajectories": [_trajectory(t) for t in TRAJECTORIES.values()],
         "networks": [{"name": n, "image_size": spec.image_size} for n, spec in SPECS.items()],
-        "steps": [{"name": n, "text": text} for n, (text, *_) in STEP_FACTORIES.items()],
+        "steps": [{"name": n, "text": step.syntax} for n, step in STEP_FACTORIES.items()],
         "datasets": [
             {
                 key: getattr(info, key)

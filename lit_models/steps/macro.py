@@ -1,13 +1,23 @@
-"""Steps on the layout: patch size, pyramid or isotropic, depths, widths, image size."""
+"""Steps on the layout: patch size, pyramid or isotropic, depths, widths, image size, blur pool."""
 
 from dataclasses import replace
 from math import prod
+from typing import NamedTuple
 
 from lit_models.families.convnext import NORM_THEN_CONV
 from lit_models.space.spec import ArchSpec, Downsample, IllegalSpec, Stem, fewest
+from lit_models.steps.factories import NO_VALUE, named
 from lit_models.steps.step import Step, need
+from lit_models.steps.text_values import whole, whole_numbers
 
 
+@named(
+    "patch_size",
+    "patch_size=8",
+    "the stem is one convolution of that stride, and stages make up for it",
+    source="arXiv 2206.03452, Table 2",
+    read=whole,
+)
 def patch_size(size: int) -> Step:
     """One convolution of stride `size` as the stem, at the network's total stride.
 
@@ -43,6 +53,18 @@ def rebalanced(strides: tuple[int, ...], *, before: int, after: int) -> tuple[in
     while after * prod(changed) < total and 1 in changed[1:]:
         changed[len(changed) - 1 - changed[:0:-1].index(1)] = 2
     return tuple(changed) if after * prod(changed) == total else strides
+
+
+@named(
+    "layout",
+    "layout=isotropic or layout=pyramid",
+    "one stage, or four with downsampling between them",
+    source="arXiv 2108.13002, Section 3; arXiv 2201.03545, Section 3.3",
+    read=str,
+)
+def layout(kind: str) -> Step:
+    """The layout `isotropic` or `pyramid`; raises KeyError for another."""
+    return {"isotropic": isotropic, "pyramid": pyramid}[kind]()
 
 
 def isotropic() -> Step:
@@ -100,6 +122,70 @@ def pyramid() -> Step:
     return Step("layout", "pyramid", summary, edit)
 
 
+@named(
+    "depths",
+    "depths=3+4+12+3",
+    "blocks per stage",
+    source="arXiv 2201.03545, Section 2.2",
+    read=whole_numbers,
+)
+def depths(numbers: tuple[int, ...]) -> Step:
+    """Blocks per stage."""
+
+    def edit(spec: ArchSpec) -> ArchSpec:
+        need(
+            len(spec.blocks) in (1, len(spec.depths)),
+            "every block of this network is set by itself",
+        )
+        return replace(spec, depths=numbers)
+
+    return Step("depths", "depths", f"blocks per stage {numbers}", edit)
+
+
+class Widths(NamedTuple):
+    """Channels per stage, and those that a network must have to get them; None: any."""
+
+    after: tuple[int, ...]
+    before: tuple[int, ...] | None = None
+
+
+def _widths(text: str) -> Widths:
+    *before, after = text.split(":")
+    need(len(before) < 2, f"widths are one row, or two with a : between them, found {text!r}")
+    return Widths(whole_numbers(after), *map(whole_numbers, before))
+
+
+@named(
+    "widths",
+    "widths=96+192+384+768 or widths=64+128+256+512:84+168+336+672",
+    "channels per stage, stem included; with two rows only where the network has the first",
+    source="arXiv 2201.03545, Section 2.3 and Table 11",
+    read=_widths,
+)
+def widths(row: Widths) -> Step:
+    """Channels per stage, stem included.
+
+    With `before`, a network that has other widths keeps them, so that a step that sets depths and
+    widths and one that sets widths give one network in either order.
+    """
+    after, before = row
+
+    def edit(spec: ArchSpec) -> ArchSpec:
+        return replace(spec, widths=after) if before in (None, spec.widths) else spec
+
+    summary = (
+        f"widths {after}, stem included" if before is None else f"widths {after}, not {before}"
+    )
+    return Step("widths", "widths", summary, edit, conditional=before is not None)
+
+
+@named(
+    "image_size",
+    "image_size=32",
+    "side of the images that token MLPs are built for",
+    source="ours",
+    read=whole,
+)
 def image_size(side: int) -> Step:
     """Side of the images that the token MLPs are built for."""
 
@@ -108,3 +194,24 @@ def image_size(side: int) -> Step:
         return replace(spec, image_size=side)
 
     return Step("image_size", f"{side} px", f"token MLPs are built for {side} px images", edit)
+
+
+@named(
+    "blur_pool",
+    NO_VALUE,
+    "a fixed 3x3 blur before every convolution with a stride",
+    source="arXiv 1904.11486",
+)
+def blur_pool() -> Step:
+    """A fixed 3x3 binomial blur before every convolution with a stride.
+
+    Source: "Making Convolutional Networks Shift-Invariant Again", arXiv 1904.11486, placed as in
+    FFCV's ImageNet training: before the strided convolution, in projection shortcuts too, but not
+    where fewer than 16 channels come in (the image), nor at the max pooling.
+    """
+
+    def edit(spec: ArchSpec) -> ArchSpec:
+        return replace(spec, blur_pool=True)
+
+    summary = "a fixed 3x3 binomial blur comes before every convolution with a stride"
+    return Step("blur_pool", "blur pool", summary, edit)

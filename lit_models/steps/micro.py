@@ -1,13 +1,30 @@
 """Steps inside a block: norms, activations, expansion ratio, layer scale."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, get_args
 
 from lit_models.space.components import ActivationKind, NormKind, Place
 from lit_models.space.spec import ArchSpec, Block, Branch, ConvLayer
+from lit_models.steps.factories import named
 from lit_models.steps.step import Step, need
+from lit_models.steps.text_values import number, one_of, or_off, some_of
+
+_PLACES: tuple[Place, ...] = get_args(Place)
+_NORMS: tuple[NormKind, ...] = get_args(NormKind)
+_ACTIVATIONS: Mapping[ActivationKind, str] = MappingProxyType(
+    {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU"}
+)
 
 
+@named(
+    "norm",
+    "norm=layer",
+    "the kind of the network's norms",
+    source="arXiv 2201.03545, Section 2.6",
+    read=one_of(_NORMS),
+)
 def norm_kind(kind: NormKind) -> Step:
     """The kind of the network's norms: batch, layer (over channels), group (one group) or none.
 
@@ -18,11 +35,22 @@ def norm_kind(kind: NormKind) -> Step:
     def edit(spec: ArchSpec) -> ArchSpec:
         return replace(spec, norm=kind)
 
-    title = "no norm" if kind == "none" else f"{kind} norm"
     summary = "no norms" if kind == "none" else f"every norm of the network's kind is {kind} norm"
-    return Step("norm", title, summary, edit)
+    needs = f"it needs {' or '.join(_norm_title(k) for k in _NORMS if k != kind)}"
+    return Step("norm", _norm_title(kind), summary, edit, needs)
 
 
+def _norm_title(kind: NormKind) -> str:
+    return "no norm" if kind == "none" else f"{kind} norm"
+
+
+@named(
+    "activation",
+    "activation=gelu",
+    "the kind of every activation, the stem's included",
+    source="arXiv 2201.03545, Section 2.6",
+    read=one_of(tuple(_ACTIVATIONS)),
+)
 def activation_kind(kind: ActivationKind) -> Step:
     """The kind of every activation of the blocks, and of those of stem and downsampling."""
 
@@ -37,18 +65,34 @@ def activation_kind(kind: ActivationKind) -> Step:
             downsample=replace(spec.downsample, layers=_of_the_network(spec.downsample.layers)),
         )
 
-    return Step("activation", kind, f"every activation is {kind}", edit)
+    title = _ACTIVATIONS[kind]
+    needs = f"it needs {' or '.join(name for k, name in _ACTIVATIONS.items() if k != kind)}"
+    return Step("activation", title, f"every activation is {title}", edit, needs)
 
 
 def _of_the_network(layers: tuple[ConvLayer, ...]) -> tuple[ConvLayer, ...]:
     return tuple(replace(layer, activation_kind=None) for layer in layers)
 
 
+@named(
+    "norms",
+    "norms=spatial or norms=pointwise_in+spatial",
+    "the places in a block that have a norm",
+    source="arXiv 2206.03452, Tables 3 and 4",
+    read=some_of(_PLACES),
+)
 def norms_at(places: frozenset[Place]) -> Step:
     """The places in a block that have a norm; in each branch those that it has."""
     return _at("norms", places)
 
 
+@named(
+    "activations",
+    "activations=pointwise_in or activations=pointwise_in+sum",
+    "the places in a block that have an activation",
+    source="arXiv 2206.03452, Tables 3 and 4",
+    read=some_of(_PLACES),
+)
 def activations_at(places: frozenset[Place]) -> Step:
     """The places in a block that have an activation; in each branch those that it has.
 
@@ -94,6 +138,13 @@ def _need_places(spec: ArchSpec, places: frozenset[Place]) -> None:
     )
 
 
+@named(
+    "expansion",
+    "expansion=4",
+    "hidden width over block width of the branch that mixes channels",
+    source="arXiv 2201.03545, Section 2.4",
+    read=number,
+)
 def expansion(ratio: float) -> Step:
     """Hidden width over block width of the channel-mixing branch: 4 in an inverted bottleneck.
 
@@ -128,6 +179,13 @@ def expansion(ratio: float) -> Step:
     return Step("expansion", f"expansion {ratio:g}", f"blocks are {ratio:g}x wider inside", edit)
 
 
+@named(
+    "layer_scale",
+    "layer_scale=1e-6 or layer_scale=off",
+    "a learned factor per channel at the end of the branches that mix positions",
+    source="arXiv 2103.17239",
+    read=or_off(number),
+)
 def layer_scale(initial: float | None) -> Step:
     """A learned factor per channel at the end of the branches that mix positions; None: off."""
 

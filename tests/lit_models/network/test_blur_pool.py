@@ -29,11 +29,11 @@ from lit_models import (
 from lit_models.network.layers import ConvNormAct
 from lit_models.recipe.config import trained_spec
 from lit_models.space.spec import BLURRED_CHANNELS, ConvLayer, Stem, strided_inputs
-from lit_models.steps import step
+from lit_models.steps import macro
 from lit_models.training.optimisation import create_optimizer
 from tests.support.run_folders import CONVNEXT, NANO, RESNET
 
-BLUR = step.blur_pool()
+BLUR = macro.blur_pool()
 BLURRED = BLUR.apply(SPECS["resnet50"])
 BINOMIAL = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]) / 16
 FEW = CONVNEXT  # eight channels between its stages
@@ -149,7 +149,9 @@ def test_a_network_without_such_a_convolution_is_refused_with_the_reason() -> No
     with pytest.raises(IllegalStep, match=f"step 'blur_pool' cannot be applied: .*{reason}"):
         BLUR.apply(FEW)
     with pytest.raises(IllegalStep, match=reason):
-        step.width((8, 8, 8)).apply(BLUR.apply(NANO.spec_after("separate_downsampling")))
+        macro.widths(macro.Widths((8, 8, 8))).apply(
+            BLUR.apply(NANO.spec_after("separate_downsampling"))
+        )
 
 
 def test_a_network_that_has_it_is_refused() -> None:

@@ -1,13 +1,17 @@
 """Steps as text: what is understood, and what is said about the rest."""
 
+from dataclasses import replace
+
 import pytest
 
-from lit_models import SPECS, IllegalStep, apply_steps, parse_step
-from lit_models.steps.library import STEP_FACTORIES
+from lit_models import SPECS, TRAJECTORIES, ArchSpec, IllegalStep, Step, apply_steps, parse_step
+from lit_models.steps.factories import NO_VALUE, STEP_FACTORIES, named
+from lit_models.steps.library import named_step
 
 
 def test_every_step_reads_its_own_example() -> None:
-    for name, (expected, _, _) in STEP_FACTORIES.items():
+    for name, factory in STEP_FACTORIES.items():
+        expected = factory.syntax
         for text in (
             [name] if expected == "no value" else expected.replace(" or ", ", ").split(", ")
         ):
@@ -24,6 +28,7 @@ def test_every_step_reads_its_own_example() -> None:
         ("norms=middle", "'middle' is none of input, pointwise_in, spatial"),
         ("norm=layer@2", "is for all stages at once; leave @2 out"),
         ("depthwise=3", "it takes no value"),
+        ("widths=8:16:32", "widths are one row, or two with a : between them"),
         ("layout=round", "expected layout=isotropic or layout=pyramid"),
         ("sharing=yes", "'yes' is none of on, off"),
     ],
@@ -89,3 +94,51 @@ def test_the_studies_flags_lead_to_the_named_networks() -> None:
     ):
         found = parse_step(text).apply(SPECS[start])
         assert found == SPECS[end] if end else found.image_size is None
+
+
+def test_a_step_of_a_trajectory_is_texts_with_a_name() -> None:
+    """Table 11's first row: depths, and the widths of a network that has those of ResNet-200."""
+    step = named_step("ratio", "depths=3+3+27+3", "widths=64+128+256+512:84+168+336+672")
+    resnet = SPECS["resnet200"]
+    assert step.apply(resnet).widths == (84, 168, 336, 672)
+    wider = parse_step("widths=128+256+512+1024")
+    assert step.apply(wider.apply(resnet)).widths == (128, 256, 512, 1024)
+    assert step.apply(wider.apply(resnet)) == wider.apply(step.apply(resnet))
+    assert step.texts == ("depths=3+3+27+3", "widths=64+128+256+512:84+168+336+672")
+
+
+def test_a_text_of_several_that_changes_nothing_is_refused_unless_it_says_so() -> None:
+    step = named_step("both", "kernel_size=9", "norm=layer")
+    with pytest.raises(IllegalStep, match="'both' cannot be applied: 'norm=layer' changes nothing"):
+        step.apply(SPECS["convnext_tiny"])
+    assert step.apply(SPECS["resnet50"]).norm == "layer"
+    with pytest.raises(IllegalStep, match="changes nothing"):
+        parse_step("widths=1+2+3+4:8+16+32+64").apply(SPECS["resnet50"])
+
+
+def test_every_step_says_what_it_does_and_where_it_is_from() -> None:
+    for name, factory in STEP_FACTORIES.items():
+        assert factory.summary, name
+        assert factory.source.startswith("arXiv ") or factory.source == "ours", name
+    for trajectory in TRAJECTORIES.values():
+        assert len({step.group for step in trajectory.steps}) == 5
+        for step in trajectory.by_name.values():
+            assert "arXiv 2201.03545, Table 1" in step.source
+
+
+def test_a_step_of_ones_own_is_one_decorated_function() -> None:
+    @named("twice_as_deep", NO_VALUE, "twice the blocks", source="ours")
+    def twice_as_deep() -> Step:
+        def edit(spec: ArchSpec) -> ArchSpec:
+            return replace(spec, depths=tuple(2 * depth for depth in spec.depths))
+
+        return Step("twice_as_deep", "2x depth", "twice the blocks", edit)
+
+    try:
+        deep = parse_step("twice_as_deep").apply(SPECS["resnet50"])
+        assert deep.depths == (6, 8, 12, 6)
+        assert STEP_FACTORIES.origin("twice_as_deep").file == __file__
+        with pytest.raises(ValueError, match=r"test_step_library.py:\d+: .*exists already, from"):
+            named("twice_as_deep", NO_VALUE, "again", source="ours")(twice_as_deep)
+    finally:
+        STEP_FACTORIES.forget("twice_as_deep")

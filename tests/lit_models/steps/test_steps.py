@@ -5,10 +5,10 @@ from itertools import combinations
 
 import pytest
 
-from lit_models import SPECS, TRAJECTORIES, IllegalStep, apply_steps
+from lit_models import SPECS, TRAJECTORIES, IllegalStep, Step, apply_steps, parse_step
 from lit_models.families.convnext import CONVNEXT_BLOCK
 from lit_models.space.spec import ArchSpec, Block, Branch
-from lit_models.steps import step as steps
+from lit_models.steps import convnext
 from lit_models.steps.trajectories import START, Trajectory
 
 NANO = TRAJECTORIES["convnext_nano"]
@@ -25,7 +25,7 @@ def test_a_step_applied_twice_is_refused(trajectory: object) -> None:
 
 
 @pytest.mark.parametrize("step", [s for s in NANO.steps if s.name != "move_depthwise_up"])
-def test_each_step_alone_changes_the_start_and_leaves_it_untouched(step: steps.Step) -> None:
+def test_each_step_alone_changes_the_start_and_leaves_it_untouched(step: Step) -> None:
     before = replace(NANO.start)
     assert step.apply(NANO.start) != NANO.start
     assert NANO.start == before
@@ -33,35 +33,35 @@ def test_each_step_alone_changes_the_start_and_leaves_it_untouched(step: steps.S
 
 def test_moving_up_names_its_missing_requirement() -> None:
     with pytest.raises(IllegalStep, match="it needs 'depthwise'"):
-        steps.move_depthwise_up().apply(RESNET)
+        parse_step("move_depthwise_up").apply(RESNET)
 
 
 REFUSALS = {
-    "depthwise twice": (steps.depthwise(), CONVNEXT, "needs a dense spatial"),
-    "inverted twice": (steps.inverted_bottleneck(), CONVNEXT, "narrow inside"),
-    "gelu twice": (steps.relu_to_gelu(), CONVNEXT, "needs ReLU"),
-    "layer norm twice": (steps.bn_to_ln(), CONVNEXT, "needs batch norm"),
-    "same kernel": (steps.kernel_size(7), CONVNEXT, "changes nothing"),
-    "same widths": (steps.width((96, 192, 384, 768)), CONVNEXT, "changes nothing"),
-    "same depths": (steps.stage_ratio((3, 4, 6, 3)), RESNET, "changes nothing"),
-    "other number of stages": (steps.width((96, 192)), CONVNEXT, "one a stage"),
+    "depthwise twice": (parse_step("depthwise"), CONVNEXT, "needs a dense spatial"),
+    "inverted twice": (parse_step("inverted_bottleneck"), CONVNEXT, "narrow inside"),
+    "gelu twice": (parse_step("activation=gelu"), CONVNEXT, "needs ReLU"),
+    "layer norm twice": (parse_step("norm=layer"), CONVNEXT, "needs batch norm"),
+    "same kernel": (parse_step("kernel_size=7"), CONVNEXT, "changes nothing"),
+    "same widths": (parse_step("widths=96+192+384+768"), CONVNEXT, "changes nothing"),
+    "same depths": (parse_step("depths=3+4+6+3"), RESNET, "changes nothing"),
+    "other number of stages": (parse_step("widths=96+192"), CONVNEXT, "one a stage"),
     "one stage has nothing to separate": (
-        steps.separate_downsampling(),
+        parse_step("separate_downsampling"),
         replace(RESNET, depths=(4,), widths=(64,), strides=(1,)),
         "stages that downsample",
     ),
     "no pair of 1x1": (
-        steps.fewer_activations(),
+        parse_step("fewer_activations"),
         replace(CONVNEXT, blocks=(Block((Branch(("pointwise_out",)),)),)),
         "two 1x1 convolutions",
     ),
     "no spatial norm to keep": (
-        steps.fewer_norms(layer_scale=1.0),
+        convnext.fewer_norms(layer_scale=1.0),
         replace(CONVNEXT, blocks=(Block((Branch(("pointwise_out",)),)),)),
         "spatial convolution in every block",
     ),
     "no kernel": (
-        steps.kernel_size(5),
+        parse_step("kernel_size=5"),
         replace(CONVNEXT, blocks=(Block((Branch(("pointwise_out",)),)),)),
         "needs a spatial convolution",
     ),
@@ -77,7 +77,7 @@ def test_refusals_give_the_reason(case: str) -> None:
 
 def test_even_kernels_are_refused_when_the_step_is_made() -> None:
     with pytest.raises(ValueError, match="odd and positive, found 4"):
-        steps.kernel_size(4)
+        parse_step("kernel_size=4")
 
 
 def test_exactly_the_subsets_that_move_no_dense_convolution_are_legal() -> None:
@@ -144,8 +144,8 @@ def test_steps_reach_branches_of_two_branch_blocks() -> None:
         Branch(("pointwise_in", "pointwise_out"), norms=frozenset({"input"})),
     )
     two = replace(CONVNEXT, blocks=(Block((spatial, channel)),))
-    larger = steps.kernel_size(9).apply(two).blocks[0]
+    larger = parse_step("kernel_size=9").apply(two).blocks[0]
     assert larger.branches[0].spatial != spatial.spatial
     assert larger.branches[1] == channel
-    single = steps.fewer_norms(layer_scale=1.0).apply(two).blocks[0]
+    single = convnext.fewer_norms(layer_scale=1.0).apply(two).blocks[0]
     assert single.branches[1].norms == frozenset()
