@@ -2,7 +2,7 @@
 
 import argparse
 
-from ablations.commands.parsing import add_places
+from ablations.commands.parsing import add_places, typed
 from ablations.store.index_file import require_index
 from ablations.store.runs import runs_root
 
@@ -20,5 +20,6 @@ def command(options: argparse.Namespace) -> int:
 
     root = runs_root(options.runs)
     if options.study is not None:
-        require_index(options.study, root)
+        first = typed(options).hint("run", options.study)
+        require_index(options.study, root, first=first)
     return serve(options.study, runs_root=root, port=options.port)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.store.hints import Typed
 from ablations.store.runs import RUNS_VARIABLE
 from lit_models.registry.names import nearest
 
@@ -93,6 +94,29 @@ def add_study(parser: argparse.ArgumentParser) -> None:
 def add_overrides(parser: argparse.ArgumentParser, *, text: str = OVERRIDES) -> None:
     """Add `key=value` words; they may also stand after options, see `ablations.cli.main`."""
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help=text)
+
+
+def add_name(parser: argparse.ArgumentParser) -> None:
+    """Add another name for the results of a study."""
+    parser.add_argument(
+        "--as",
+        dest="name",
+        metavar="NAME",
+        help="keep index, report and board under this name, beside those of the study itself; "
+        "runs are shared",
+    )
+
+
+def typed(options: argparse.Namespace) -> Typed:
+    """What hints repeat of the options."""
+    return Typed(
+        file=options.file,
+        runs=options.runs,
+        use=getattr(options, "use", None) or (),
+        study=getattr(options, "study", None) or "",
+        overrides=getattr(options, "overrides", ()),
+        name=getattr(options, "name", None),
+    )
 
 
 def at_least(least: int) -> Callable[[str], int]:

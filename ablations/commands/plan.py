@@ -2,21 +2,32 @@
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ablations.commands.parsing import add_json, add_overrides, add_places, add_study
+from ablations.commands.parsing import (
+    add_json,
+    add_name,
+    add_overrides,
+    add_places,
+    add_study,
+    typed,
+)
 from ablations.files.plain_text import as_json
 from ablations.grid.calibrate import estimate
 from ablations.planning.counts import Cost, count_points, setting_of
 from ablations.planning.plan import ILLEGAL, Plan, make_plan, states
 from ablations.planning.scale_notes import stuck_scales
 from ablations.planning.start_notes import start_warnings
-from ablations.store.runs import runs_root
+from ablations.store.hints import Typed
+from ablations.store.index_file import Replaced, replaced_by
+from ablations.store.runs import check_study_name, runs_root
 from ablations.studies.config import Study
 from ablations.studies.networks import image_sides, waste_notes, wasted
-from ablations.studies.study_file import load_experiments, read_source, resolve_study
+from ablations.studies.study_file import load_experiments, read_source, resolve_study, section
+from ablations.studies.yaml_source import YamlSource
 from datamodules.catalog.catalog import describe_reading, fetchable, missing
 from datamodules.catalog.freshness import freshness_note
 from datamodules.catalog.sizes import Sizes, describe, sizes
@@ -28,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow `ablate plan`."""
     add_study(parser)
     add_overrides(parser)
+    add_name(parser)
     add_places(parser)
     parser.add_argument(
         "--no-time", action="store_true", help="skip the measured estimate of the time it takes"
@@ -55,6 +67,9 @@ def command(options: argparse.Namespace) -> int:
     if options.json:
         print(as_json(rows))
         return 0
+    gone = replaced_by(plan.study.name, plan.unique(), root)
+    if gone is not None and gone.runs:
+        notes.append(replacing(gone, typed(options)))
     lacking = missing(plan.study.data)
     if lacking is not None:
         how = "`ablate run` downloads it. " if fetchable(plan.study.data) else ""
@@ -64,9 +79,28 @@ def command(options: argparse.Namespace) -> int:
 
 
 def read_study(options: argparse.Namespace) -> Study:
-    """The study that a command names, with its overrides; the whole file is checked first."""
+    """The study that a command names, as it says; the whole file is checked first."""
     load_experiments(options.file)
-    return resolve_study(read_source(options.file), options.study, options.overrides)
+    source = read_source(options.file)
+    study = resolve_study(source, options.study, options.overrides)
+    return study if options.name is None else replace(study, name=_free(options.name, source))
+
+
+def _free(name: str, source: YamlSource) -> str:
+    """A name for --as, which is no study's."""
+    if check_study_name(name) in section(source, "studies"):
+        raise ValueError(f"--as {name}: {source.path} has a study of that name; choose another")
+    return name
+
+
+def replacing(gone: Replaced, typed: Typed) -> str:
+    """What `ablate run` says where a study's report loses runs."""
+    runs = "1 run of it leaves" if gone.runs == 1 else f"{gone.runs} runs of it leave"
+    return (
+        f"This takes the place of `{gone.command}`: {runs} the report of "
+        f"{typed.name or typed.study}, but not the runs folder. "
+        f"{typed.again('run', name='NAME')} keeps both reports."
+    )
 
 
 def plan_costs(plan: Plan, root: Path) -> Mapping[Network, Cost]:

@@ -1,11 +1,13 @@
 """`ablate report`: the comparison of a study, written and printed."""
 
 import argparse
+import sys
+from pathlib import Path
 
-from ablations.commands.parsing import add_json, add_places, add_study
+from ablations.commands.parsing import add_json, add_places, add_study, typed
 from ablations.files.plain_text import as_json
 from ablations.store.index_file import require_index
-from ablations.store.runs import runs_root
+from ablations.store.runs import INDEX, runs_root, study_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +22,14 @@ def command(options: argparse.Namespace) -> int:
     from ablations import report as reports
 
     root = runs_root(options.runs)
-    require_index(options.study, root)
+    index = require_index(options.study, root, first=typed(options).hint("run", options.study))
+    before = index.get("replaced")
+    if before is not None and _is_of_other_runs(options.study, root):
+        print(
+            "note: this takes the place of a report of other runs; the command before was "
+            f"`{before}`",
+            file=sys.stderr,
+        )
     paths = reports.write_report(options.study, runs_root=root)
     if options.json:
         rows = reports.to_json(reports.rows(options.study, runs_root=root))
@@ -28,5 +37,15 @@ def command(options: argparse.Namespace) -> int:
         return 0
     reports.print_terminal(options.study, runs_root=root)
     print(f"figure: {paths.figures[0]}\nreport: {paths.html}")
-    print(f"curves: `ablate board {options.study}` opens TensorBoard")
+    print(f"curves: {typed(options).hint('board', options.study)} opens TensorBoard")
     return 0
+
+
+def _is_of_other_runs(study: str, root: Path) -> bool:
+    """Whether there is a report that is older than the study's index."""
+    folder = study_path(root, study)
+    try:
+        written = (folder / "report" / "report.json").stat().st_mtime_ns
+    except OSError:
+        return False
+    return written < (folder / INDEX).stat().st_mtime_ns

@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.board.refreshing import BoardRefresher
-from ablations.commands.parsing import add_overrides, add_places, add_study, at_least
-from ablations.commands.plan import plan_costs, read_study
+from ablations.commands.parsing import (
+    add_name,
+    add_overrides,
+    add_places,
+    add_study,
+    at_least,
+    typed,
+)
+from ablations.commands.plan import plan_costs, read_study, replacing
 from ablations.grid.preflight import (
     Machine,
     check_data_is_there,
@@ -22,6 +29,8 @@ from ablations.planning.plan import Plan, PlannedRun, index_of, make_plan
 from ablations.planning.scale_notes import stuck_scales
 from ablations.planning.start_notes import start_warnings
 from ablations.process.output import lasting
+from ablations.store.hints import Typed
+from ablations.store.index_file import Replaced, replaced_by
 from ablations.store.runs import (
     INDEX,
     RunFolder,
@@ -43,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow `ablate run`."""
     add_study(parser)
     add_overrides(parser)
+    add_name(parser)
     add_places(parser)
     parser.add_argument(
         "--workers",
@@ -59,22 +69,42 @@ def command(options: argparse.Namespace) -> int:
         study.hardware.workers = options.workers
     plan, root = make_plan(study), runs_root(options.runs)
     with lasting():  # a grid of days does not end because nobody reads what it says
-        return run_plan(plan, root, command_line=shlex.join(["ablate", *sys.argv[1:]]))
+        return run_plan(plan, root, typed=typed(options))
 
 
-def run_plan(plan: Plan, root: Path, *, command_line: str) -> int:
+@dataclass(frozen=True)
+class Launch:
+    """What one `ablate run` trains, where, and how it was asked for."""
+
+    plan: Plan
+    root: Path
+    typed: Typed
+    console: "Console"
+    gone: Replaced | None  # from the study's report
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        from ablations.terminal.tables import say
+
+        say(self.console, text)
+
+
+def run_plan(plan: Plan, root: Path, *, typed: Typed) -> int:
     """Train what is not done of a plan, showing progress; the exit code of `ablate run`."""
     from ablations.terminal.tables import make_console
 
-    console, unique = make_console(), plan.unique()
+    unique = plan.unique()
+    gone = replaced_by(plan.study.name, unique, root)
+    launch = Launch(plan, root, typed, make_console(), gone)
     check_writable(root)
+    if gone is not None and gone.runs:
+        launch.say(f"note: {replacing(gone, typed)}")
     folders = {name: RunFolder(run_path(root, name)) for name in unique}
     left = [row for name, row in unique.items() if folders[name].state() != "done"]
     if not left:
-        _write_index(plan, root, command_line)
-        return _conclude(plan, root, [], ended=Ended(), console=console)
-    ended = _train(plan, root, left, command_line=command_line, console=console)
-    return _conclude(plan, root, left, ended=ended, console=console)
+        _write_index(launch)
+        return _conclude(launch, [], Ended())
+    return _conclude(launch, left, _train(launch, left))
 
 
 @dataclass(frozen=True)
@@ -86,27 +116,25 @@ class Ended:
     reasons: Mapping[str, str] = field(default_factory=dict)  # by run id
 
 
-def _train(
-    plan: Plan, root: Path, left: Sequence[PlannedRun], *, command_line: str, console: "Console"
-) -> Ended:
+def _train(launch: Launch, left: Sequence[PlannedRun]) -> Ended:
     """Check everything, then train the runs that are left."""
     from ablations.grid.grid import Grid, stop_on_signals
     from ablations.terminal.live_table import make_view
     from ablations.terminal.progress import Follower
-    from ablations.terminal.tables import say
 
+    plan, root = launch.plan, launch.root
     name = plan.study.name
     check_data_is_there(plan.study)
-    say(console, f"checking {name}: devices, data, networks")
+    launch.say(f"checking {name}: devices, data, networks")
     executor, machine = _prepare(plan, root)
     stuck = stuck_scales(plan, machine.train_images)
     starts = (f"{sentence}." for sentence in start_warnings(plan).values())
     for note in (*machine.notes, *(scale.sentence for scale in stuck), *starts):
-        say(console, note)
-    follower = Follower(_write_index(plan, root, command_line), root)
+        launch.say(note)
+    follower = Follower(_write_index(launch), root)
     board = BoardRefresher(name, root, rows=len(plan.rows))
     grid = Grid(tuple(left), root, executor, on_end=board)
-    view = make_view(lambda: follower.look(grid.active()), title=name, console=console)
+    view = make_view(lambda: follower.look(grid.active()), title=name, console=launch.console)
     with stop_on_signals() as stop, view:
         grid.watch, grid.stop = view.update, stop
         grid.run()
@@ -114,9 +142,16 @@ def _train(
     return Ended(stop.count > 0, grid.halted, grid.reasons)
 
 
-def _write_index(plan: Plan, root: Path, command_line: str) -> list[dict[str, Any]]:
+def _write_index(launch: Launch) -> list[dict[str, Any]]:
     """Say what the study consists of now; its rows."""
-    index, costs = index_of(plan, command_line), plan_costs(plan, root)
+    plan, root = launch.plan, launch.root
+    costs = plan_costs(plan, root)
+    index = {
+        **index_of(plan, shlex.join(["ablate", *sys.argv[1:]])),
+        "base": launch.typed.study,
+        "overrides": [*launch.typed.overrides],
+        "replaced": launch.gone.command if launch.gone else None,
+    }
     for row, planned in zip(index["rows"], plan.rows, strict=True):
         if planned.spec in costs:
             cost = costs[planned.spec]
@@ -138,30 +173,25 @@ def _prepare(plan: Plan, root: Path) -> tuple["Executor", Machine]:
     return places.LocalExecutor(slots), machine
 
 
-def _conclude(
-    plan: Plan, root: Path, left: Sequence[PlannedRun], *, ended: Ended, console: "Console"
-) -> int:
+def _conclude(launch: Launch, left: Sequence[PlannedRun], ended: Ended) -> int:
     """Say what became of the runs that were left."""
-    from ablations.terminal.tables import say
-
+    plan, root, typed = launch.plan, launch.root, launch.typed
     name, missing = plan.study.name, 0
     for row in left:
         folder = RunFolder(run_path(root, row.run_id))
         state, message = folder.health()
         missing += state != "done"
         if state == "failed" or (state != "done" and row.run_id in ended.reasons):
-            say(console, _failure(row, folder, ended.reasons.get(row.run_id, message)))
+            launch.say(_failure(row, folder, ended.reasons.get(row.run_id, message)))
     total = len(plan.unique())
     if ended.halted is not None:
-        say(console, f"no more runs were started: {ended.halted}")
-    say(console, f"{name}: {total - missing} of {total} runs done, in {root / 'all'}")
+        launch.say(f"no more runs were started: {ended.halted}")
+    launch.say(f"{name}: {total - missing} of {total} runs done, in {root / 'all'}")
     if missing:
-        say(console, f"`ablate run {name}` again trains what is missing")
+        launch.say(f"{typed.again('run')} again trains what is missing")
         return STOPPED if ended.stopped else FAILURE
-    say(
-        console,
-        f"next: `ablate report {name}` compares them, `ablate board {name}` opens TensorBoard",
-    )
+    report, board = typed.hint("report", name), typed.hint("board", name)
+    launch.say(f"next: {report} compares them, {board} opens TensorBoard")
     return 0
 
 

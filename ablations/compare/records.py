@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.files.markup import printable
+from ablations.store.hints import hint
 from ablations.store.index_file import one_line, read_index
 from ablations.store.runs import INDEX, RunFolder, run_path, study_path
 from ablations.studies.design import Design, design_of
@@ -108,15 +109,15 @@ def load_study(study: str, *, runs_root: Path) -> Study:
     missing or damaged is no error: its run says so.
     """
     path = study_path(runs_root, study) / INDEX
-    index = read_index(study, runs_root)
+    index, run = read_index(study, runs_root), hint("run", study, root=runs_root)
     if index is None:
-        raise ValueError(f"{path}: no such file; `ablate run {study}` starts the study")
+        raise ValueError(f"{path}: no such file; {run} starts the study")
     try:
         published, kind = index.get("published"), index["points"]
         design = design_of(kind, trajectory=index["trajectory"], published=published)
     except ValueError as error:
         raise ValueError(
-            f"{path}: {error} `ablate run {study}` writes it again and keeps every finished run"
+            f"{path}: {error} {run} writes it again and keeps every finished run"
         ) from None
     if not index["rows"]:
         raise ValueError(f"{path}: the study has no runs")

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ablations.planning.plan import PlannedRun, make_plan
-from ablations.store.index_file import read_index
+from ablations.store.hints import hint
+from ablations.store.index_file import indexed_studies, read_index
 from ablations.store.runs import ALL_RUNS, RunFolder, check_study_name, run_path
 from ablations.studies.config import Study
 from ablations.studies.study_file import load_experiments, read_source, resolve_study, section
+from lit_models.registry.names import nearest
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,10 @@ def find_run(name: str, *, root: Path, file: Path | None, planned: bool = False)
     matches = [name] if name in runs else starts
     if len(matches) != 1:
         few = f": {', '.join(sorted(matches)[:5])}" if matches else ""
+        plan = hint("plan", "STUDY", root=root, file=file)
         raise ValueError(
-            f"{name!r} names {len(matches)} runs{few}. Give a run id, as `ablate plan STUDY` lists "
-            "them, or STUDY/POINT/SEED such as convnext_nano/start/0"
+            f"{name!r} names {len(matches)} runs{few}. Give a run id, as {plan} lists them, or "
+            "STUDY/POINT/SEED such as convnext_nano/start/0"
         )
     return _subject(matches[0], rows, root)
 
@@ -54,12 +57,13 @@ def _by_place(name: str, *, root: Path, file: Path | None, planned: bool) -> Sub
         return _subject(row["run_id"], {}, root, reason=f"{name} is run {row['run_id']} of {by}")
     source = read_source(file)
     if study not in section(source, "studies"):
-        valid = ", ".join(section(source, "studies"))
-        raise ValueError(f"{name!r}: there is no study {study!r}. Valid: {valid}.")
+        known = {*section(source, "studies"), *indexed_studies(root)}
+        raise ValueError(f"{name!r}: there is no study {study!r}. {nearest(study, known)}")
     if not planned:
+        run, plan = (hint(verb, study, root=root, file=file) for verb in ("run", "plan"))
         raise ValueError(
-            f"{name!r} names no run: nothing of study {study!r} has run in {root}. `ablate run "
-            f"{study}` first, or give a run id, as `ablate plan {study}` lists them"
+            f"{name!r} names no run: nothing of study {study!r} has run in {root}. {run} first, or "
+            f"give a run id, as {plan} lists them"
         )
     rows = make_plan(resolve_study(source, study)).rows
     by = f"the plan of {study}, which has not run yet"

@@ -24,6 +24,7 @@ from ablations.files.own_folders import own_folder
 from ablations.files.plain_text import as_json
 from ablations.report.origin import provenance_facts
 from ablations.report.page import page
+from ablations.store.hints import hint
 from ablations.store.runs import STUDIES, write_text_atomic
 
 REPORT = "report"
@@ -65,10 +66,11 @@ def write_report(study: str, *, runs_root: Path) -> ReportPaths:
     found = load_study(study, runs_root=runs_root)
     rows = study_rows(found)
     if not any(row.seeds for row in rows):
+        run, status = (hint(verb, study, root=runs_root) for verb in ("run", "status"))
         states = ", ".join(sorted({run.state for run in found.runs}))
         raise ValueError(
             f"study {study!r} has no finished run in {runs_root} ({len(found.runs)} planned: "
-            f"{states}); `ablate run {study}` trains them, `ablate status {study}` shows them"
+            f"{states}); {run} trains them, {status} shows them"
         )
     chosen = drawings(found, rows)
     paths = paths_of(own_folder(runs_root, STUDIES, study, REPORT), chosen)

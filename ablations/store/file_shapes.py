@@ -95,7 +95,11 @@ _ROW = Object(
 _ILLEGAL = Object({"point": str, "reason": str})
 INDEX = Object(
     {"points": str, "trajectory": str, "command": str, "rows": [_ROW]},
-    {"title": _TEXT, "data_title": _TEXT, "published": _TEXT, "illegal": ([_ILLEGAL], None)},
+    {
+        **dict.fromkeys(("title", "data_title", "published", "base", "replaced"), _TEXT),
+        "overrides": ([str], None),
+        "illegal": ([_ILLEGAL], None),
+    },
 )
 
 

@@ -4,19 +4,24 @@ What it says becomes paths, titles and lines of tables, so it is checked like wh
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ablations.store import file_shapes
+from ablations.store.hints import hint
 from ablations.store.runs import (
     INDEX,
+    STUDIES,
+    RunFolder,
     check_label,
     check_study_name,
     read_json,
     run_path,
     study_path,
 )
+from lit_models.registry.names import close_names
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _LARGEST_SEED = 2**32 - 1
@@ -29,6 +34,7 @@ def read_index(study: str, runs_root: Path) -> dict[str, Any] | None:
     labels and run ids that are paths, and a point that has a seed twice.
     """
     path = study_path(runs_root, study) / INDEX
+    again = hint("run", study, root=runs_root)
     try:
         found = read_json(path, file_shapes.INDEX)
         if found is not None:
@@ -36,21 +42,57 @@ def read_index(study: str, runs_root: Path) -> dict[str, Any] | None:
     except ValueError as error:
         text = str(error).partition(";")[0].removeprefix(f"{path}: ")
         raise ValueError(
-            f"{path}: {text.removeprefix(f'{path} ')}; `ablate run {study}` writes it again and "
-            "keeps every finished run"
+            f"{path}: {text.removeprefix(f'{path} ')}; {again} writes it again and keeps every "
+            "finished run"
         ) from None
     return None if found is None else one_line(found)
 
 
-def require_index(study: str, runs_root: Path) -> dict[str, Any]:
-    """The index of a study. Raises ValueError before its first `ablate run`."""
+def require_index(study: str, runs_root: Path, *, first: str) -> dict[str, Any]:
+    """The index of a study. Raises ValueError before its first `ablate run`: `first`, as typed."""
     index = read_index(check_study_name(study), runs_root)
     if index is None:
+        close = close_names(study, indexed_studies(runs_root), most=1)
+        meant = f"Did you mean {close[0]}? " if close else ""
         raise ValueError(
-            f"nothing of study {study!r} has run in {runs_root}: `ablate run {study}` first, or "
-            "give the right folder with --runs"
+            f"nothing of study {study!r} has run in {runs_root}. {meant}"
+            f"{first} first, or give the right folder with --runs"
         )
     return index
+
+
+def indexed_studies(runs_root: Path) -> list[str]:
+    """The names under which something has run."""
+    return sorted(path.parent.name for path in (runs_root / STUDIES).glob(f"*/{INDEX}"))
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What a new index takes out of a study's report.
+
+    Attributes:
+        command: that the runs are of.
+        runs: how many with results; 0: an earlier command took some out.
+    """
+
+    command: str
+    runs: int
+
+
+def replaced_by(study: str, run_ids: Collection[str], runs_root: Path) -> Replaced | None:
+    """What an index of these runs would replace; None where nothing with results goes."""
+    try:
+        index = read_index(study, runs_root)
+    except ValueError:  # a damaged one is written anew
+        return None
+    if index is None:
+        return None
+    gone = {row["run_id"] for row in index["rows"]}.difference(run_ids)
+    results = sum(RunFolder(run_path(runs_root, name)).state() != "new" for name in gone)
+    if results:
+        return Replaced(index["command"], results)
+    earlier = index.get("replaced")
+    return None if earlier is None else Replaced(earlier, 0)
 
 
 def rows_of(study: str, runs_root: Path) -> list[dict[str, Any]]:

@@ -19,8 +19,8 @@ COMMON = [*DEBUG, "--file", "--runs"]
 # What people type in scripts and papers: a name here is never removed or renamed.
 OPTIONS = {
     "list": [*COMMON, "--json"],
-    "plan": [*COMMON, "--json", "--no-time", "study", "overrides"],
-    "run": [*COMMON, "--workers", "study", "overrides"],
+    "plan": [*COMMON, "--as", "--json", "--no-time", "study", "overrides"],
+    "run": [*COMMON, "--as", "--workers", "study", "overrides"],
     "status": [*COMMON, "--json", "study"],
     "report": [*COMMON, "--json", "study"],
     "board": [*COMMON, "--port", "study"],

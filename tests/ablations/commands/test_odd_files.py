@@ -168,7 +168,7 @@ def test_an_odd_index_is_one_sentence_for_every_verb(
         out, err = capsys.readouterr()
         assert str(path) in err
         assert words in err
-        assert "`ablate run convnext_nano` writes it again" in err
+        assert f"`ablate run convnext_nano --runs {root}` writes it again" in err
         assert (out, err.count("\n")) == ("", 1)
 
 

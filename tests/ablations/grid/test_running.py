@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -70,8 +71,8 @@ def read(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 def test_all_runs_are_trained_and_the_next_commands_named(done: Done) -> None:
     assert (done.process.returncode, done.process.stderr) == (0, "")
     assert "small: 2 of 2 runs done" in done.process.stdout
-    assert "`ablate report small`" in done.process.stdout
-    assert "`ablate board small`" in done.process.stdout
+    for verb in ("report", "board"):
+        assert f"`{shlex.join(['ablate', verb, 'small', *done.options])}`" in done.process.stdout
     index = json.loads((study_path(done.root, "small") / INDEX).read_text())
     assert [row["point"] for row in index["rows"]] == ["00_start", "01_wide"]
     assert all(row["params"] > 0 for row in index["rows"])
@@ -200,7 +201,9 @@ def test_a_failed_run_is_told_with_its_reason_and_exit_code_1(
     out = capsys.readouterr().out
     assert "00_start seed 0 failed: FloatingPointError" in out
     assert "0 of 2 runs done" in out
-    assert "`ablate run small` again trains what is missing" in out
+    overrides = ["hardware.accelerator=cpu", "recipe.lr=1000", "recipe.optimizer=sgd"]
+    command = shlex.join(["ablate", "run", "small", *overrides, *options_for(tmp_path)])
+    assert f"`{command}` again trains what is missing" in out
 
 
 @pytest.mark.parametrize(("rows", "renewals"), [(10, [1, 1]), (10_000, [0, 0])])

@@ -109,5 +109,5 @@ def test_names_in_an_index_are_checked_like_those_typed(
         assert main([verb, name, "--runs", str(tmp_path / "runs"), *rest]) == 2
         said = capsys.readouterr().err
         assert said.startswith(f"ablate: {path}: ")
-        assert "`ablate run convnext_nano` writes it again" in said
+        assert f"`ablate run convnext_nano --runs {tmp_path / 'runs'}` writes it again" in said
     assert sorted(tmp_path.rglob("*")) == before
