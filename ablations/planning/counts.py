@@ -31,6 +31,7 @@ _CODE = (  # everything between a spec and its count; families are specs
     "network.builder",
     "network.complexity",
     "network.fused",
+    "space.arrangement",
     "space.geometry",
     "network.layers",
     "space.legality",

@@ -5,15 +5,15 @@ A `TimmModel` is timm's own network under timm's name: nothing of it is rebuilt 
 reference transformer is trained, counted and reported like our own networks.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from lit_models.families.specs import SPECS
+from lit_models.registry.names import close_names
 from lit_models.space.spec import ArchSpec, IllegalSpec
 
 PREFIX = "timm/"  # of a timm name among ours
@@ -87,5 +87,5 @@ def _unknown_in_timm(name: str) -> str:
 
 
 def _nearest(name: str, names: Iterable[str], *, prefix: str = "") -> str:
-    near: Sequence[str] = difflib.get_close_matches(name, list(names), n=3, cutoff=0.4)
+    near = close_names(name, names)
     return f"did you mean {' or '.join(prefix + one for one in near)}?" if near else ""

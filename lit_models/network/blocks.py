@@ -15,11 +15,11 @@ from lit_models.space import spec as space
 torch.fx.wrap("add_scaled")
 torch.fx.wrap("residual_stream")
 
-Shared = dict[tuple[object, ...], nn.Module]  # the mixers of a stage that its blocks share
+SharedMixers = dict[tuple[object, ...], nn.Module]  # those of a stage that its blocks share
 
 
 @dataclass(frozen=True)
-class Place:
+class BlockContext:
     """Where a block stands: its stage, what arrives, its stride, and what its stage shares."""
 
     stage: int
@@ -27,7 +27,7 @@ class Place:
     stride: int
     drop_path: float
     positions: int | None  # H x W of its map, where a token MLP needs to know
-    shared: Shared
+    shared: SharedMixers
 
 
 class Branch(nn.Module):
@@ -39,7 +39,7 @@ class Branch(nn.Module):
     through their modules in a residual branch.
     """
 
-    def __init__(self, spec: space.ArchSpec, branch: space.Branch, place: Place) -> None:
+    def __init__(self, spec: space.ArchSpec, branch: space.Branch, place: BlockContext) -> None:
         super().__init__()
         channels, width = place.channels, spec.block_width(place.stage)
         kind = branch.activation_kind
@@ -93,18 +93,15 @@ class Branch(nn.Module):
         return drawn if gamma is None else drawn * gamma
 
 
-def _row(spec: space.ArchSpec, branch: space.Branch, place: Place) -> nn.Sequential:
+def _row(spec: space.ArchSpec, branch: space.Branch, place: BlockContext) -> nn.Sequential:
     """The branch's layers in order; each knows the channels that arrive at it."""
     row = nn.Sequential()
-    channels, width = place.channels, spec.block_width(place.stage)
-    widths = {"pointwise_in": spec.hidden_width(place.stage, branch), "pointwise_out": width}
-    for role in branch.layers:
-        spatial = branch.spatial
-        if role == "spatial" and spatial is not None:
-            target = width if spatial.expands else channels
+    channels = place.channels
+    widths = spec.layer_widths(branch, place.stage, arriving=channels)
+    for role, target in zip(branch.layers, widths, strict=True):
+        if role == "spatial":
             layer = _spatial(spec, branch, channels, target, place)
         else:
-            target = widths[role]
             layer = ConvNormAct(
                 spec,
                 channels,
@@ -120,7 +117,7 @@ def _row(spec: space.ArchSpec, branch: space.Branch, place: Place) -> nn.Sequent
 
 
 def _spatial(
-    spec: space.ArchSpec, branch: space.Branch, channels: int, width: int, place: Place
+    spec: space.ArchSpec, branch: space.Branch, channels: int, width: int, place: BlockContext
 ) -> nn.Sequential:
     """The spatial layer: a convolution `conv` or a `mixer`, with what follows it."""
     spatial = branch.spatial
@@ -145,7 +142,9 @@ def _spatial(
     return layer
 
 
-def _mixer(spec: space.ArchSpec, branch: space.Branch, channels: int, place: Place) -> nn.Module:
+def _mixer(
+    spec: space.ArchSpec, branch: space.Branch, channels: int, place: BlockContext
+) -> nn.Module:
     spatial = branch.spatial
     assert spatial is not None
     if spatial.kind == "attention":
@@ -158,7 +157,7 @@ def _mixer(spec: space.ArchSpec, branch: space.Branch, channels: int, place: Pla
     )
 
 
-def build_block(spec: space.ArchSpec, block: space.Block, place: Place) -> nn.Sequential:
+def build_block(spec: space.ArchSpec, block: space.Block, place: BlockContext) -> nn.Sequential:
     """The block's branches in a row; only the first changes the shape."""
     row = nn.Sequential()
     width = spec.block_width(place.stage)

@@ -8,6 +8,7 @@ from timm.layers import BlurPool2d, GroupNorm1, LayerNorm2d, create_act_layer
 from torch import nn
 
 from lit_models.network.fused import GELU, PointwiseConv
+from lit_models.space.geometry import padding
 from lit_models.space.spec import BLURRED_CHANNELS, ActivationKind, ArchSpec, NormKind
 
 # Epsilons: PyTorch's 1e-5 for batch norm and group norm, 1e-6 for layer norm as in the released
@@ -41,22 +42,6 @@ def make_blur(channels: int) -> nn.Module:
     with blurs and the same network without have the same keys.
     """
     return BlurPool2d(channels, filt_size=3, stride=1, pad_mode="constant")
-
-
-def padding_of(kernel_size: int, stride: int) -> int:
-    """A patch convolution tiles the map and needs none, others see zeros around the map."""
-    return 0 if stride == kernel_size else kernel_size // 2
-
-
-def pads_unevenly(kernel_size: int, stride: int) -> bool:
-    """Whether an even kernel keeps the map's side: one more row and column of zeros at the end."""
-    return stride == 1 and kernel_size % 2 == 0
-
-
-def make_padding(kernel_size: int) -> nn.Module:
-    """Zeros around a map for an even kernel, the odd ones right and below (ConvMixer's `same`)."""
-    before, after = (kernel_size - 1) // 2, kernel_size // 2
-    return nn.ZeroPad2d((before, after, before, after))
 
 
 class ParallelConv(nn.Module):
@@ -114,9 +99,9 @@ class ConvNormAct(nn.Sequential):
         super().__init__()
         if spec.blur_pool and stride > 1 and channels >= BLURRED_CHANNELS:
             self.blur = make_blur(channels)
-        uneven = pads_unevenly(kernel_size, stride)
-        if uneven:
-            self.pad = make_padding(kernel_size)
+        before, after = padding(kernel_size, stride)
+        if before != after:
+            self.pad = nn.ZeroPad2d((before, after, before, after))
         norm_next = norm and (spec.norm_first or not activation)
         batch_norm_next = norm_next and (norm_kind or spec.norm) == "batch"
         groups = channels if depthwise else 1
@@ -128,11 +113,11 @@ class ConvNormAct(nn.Sequential):
             self.conv = ParallelConv(channels, width, sizes, stride=stride, groups=groups)
         else:
             biased = spec.bias == "always" or not batch_norm_next if bias is None else bias
-            padding = 0 if uneven else padding_of(kernel_size, stride)
+            margin = before if before == after else 0
             self.conv = (
                 PointwiseConv(channels, width, bias=biased)
                 if kernel_size == stride == groups == 1
-                else nn.Conv2d(channels, width, kernel_size, stride, padding, 1, groups, biased)
+                else nn.Conv2d(channels, width, kernel_size, stride, margin, 1, groups, biased)
             )
         makers: dict[str, tuple[bool, Callable[[], nn.Module]]] = {
             "norm": (norm, lambda: make_norm(spec, width, kind=norm_kind)),

@@ -11,7 +11,7 @@ from timm.models import checkpoint_seq
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from lit_models.network.blocks import Place, Shared, build_block
+from lit_models.network.blocks import BlockContext, SharedMixers, build_block
 from lit_models.network.layers import ConvNormAct, make_norm
 from lit_models.network.step_statistics import resting_statistics
 from lit_models.space.spec import ArchSpec, ConvLayer
@@ -62,10 +62,10 @@ class Stage(nn.Module):
             self.downsample = conv_stack(spec, spec.downsample.layers, arriving, width=width)
             if spec.downsample.norm_before:
                 self.downsample.insert(0, make_norm(spec, arriving))
-        shared: Shared = {}
+        shared: SharedMixers = {}
         blocks = []
         for index, drop_path in enumerate(drop_paths):
-            place = Place(
+            place = BlockContext(
                 stage=stage,
                 channels=width if index else spec.entry_width(stage),
                 stride=spec.block_stride(stage, index),

@@ -2,24 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from lit_models.space.arrangement import Arrangement
 from lit_models.space.components import ConvLayer
 
-if TYPE_CHECKING:
-    from lit_models.space.spec import ArchSpec
+
+def padding(kernel_size: int, stride: int) -> tuple[int, int]:
+    """Rows (and columns) of zeros before and after a map, for a convolution of this project.
+
+    A patch convolution (stride = kernel size) tiles the map and has none, others have
+    `kernel_size // 2`. An even kernel without a stride keeps the side of the map: it has one row
+    less before it (ConvMixer's `same`).
+    """
+    if stride == kernel_size:
+        return 0, 0
+    after = kernel_size // 2
+    return (kernel_size - 1) // 2 if stride == 1 else after, after
 
 
 def convolved(side: int, *, kernel_size: int, stride: int) -> int:
-    """Side of a square map after a convolution with this project's padding.
-
-    A patch convolution (stride = kernel size) has none, others `kernel_size // 2`, an even kernel
-    without a stride as much as keeps the side.
-    """
-    if stride == 1:
-        return side
-    padding = 0 if stride == kernel_size else kernel_size // 2
-    return (side + 2 * padding - kernel_size) // stride + 1
+    """Side of a square map after a convolution with this project's `padding`."""
+    return (side + sum(padding(kernel_size, stride)) - kernel_size) // stride + 1
 
 
 def _stacked(side: int, layers: tuple[ConvLayer, ...]) -> int:
@@ -28,7 +31,7 @@ def _stacked(side: int, layers: tuple[ConvLayer, ...]) -> int:
     return side
 
 
-def block_sides(spec: "ArchSpec", image_size: int) -> Iterator[tuple[int, int, int]]:
+def block_sides(spec: Arrangement, image_size: int) -> Iterator[tuple[int, int, int]]:
     """(stage, index, side of the map that comes in) for every block, for square images."""
     side = _stacked(image_size, spec.stem.layers)
     if spec.stem.max_pool:
@@ -64,7 +67,7 @@ class Waste:
         )
 
 
-def wasted_kernels(spec: "ArchSpec", image_size: int) -> tuple[Waste, ...]:
+def wasted_kernels(spec: Arrangement, image_size: int) -> tuple[Waste, ...]:
     """Kernels with weights that no position of the map can use, one entry a stage and size.
 
     On a map of side s the weight at offset d from the centre meets the map only when d < s, so a

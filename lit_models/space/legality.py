@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
+from lit_models.space.arrangement import Arrangement
 from lit_models.space.components import Branch, ConvLayer, require
 from lit_models.space.geometry import block_sides
-
-if TYPE_CHECKING:
-    from lit_models.space.spec import ArchSpec
 
 BLURRED_CHANNELS = 16  # `blur_pool` leaves convolutions with fewer input channels alone
 
 
-def check(spec: "ArchSpec") -> None:
+def check(spec: Arrangement) -> None:
     """Raise IllegalSpec for the first thing that makes the spec no network."""
     _check_stages(spec)
     _check_widths(spec)
@@ -25,7 +22,7 @@ def check(spec: "ArchSpec") -> None:
     _check_blur_pool(spec)
 
 
-def _check_stages(spec: "ArchSpec") -> None:
+def _check_stages(spec: Arrangement) -> None:
     stages = len(spec.depths)
     require(stages > 0, "a network needs at least one stage")
     for name in ("widths", "strides"):
@@ -45,7 +42,7 @@ def _check_stages(spec: "ArchSpec") -> None:
     )
 
 
-def _check_widths(spec: "ArchSpec") -> None:
+def _check_widths(spec: Arrangement) -> None:
     ratios = {branch.ratio for branch in spec.branches()}
     require(min(ratios) > 0, "branch ratios are positive")
     require(
@@ -62,7 +59,7 @@ def _check_widths(spec: "ArchSpec") -> None:
             )
 
 
-def _check_downsample(spec: "ArchSpec") -> None:
+def _check_downsample(spec: Arrangement) -> None:
     if spec.downsample.place == "separate":
         total = 1
         for layer in spec.downsample.layers:
@@ -84,7 +81,7 @@ def _check_downsample(spec: "ArchSpec") -> None:
         )
 
 
-def _check_rows(spec: "ArchSpec") -> None:
+def _check_rows(spec: Arrangement) -> None:
     """A row that meets other channels than its block's has to bring them there."""
     for stage in range(len(spec.depths)):
         first = spec.block_at(stage, 0).branches[0]
@@ -118,7 +115,7 @@ def _check_rows(spec: "ArchSpec") -> None:
         )
 
 
-def _check_parallel(spec: "ArchSpec") -> None:
+def _check_parallel(spec: Arrangement) -> None:
     for stage, index in spec.strided_blocks():
         spatial = spec.block_at(stage, index).branches[0].spatial
         require(
@@ -127,7 +124,8 @@ def _check_parallel(spec: "ArchSpec") -> None:
             or spatial.kernel_size != spec.block_stride(stage, index),
             f"stage {stage + 1}: a convolution that tiles the map has no parallel kernels",
         )
-    # where the activation comes first, the norm is of what it gives, and no second norm of the sum
+    # If the activation precedes the norm, that norm normalises the activation and does not repeat
+    # the kernels' own batch norms.
     norm_next = {b: spec.norm_first or "spatial" not in b.activations for b in spec.branches()}
     for branch in spec.branches():
         parallel = branch.spatial is not None and branch.spatial.parallel_kernels is not None
@@ -139,7 +137,7 @@ def _check_parallel(spec: "ArchSpec") -> None:
         )
 
 
-def _check_mixers(spec: "ArchSpec") -> None:
+def _check_mixers(spec: Arrangement) -> None:
     mixers = {branch.spatial.kind for branch in spec.branches() if branch.spatial is not None}
     require(
         ("token_mlp" in mixers) == (spec.image_size is not None),
@@ -163,7 +161,7 @@ def _check_mixers(spec: "ArchSpec") -> None:
                 _check_heads(spec, branch, stage, first=index == 0 and number == 0)
 
 
-def _check_token_widths(spec: "ArchSpec", sides: dict[int, int]) -> None:
+def _check_token_widths(spec: Arrangement, sides: dict[int, int]) -> None:
     for stage, side in sides.items():
         for index in range(spec.depths[stage]):
             for branch in spec.block_at(stage, index).branches:
@@ -175,7 +173,7 @@ def _check_token_widths(spec: "ArchSpec", sides: dict[int, int]) -> None:
                 )
 
 
-def _check_sharing(spec: "ArchSpec") -> None:
+def _check_sharing(spec: Arrangement) -> None:
     """Sharing that shares nothing is a toggle without effect."""
     found: dict[object, int] = {}
     for stage, depth in enumerate(spec.depths):
@@ -195,7 +193,7 @@ def _check_sharing(spec: "ArchSpec") -> None:
     )
 
 
-def _check_heads(spec: "ArchSpec", branch: Branch, stage: int, *, first: bool) -> None:
+def _check_heads(spec: Arrangement, branch: Branch, stage: int, *, first: bool) -> None:
     if branch.spatial is None or branch.spatial.kind != "attention":
         return
     arriving = spec.entry_width(stage) if first else spec.block_width(stage)
@@ -207,7 +205,7 @@ def _check_heads(spec: "ArchSpec", branch: Branch, stage: int, *, first: bool) -
     )
 
 
-def _check_blur_pool(spec: "ArchSpec") -> None:
+def _check_blur_pool(spec: Arrangement) -> None:
     require(
         not spec.blur_pool or max(strided_inputs(spec), default=0) >= BLURRED_CHANNELS,
         f"blur pool needs a convolution with a stride and {BLURRED_CHANNELS} input channels or "
@@ -215,7 +213,7 @@ def _check_blur_pool(spec: "ArchSpec") -> None:
     )
 
 
-def strided_inputs(spec: "ArchSpec") -> tuple[int, ...]:
+def strided_inputs(spec: Arrangement) -> tuple[int, ...]:
     """Input channels of every convolution with a stride, in order; 0 where the image comes in."""
     found = [*_strided(spec.stem.layers, 0, width=spec.widths[0])]
     for stage, stride in enumerate(spec.strides):
@@ -235,7 +233,7 @@ def _strided(layers: Sequence[ConvLayer], channels: int, *, width: int) -> Itera
         channels = layer.width or width
 
 
-def _strided_in_block(spec: "ArchSpec", stage: int, index: int, channels: int) -> Iterator[int]:
+def _strided_in_block(spec: Arrangement, stage: int, index: int, channels: int) -> Iterator[int]:
     """The spatial mixer of the block's first branch, then the projection shortcut."""
     branch = spec.block_at(stage, index).branches[0]
     if branch.spatial is not None:

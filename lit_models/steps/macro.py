@@ -5,7 +5,7 @@ from math import prod
 from typing import NamedTuple
 
 from lit_models.families.convnext import NORM_THEN_CONV
-from lit_models.space.spec import ArchSpec, Downsample, IllegalSpec, Stem, fewest
+from lit_models.space.spec import ArchSpec, Downsample, IllegalSpec, Stem, compact_blocks
 from lit_models.steps.factories import NO_VALUE, named
 from lit_models.steps.step import Step, need
 from lit_models.steps.text_values import whole, whole_numbers
@@ -84,7 +84,7 @@ def isotropic() -> Step:
             spec,
             depths=depths,
             widths=(spec.widths[deepest],),
-            blocks=fewest(depths, blocks),
+            blocks=compact_blocks(depths, blocks),
             stem=Stem((last,)),
             strides=(1,),
             downsample=Downsample(),
