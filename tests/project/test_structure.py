@@ -64,6 +64,7 @@ USES = {
     "tests": ("lit_models", "datamodules", "ablations"),
 }
 COMPILED = ("datamodules.decoding._decode",)  # from decode.c, where a compiler is
+
 FILES = modules(PROJECT, LAYERS)
 TESTS = modules(PROJECT, ["tests"])
 ARROWS = imports(FILES)
