@@ -9,8 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datamodules.catalog.catalog import (
-        DATASETS,
+    from datamodules.catalog.catalog import DATASETS
+    from datamodules.catalog.resolved import (
+        Data,
         count_classes,
         fetchable,
         identity,
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
 _HOME = {
     "accumulation": "datamodules.sampling.batching",
     "DATASETS": "datamodules.catalog.catalog",
+    "Data": "datamodules.catalog.resolved",
     "DatasetInfo": "datamodules.config.info",
-    "count_classes": "datamodules.catalog.catalog",
-    "fetchable": "datamodules.catalog.catalog",
-    "identity": "datamodules.catalog.catalog",
-    "missing": "datamodules.catalog.catalog",
-    "resolve": "datamodules.catalog.catalog",
+    "count_classes": "datamodules.catalog.resolved",
+    "fetchable": "datamodules.catalog.resolved",
+    "identity": "datamodules.catalog.resolved",
+    "missing": "datamodules.catalog.resolved",
+    "resolve": "datamodules.catalog.resolved",
     "Augmentation": "datamodules.config.data",
     "DataConfig": "datamodules.config.data",
     "ImageDataModule": "datamodules.module",
@@ -40,6 +42,7 @@ _HOME = {
 __all__ = [
     "DATASETS",
     "Augmentation",
+    "Data",
     "DataConfig",
     "DatasetInfo",
     "ImageDataModule",

@@ -11,14 +11,14 @@ from lightning.pytorch import LightningDataModule
 
 from datamodules.augment.cropping import Cropping
 from datamodules.augment.rand_augment import read_policy
-from datamodules.catalog.catalog import dataset, resolve
+from datamodules.catalog.resolved import Data, resolve
 from datamodules.catalog.sizes import Sizes
 from datamodules.config.data import Augmentation, DataConfig
 from datamodules.readers.choice import Setting, finished, make_reader
 from datamodules.readers.loader import Batches, ImageLoader
 from datamodules.sampling.batching import accumulation, per_device_batch
 from datamodules.sampling.samplers import EvalBatches, TrainBatches, rank_and_world
-from datamodules.sets.sources import Source, load_source
+from datamodules.sets.sources import Source, read_data
 from datamodules.sets.splits import Part, Splits, make_splits
 
 # More of them on one device only wait for each other and hold memory.
@@ -36,7 +36,7 @@ class ImageDataModule(LightningDataModule):
     `Trainer(use_distributed_sampler=False)`.
 
     Args:
-        config: which data.
+        config: which data, or what `resolve` made of it.
         augmentation: what happens to training images.
         batch_size_per_step: images of one optimizer step, over all devices and micro batches.
         batch_size_per_device: images that a device takes at once; None: its share of a step.
@@ -50,7 +50,7 @@ class ImageDataModule(LightningDataModule):
 
     def __init__(
         self,
-        config: DataConfig,
+        config: DataConfig | Data,
         augmentation: Augmentation,
         *,
         batch_size_per_step: int,
@@ -59,7 +59,8 @@ class ImageDataModule(LightningDataModule):
         num_workers: int | None = None,
     ) -> None:
         super().__init__()
-        self.config, self.info = resolve(config), dataset(config)
+        self.data = config if isinstance(config, Data) else resolve(config)
+        self.config, self.info = self.data.config, self.data.info
         self.augmentation = augmentation
         self.batch_size_per_step = batch_size_per_step
         self.batch_size_per_device = batch_size_per_device
@@ -68,7 +69,7 @@ class ImageDataModule(LightningDataModule):
     @cached_property
     def source(self) -> Source:
         """The data set as it was read."""
-        return load_source(self.config)
+        return read_data(self.data)
 
     @cached_property
     def splits(self) -> Splits:
@@ -107,8 +108,7 @@ class ImageDataModule(LightningDataModule):
     @property
     def image_size(self) -> int:
         """Side of the square training images in pixels, after they have grown."""
-        assert self.config.image_size is not None
-        return self.config.image_size
+        return self.data.image_size
 
     @property
     def train_size(self) -> int:
@@ -167,8 +167,7 @@ class ImageDataModule(LightningDataModule):
 
     def _loader(self, part: Part, batches: Batches, *, train: bool) -> ImageLoader:
         device, config = self._device(), self.config
-        size = config.image_size if train else config.eval_size
-        assert size is not None
+        size = self.data.image_size if train else self.data.eval_size
         setting = Setting(
             info=self.info,
             cropping=Cropping(self.augmentation, train, size, config.crop_ratio, self.seed),
@@ -178,7 +177,7 @@ class ImageDataModule(LightningDataModule):
             ),
             workers=self._workers(),
             on_cpu=device.type == "cpu",
-            loader=config.loader,
+            loader=self.data.loader,
         )
         finish = partial(finished, setting=setting, device=device)
         return ImageLoader(make_reader(part.images, batches, setting), batches, finish=finish)
@@ -198,7 +197,7 @@ class ImageDataModule(LightningDataModule):
 
 
 def build_data_module(
-    config: DataConfig,
+    config: DataConfig | Data,
     augmentation: Augmentation,
     *,
     batch_size_per_step: int,

@@ -10,7 +10,8 @@ from ablations.commands.parsing import add_json, add_overrides, add_places
 from ablations.evaluation.config import evaluation_config
 from ablations.files.plain_text import as_json
 from ablations.store.runs import ALL_RUNS, CONFIG, RunFolder, run_path, runs_root
-from datamodules.catalog.catalog import content, resolve, title
+from datamodules.catalog.catalog import title
+from datamodules.catalog.resolved import content, resolve
 from datamodules.config.data import DataConfig, expanded
 from lit_models.recipe.weight_files import checkpoint_file
 
@@ -87,9 +88,8 @@ def command(options: argparse.Namespace) -> int:
 def other_images(run: Mapping[str, Any], data: DataConfig) -> bool:
     """Whether the run's data set, read as the run read it, holds other files than it did."""
     planned, here = run.get("content"), resolve(data)
-    if planned is None or any(run["data"].get(k) != getattr(here, k) for k in ("name", "loader")):
-        return False
-    return bool(content(data) != planned)
+    said = (run["data"].get("name"), run["data"].get("loader")) if planned is not None else None
+    return said == (here.info.name, here.loader) and content(here) != planned
 
 
 def _scores_text(scores: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from ablations.commands.evaluate import Subject, find_subject
 from ablations.commands.parsing import add_places
 from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.store.runs import RunFolder, runs_root
-from datamodules.catalog.catalog import DATASETS, placed, resolve
+from datamodules.catalog.resolved import placed, resolve
 from datamodules.config.data import DataConfig, expanded
 
 FORMATS = ("onnx", "timm", "torch")
@@ -90,6 +90,5 @@ def images_of(config: Mapping[str, Any]) -> dict[str, Any]:
             f"the run was written by another version of this project: its data has other keys "
             f"({error})"
         ) from None
-    info = DATASETS[data.name]
-    side = data.eval_size or data.image_size
-    return {"image_size": side, "mean": list(info.mean), "std": list(info.std)}
+    mean, std = list(data.info.mean), list(data.info.std)
+    return {"image_size": data.eval_size, "mean": mean, "std": std}

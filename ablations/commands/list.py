@@ -8,7 +8,7 @@ from typing import Any
 from ablations.commands.parsing import add_json, add_places
 from ablations.files.markup import printable
 from ablations.files.plain_text import as_json
-from ablations.studies.study_file import read_source, section
+from ablations.studies.study_file import check_values, read_source, section
 from ablations.studies.yaml_source import YamlSource
 from datamodules.catalog.catalog import DATASETS
 from lit_models.families.specs import SPECS
@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Print studies, trajectories, networks, steps, data sets and recipes."""
-    found = listing(read_source(options.file))
+    source = read_source(options.file)
+    check_values(source)  # of all studies: a command that takes one looks at that one
+    found = listing(source)
     if options.json:
         print(as_json(found))
     else:

@@ -25,13 +25,12 @@ from ablations.store.hints import Typed
 from ablations.store.index_file import Replaced, replaced_by
 from ablations.store.runs import check_study_name, runs_root
 from ablations.studies.config import Study
-from ablations.studies.networks import image_sides, waste_notes, wasted
-from ablations.studies.study_file import load_experiments, read_source, resolve_study, section
+from ablations.studies.networks import waste_notes, wasted
+from ablations.studies.study_file import read_source, resolve_study, section
 from ablations.studies.yaml_source import YamlSource
-from datamodules.catalog.catalog import describe_reading, fetchable, missing
 from datamodules.catalog.freshness import freshness_note
+from datamodules.catalog.resolved import Data, describe_reading, fetchable, missing
 from datamodules.catalog.sizes import Sizes, describe, sizes
-from datamodules.config.data import DataConfig
 from lit_models.families.reference import Network
 
 
@@ -54,9 +53,9 @@ def command(options: argparse.Namespace) -> int:
     costs = plan_costs(plan, root)
     found = states(plan, root)
     seconds: Mapping[str, float] = {}
-    images = sizes(plan.study.data)
+    images = sizes(plan.data)
     stuck = stuck_scales(plan, images.train if images else None)
-    notes = [*data_notes(plan.study.data, images), *kernel_notes(plan)]
+    notes = [*data_notes(plan.data, images), *kernel_notes(plan)]
     starts = start_warnings(plan)
     notes += [*(scale.sentence for scale in stuck), *(f"{text}." for text in starts.values())]
     if not options.no_time:
@@ -70,17 +69,16 @@ def command(options: argparse.Namespace) -> int:
     gone = replaced_by(plan.study.name, plan.unique(), root)
     if gone is not None and gone.runs:
         notes.append(replacing(gone, typed(options)))
-    lacking = missing(plan.study.data)
+    lacking = missing(plan.data)
     if lacking is not None:
-        how = "`ablate run` downloads it. " if fetchable(plan.study.data) else ""
+        how = "`ablate run` downloads it. " if fetchable(plan.data) else ""
         notes.append(f"Data is missing on this machine. {how}{lacking}")
     _print(plan.study, rows, notes)
     return 0
 
 
 def read_study(options: argparse.Namespace) -> Study:
-    """The study that a command names, as it says; the whole file is checked first."""
-    load_experiments(options.file)
+    """The study that a command names, as it says; names are checked in the whole file."""
     source = read_source(options.file)
     study = resolve_study(source, options.study, options.overrides)
     return study if options.name is None else replace(study, name=_free(options.name, source))
@@ -105,22 +103,21 @@ def replacing(gone: Replaced, typed: Typed) -> str:
 
 def plan_costs(plan: Plan, root: Path) -> Mapping[Network, Cost]:
     """Parameters and GMACs of every network; empty when only the absent data knows its classes."""
-    setting = setting_of(plan.study.data)
+    setting = setting_of(plan.data)
     if setting is None:
         return {}
-    sides = image_sides(plan.study).values()
-    return count_points(plan.networks(), sides, setting, runs_root=root)
+    return count_points(plan.networks, plan.sides.values(), setting, runs_root=root)
 
 
-def data_notes(config: DataConfig, found: Sizes | None) -> list[str]:
+def data_notes(data: Data, found: Sizes | None) -> list[str]:
     """What the data is, what reads it, and what somebody should know about that."""
-    about = [describe(config, found), describe_reading(config), freshness_note(config)]
+    about = [describe(data, found), describe_reading(data), freshness_note(data)]
     return [sentence for sentence in about if sentence is not None]
 
 
 def kernel_notes(plan: Plan) -> list[str]:
     """What the plan's networks waste on kernels that are larger than sense, if anything."""
-    found = waste_notes(wasted(plan.networks(), image_sides(plan.study)))
+    found = waste_notes(wasted(plan.networks, plan.sides))
     return [f"Larger than sense: {note}." for note in found]
 
 

@@ -124,7 +124,7 @@ def _train(launch: Launch, left: Sequence[PlannedRun]) -> Ended:
 
     plan, root = launch.plan, launch.root
     name = plan.study.name
-    check_data_is_there(plan.study)
+    check_data_is_there(plan.data)
     launch.say(f"checking {name}: devices, data, networks")
     executor, machine = _prepare(plan, root)
     stuck = stuck_scales(plan, machine.train_images)
@@ -167,7 +167,7 @@ def _prepare(plan: Plan, root: Path) -> tuple["Executor", Machine]:
 
     hardware = plan.study.hardware
     if hardware.workers == 0:
-        return places.InlineExecutor(), inspect(plan.study, plan.networks(), root)
+        return places.InlineExecutor(), inspect(plan.study, plan.networks, root)
     machine = inspect_in_child(plan, root)
     slots = places.make_slots(hardware, gpus=machine.gpus, cores=places.cores())
     return places.LocalExecutor(slots), machine

@@ -9,11 +9,11 @@ from ablations.commands.parsing import add_json, add_places
 from ablations.files.plain_text import as_json
 from ablations.planning.counts import count_specs, setting_of
 from ablations.planning.find_run import Subject, find_run
-from ablations.run.run_config import data_of, spec_of
+from ablations.planning.run_config import data_of, spec_of
 from ablations.store.runs import CONFIG, RunFolder, run_path, runs_root
 from ablations.studies.networks import network_after
-from datamodules.catalog.catalog import DATASETS, WHEREABOUTS
-from datamodules.config.data import DataConfig
+from datamodules.catalog.catalog import WHEREABOUTS
+from datamodules.catalog.resolved import Data, resolve
 from lit_models.families.reference import Network
 from lit_models.families.serialise import difference
 
@@ -52,7 +52,7 @@ def describe(subject: Subject, root: Path) -> dict[str, Any]:
     folder = RunFolder(run_path(root, subject.run_id))
     state, message = folder.health()
     path = folder.path / CONFIG
-    spec, data = spec_of(config, path), data_of(config, path)
+    spec, data = spec_of(config, path), resolve(data_of(config, path))
     return {
         "run_id": subject.run_id,
         "labels": config.get("labels", {}),
@@ -74,7 +74,7 @@ def _whereabouts(config: Mapping[str, Any]) -> dict[str, str]:
     return {key: config[key] for key in WHEREABOUTS if config.get(key) is not None}
 
 
-def _cost(spec: Network, data: DataConfig, root: Path) -> dict[str, Any]:
+def _cost(spec: Network, data: Data, root: Path) -> dict[str, Any]:
     setting = setting_of(data)
     if setting is None:
         return {"params": None, "gmacs": None}
@@ -83,7 +83,7 @@ def _cost(spec: Network, data: DataConfig, root: Path) -> dict[str, Any]:
 
 
 def _change(
-    spec: Network, config: Mapping[str, Any], data: DataConfig, root: Path
+    spec: Network, config: Mapping[str, Any], data: Data, root: Path
 ) -> dict[str, Any] | None:
     """The difference that the last of the run's steps makes."""
     labels = config.get("labels", {})
@@ -97,7 +97,7 @@ def _change(
         old = dict.fromkeys(("params", "gmacs"))
     new = _cost(spec, data, root)
     known = old["params"] is not None
-    added, removed = _modules(before, spec, in_chans=DATASETS[data.name].in_chans)
+    added, removed = _modules(before, spec, in_chans=data.info.in_chans)
     return {
         "from": steps[-2] if len(steps) > 1 else labels.get("network", "start"),
         "fields": [list(entry) for entry in difference(before, spec)],

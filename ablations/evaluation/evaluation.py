@@ -13,7 +13,7 @@ from ablations.evaluation.config import EvaluationConfig
 from ablations.run.devices import resolve_devices
 from ablations.run.session import own_environment, quiet
 from datamodules import ImageDataModule
-from datamodules.catalog.catalog import count_classes, dataset
+from datamodules.catalog.resolved import Data, count_classes, resolve
 from datamodules.config.data import Augmentation, DataConfig
 from lit_models.training.classifier import LitClassifier
 from lit_models.training.metrics import BALANCED, LOSS, TOP1, TOP5, metric
@@ -54,10 +54,10 @@ def evaluate(path: Path, config: EvaluationConfig, *, split: Split = "test") -> 
     """
     content = read_weights(path)
     values = content["hyper_parameters"]
-    chosen = _at_its_size(config.data, values)
-    _check(path, values, chosen.name, count_classes(chosen), dataset(chosen).in_chans)
+    chosen = resolve(_at_its_size(config.data, values))
+    _check(path, values, chosen.info.name, count_classes(chosen), chosen.info.in_chans)
     data = _module_of(chosen, config)
-    _check(path, values, chosen.name, data.num_classes, data.in_chans)
+    _check(path, values, chosen.info.name, data.num_classes, data.in_chans)
     part = data.splits.test if split == "test" else data.splits.val
     if part is None:
         raise ValueError(f"{config.data.name} has no val: set data.val_fraction above 0")
@@ -79,12 +79,11 @@ def evaluate(path: Path, config: EvaluationConfig, *, split: Split = "test") -> 
         )
         run = trainer.test if split == "test" else trainer.validate
         (measured,) = run(module, datamodule=data, verbose=False)
-    assert data.config.eval_size is not None
     return Evaluation(
         data=data.config.name,
         split=split,
         images=len(part.indices),
-        image_size=data.config.eval_size,
+        image_size=data.data.eval_size,
         raw=_scores(measured, split, ema=False),
         ema=_scores(measured, split, ema=True) if module.ema is not None else None,
     )
@@ -96,7 +95,7 @@ def _at_its_size(config: DataConfig, values: Mapping[str, Any]) -> DataConfig:
     return config if config.image_size is not None else replace(config, image_size=side)
 
 
-def _module_of(chosen: DataConfig, config: EvaluationConfig) -> ImageDataModule:
+def _module_of(chosen: Data, config: EvaluationConfig) -> ImageDataModule:
     data = ImageDataModule(
         chosen,
         Augmentation(interpolation=config.recipe.augment.interpolation),

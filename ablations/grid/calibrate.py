@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.grid.measure import bench_of, measure
-from ablations.planning.counts import Cost
+from ablations.planning.counts import Cost, setting_of
 from ablations.planning.plan import Plan, PlannedRun
 from ablations.store.runs import RunFolder, run_path
-from ablations.studies.config import Study
+from datamodules.catalog.resolved import Data
 from datamodules.catalog.sizes import sizes
 from lit_models.families.reference import Network
 from lit_models.training.metrics import FIT_SECONDS
@@ -31,10 +31,10 @@ def estimate(plan: Plan, costs: Mapping[Network, Cost], *, runs_root: Path) -> E
     todo, known = _split(plan, runs_root)
     if not todo:
         return Estimate({}, "Nothing is left to train.")
-    images = _images(plan.study)
-    if images is None or not costs:
+    images, setting = _images(plan.data), setting_of(plan.data)
+    if images is None or setting is None or not costs:
         return Estimate({}, "No estimate of the time: the number of images is not known here.")
-    bench = bench_of(plan.study)
+    bench = bench_of(plan.study.recipe, plan.study.hardware, setting)
     measured = measure({r.spec: costs[r.spec].gmacs for r in todo if r.spec not in known}, bench)
     seconds = {}
     for row in todo:
@@ -68,9 +68,9 @@ def _split(plan: Plan, runs_root: Path) -> tuple[list[PlannedRun], dict[Network,
     return todo, known
 
 
-def _images(study: Study) -> tuple[float, float] | None:
+def _images(data: Data) -> tuple[float, float] | None:
     """Images of one epoch: in training, and in validation as training images of equal cost."""
-    found = sizes(study.data)
+    found = sizes(data)
     return None if found is None else (found.train, found.val * _FORWARD_SHARE)
 
 

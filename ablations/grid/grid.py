@@ -10,6 +10,7 @@ from types import FrameType
 
 from ablations.grid.executor import Executor, Finished
 from ablations.planning.plan import PlannedRun
+from ablations.planning.run_config import to_plain
 from ablations.process.disk import disk_is_full, is_full
 from ablations.run.worker import BUSY, FULL, GRACE
 from ablations.store.lock import BusyError, hold
@@ -114,7 +115,7 @@ class Grid:
     def _start(self, row: PlannedRun) -> None:
         path = self.folder(row).path
         try:
-            write_json_atomic(path / CONFIG, row.config)
+            write_json_atomic(path / CONFIG, to_plain(row.config, row.run_id))
             self.executor.start(path)
         except OSError as error:
             self._cannot_start(row, error)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablations.planning.counts import setting_of
-from ablations.studies.config import Study
+from ablations.planning.counts import Setting
+from ablations.studies.config import Hardware, Recipe
 from datamodules.sampling.batching import per_device_batch
 from lit_models.families.reference import Network
 
@@ -28,22 +28,24 @@ _STEPS = 2  # of every batch size: the first one also allocates
 class Bench:
     """Where and how steps are measured."""
 
-    study: Study
+    recipe: Recipe
+    setting: Setting
     device: str
+    devices: int  # that train one run together
     threads: int
     workers: int
 
 
-def bench_of(study: Study) -> Bench:
+def bench_of(recipe: Recipe, hardware: Hardware, setting: Setting) -> Bench:
     """The devices that `ablate run` would use. Raises ValueError when one is not there."""
     from ablations.grid.executor import cores, make_slots
     from ablations.grid.preflight import visible_gpus
     from ablations.run.devices import resolve_devices
 
-    device = resolve_devices(study.hardware, precision=study.recipe.precision).kind
+    device = resolve_devices(hardware, precision=recipe.precision).kind
     gpus = visible_gpus() if device == "cuda" else ()
-    slots = make_slots(study.hardware, gpus=gpus, cores=cores())
-    return Bench(study, device, slots[0].threads, len(slots))
+    slots = make_slots(hardware, gpus=gpus, cores=cores())
+    return Bench(recipe, setting, device, hardware.devices, slots[0].threads, len(slots))
 
 
 def measure(gmacs: Mapping[Network, float], bench: Bench) -> dict[Network, float]:
@@ -80,8 +82,7 @@ def _seconds_per_image(spec: Network, bench: Bench) -> float:
     from lit_models.training.distillation import load_teacher
     from lit_models.training.optimisation import create_optimizer
 
-    setting, recipe = setting_of(bench.study.data), bench.study.recipe
-    assert setting is not None
+    setting, recipe = bench.setting, bench.recipe
     model = build(spec, num_classes=setting.num_classes, in_chans=setting.in_chans)
     model.to(bench.device)
     if recipe.channels_last:
@@ -92,9 +93,7 @@ def _seconds_per_image(spec: Network, bench: Bench) -> float:
     )
     if teacher is not None:
         teacher.to(next(model.parameters()))
-    most = per_device_batch(
-        recipe.batch_size, recipe.batch_size_per_device, bench.study.hardware.devices
-    )
+    most = per_device_batch(recipe.batch_size, recipe.batch_size_per_device, bench.devices)
     best = float("inf")
     began = time.monotonic()
     for size in itertools.takewhile(lambda n: n <= most, (_FEWEST * 4**k for k in range(9))):
@@ -107,7 +106,7 @@ def _seconds_per_image(spec: Network, bench: Bench) -> float:
         best = min(best, seconds / size)
         if time.monotonic() - began + 8 * seconds > _STEP_BUDGET:
             break
-    return best / bench.study.hardware.devices
+    return best / bench.devices
 
 
 def _step(
@@ -124,7 +123,7 @@ def _step(
     from torch.nn.functional import cross_entropy
 
     half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-    kind = half.get(bench.study.recipe.precision)
+    kind = half.get(bench.recipe.precision)
     began = time.perf_counter()
     with torch.autocast(bench.device, dtype=kind, enabled=kind is not None):
         if teacher is not None:

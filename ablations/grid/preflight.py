@@ -15,8 +15,8 @@ from ablations.planning.plan import Plan
 from ablations.process.tether import end_with_launcher
 from ablations.studies.config import Recipe, Study
 from ablations.studies.networks import image_sides
-from datamodules.catalog.catalog import fetchable, missing
 from datamodules.catalog.freshness import freshness_note
+from datamodules.catalog.resolved import Data, fetchable, missing
 from datamodules.catalog.sizes import describe
 from lit_models.families.reference import Network
 from lit_models.recipe.config import device_batch
@@ -61,10 +61,10 @@ def check_writable(runs_root: Path) -> None:
         )
 
 
-def check_data_is_there(study: Study) -> None:
+def check_data_is_there(data: Data) -> None:
     """Raise ValueError when the data is neither here nor can be fetched."""
-    lacking = missing(study.data)
-    if lacking is not None and not fetchable(study.data):
+    lacking = missing(data)
+    if lacking is not None and not fetchable(data):
         raise ValueError(lacking)
 
 
@@ -72,7 +72,7 @@ def inspect_in_child(plan: Plan, runs_root: Path) -> Machine:
     """`inspect` in a forked process: this one needs no torch then and never touches a GPU."""
     from ablations.grid.executor import fork_server
 
-    return in_child(fork_server(), inspect, plan.study, plan.networks(), runs_root)
+    return in_child(fork_server(), inspect, plan.study, plan.networks, runs_root)
 
 
 def in_child(context: BaseContext, function: Callable[..., T], *arguments: Any) -> T:
@@ -95,10 +95,11 @@ def inspect(study: Study, networks: Mapping[str, Network], runs_root: Path) -> M
     data, notes = _read_data(study)
     data.accumulate(devices.count)
     setting = Setting(data.image_size, data.num_classes, data.in_chans)
-    costs = count_points(networks, image_sides(study).values(), setting, runs_root=runs_root)
+    sides = image_sides(data.data, recipe.augment).values()
+    costs = count_points(networks, sides, setting, runs_root=runs_root)
     _check_recipe(recipe, next(iter(networks.values())), setting)
     if device_batch(recipe) == 1:
-        smallest = min(image_sides(study).values(), default=setting.image_size)
+        smallest = min(sides)
         check_single_images(networks, replace(setting, image_size=smallest))
     _check_teacher(recipe, data)
     _check_start(recipe, networks.values(), setting)
@@ -120,7 +121,7 @@ def _read_data(study: Study) -> "tuple[ImageDataModule, tuple[str, ...]]":
             seed=study.seeds[0],
             num_workers=0,
         )
-    about = [describe(study.data, data.sizes), freshness_note(study.data), *map(str, said)]
+    about = [describe(data.data, data.sizes), freshness_note(data.data), *map(str, said)]
     return data, tuple(sentence for sentence in about if sentence is not None)
 
 

@@ -18,8 +18,7 @@ from ablations.files.plain_text import parse_json
 from ablations.files.shapes import Object, check_shape
 from ablations.planning.identity import digest
 from ablations.store.runs import write_json_atomic
-from datamodules.catalog.catalog import DATASETS, count_classes, resolve
-from datamodules.config.data import DataConfig
+from datamodules.catalog.resolved import Data, count_classes
 from lit_models.families.reference import Network, TimmModel
 from lit_models.families.serialise import to_dict
 
@@ -61,13 +60,10 @@ class Setting:
     in_chans: int
 
 
-def setting_of(config: DataConfig) -> Setting | None:
+def setting_of(data: Data) -> Setting | None:
     """Image size, classes and channels of the data; None where only absent data could say."""
-    data = resolve(config)
     classes = count_classes(data)
-    if classes is None or data.image_size is None:
-        return None
-    return Setting(data.image_size, classes, DATASETS[data.name].in_chans)
+    return None if classes is None else Setting(data.image_size, classes, data.info.in_chans)
 
 
 def count_specs(
@@ -177,10 +173,11 @@ def _write_shipped() -> None:
 
     counts: dict[str, Cost] = {}
     for study in load_experiments(find_experiments()).studies.values():
-        setting = setting_of(study.data)
+        plan = make_plan(study)
+        setting = setting_of(plan.data)
         if setting is not None:
-            for row in make_plan(study).rows:
-                counts[key_of(row.spec, setting)] = _count(row.spec, setting)
+            for spec in plan.networks.values():
+                counts[key_of(spec, setting)] = _count(spec, setting)
     _remember(SHIPPED, counts)
 
 

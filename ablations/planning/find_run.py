@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.planning.plan import PlannedRun, make_plan
+from ablations.planning.run_config import to_plain
 from ablations.store.hints import hint
 from ablations.store.index_file import indexed_studies, read_index
 from ablations.store.runs import ALL_RUNS, RunFolder, check_study_name, run_path
@@ -67,7 +68,7 @@ def _by_place(name: str, *, root: Path, file: Path | None, planned: bool) -> Sub
         )
     rows = make_plan(resolve_study(source, study)).rows
     by = f"the plan of {study}, which has not run yet"
-    run_id = _only([vars(row) for row in rows], name, point=point, seed=seed, by=by)["run_id"]
+    run_id = _only(list(map(_as_row, rows)), name, point=point, seed=seed, by=by)["run_id"]
     reason = f"{name} is run {run_id} of {by}"
     return _subject(run_id, {row.run_id: row for row in rows}, root, reason=reason)
 
@@ -95,7 +96,12 @@ def _subject(
     folder = RunFolder(run_path(root, run_id))
     if run_id not in rows or folder.path.is_dir():
         return Subject(run_id, folder.whole_config(), reason)
-    return Subject(run_id, rows[run_id].config, reason)
+    return Subject(run_id, to_plain(rows[run_id].config, run_id), reason)
+
+
+def _as_row(row: PlannedRun) -> dict[str, Any]:
+    """What the index says of a run."""
+    return {"point": row.point, "step": row.step, "seed": row.seed, "run_id": row.run_id}
 
 
 def _planned(file: Path | None) -> list[PlannedRun]:

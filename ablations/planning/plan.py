@@ -1,13 +1,14 @@
 """A study's runs: points x seeds, validated and hashed. Trains nothing, imports no torch."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from ablations.planning.identity import identity, run_id
+from ablations.planning.identity import named, texts
 from ablations.planning.normal_form import SCHEMA_VERSION
+from ablations.planning.run_config import Labels, RunConfig, decides, run_config
 from ablations.store.index_file import rows_of
 from ablations.store.runs import RunFolder, State, run_path
 from ablations.studies.config import PointsKind, Study
@@ -20,10 +21,12 @@ from ablations.studies.networks import (
     with_recipe,
 )
 from ablations.studies.points import Point, study_points
-from datamodules.catalog.catalog import content, title, whereabouts
+from datamodules.catalog.catalog import title
 from datamodules.catalog.freshness import check_fresh
+from datamodules.catalog.resolved import Data, resolve
 from datamodules.sampling.batching import accumulation
 from lit_models.families.reference import Network
+from lit_models.families.serialise import to_dict
 
 PlannedState = State | Literal["stale"]
 ILLEGAL = "illegal"
@@ -31,7 +34,6 @@ ILLEGAL = "illegal"
 _GIVEN: Mapping[PointsKind, str] = MappingProxyType(
     {"explicit": "points.lists", "networks": "points.networks"}
 )
-_HARDWARE = ("accelerator", "devices", "num_workers", "threads")  # what a run itself needs
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,37 @@ class PlannedRun:
     """One (point, seed). Rows with equal configurations have equal run ids and share one folder."""
 
     run_id: str
-    point: str
-    step: str
-    steps: tuple[str, ...]
-    seed: int
-    spec: Network
-    config: dict[str, Any]  # what its config.json says
-    network: str | None = None  # what the steps start from, where that is no trajectory
+    config: RunConfig
 
+    @property
+    def point(self) -> str:
+        """The label of its point."""
+        return self.config.labels.point
 
-class _Once(NamedTuple):
-    """What all rows of a plan have in common and takes a look at the data to know."""
+    @property
+    def step(self) -> str:
+        """What is special about the point."""
+        return self.config.labels.step
 
-    content: str | None
-    whereabouts: Mapping[str, str | None]
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps that lead to it."""
+        return self.config.labels.steps
+
+    @property
+    def network(self) -> str | None:
+        """What the steps start from, where that is no trajectory."""
+        return self.config.labels.network
+
+    @property
+    def seed(self) -> int:
+        """Of order, augmentation and initial weights."""
+        return self.config.seed
+
+    @property
+    def spec(self) -> Network:
+        """The network that is trained."""
+        return self.config.spec
 
 
 @dataclass(frozen=True)
@@ -67,9 +86,18 @@ class IllegalPoint:
 
 @dataclass(frozen=True)
 class Plan:
-    """All rows of a study in the order of its design, seeds inside points."""
+    """All rows of a study in the order of its design, seeds inside points.
+
+    Attributes:
+        data: the study's, as it is on this machine.
+        networks: what is trained, by the label of its point.
+        sides: of the images that the networks see, in px, by the key that says so.
+    """
 
     study: Study
+    data: Data
+    sides: Mapping[str, int]
+    networks: Mapping[str, Network]
     rows: tuple[PlannedRun, ...]
     illegal: tuple[IllegalPoint, ...]
 
@@ -79,10 +107,6 @@ class Plan:
         for row in self.rows:
             first.setdefault(row.run_id, row)
         return first
-
-    def networks(self) -> dict[str, Network]:
-        """The network of every point."""
-        return {row.point: row.spec for row in self.rows}
 
 
 def make_plan(study: Study) -> Plan:
@@ -95,26 +119,26 @@ def make_plan(study: Study) -> Plan:
     """
     recipe, devices = study.recipe, study.hardware.devices
     accumulation(recipe.batch_size, recipe.batch_size_per_device, devices)
-    rows: list[PlannedRun] = []
+    data = resolve(study.data)
+    sides = image_sides(data, recipe.augment)
+    check_fresh(data)
+    points: list[tuple[Point, Network]] = []
     illegal: list[IllegalPoint] = []
-    sides = image_sides(study)
-    check_fresh(study.data)
-    once = _Once(content(study.data), whereabouts(study.data))
     for point in study_points(study):
         try:
             spec = network_after(point.steps, trajectory=study.trajectory, network=point.network)
         except ValueError as error:
             illegal.append(IllegalPoint(point.label, point.step, point.steps, str(error)))
         else:
-            spec = _trained(study, point, spec, sides)
-            rows += [_row(study, point, spec, seed, once) for seed in study.seeds]
+            points.append((point, _trained(study, point, spec, sides)))
     key = _GIVEN.get(study.points.kind)
     if illegal and key is not None:
         reasons = "; ".join(f"{point.step}: {point.reason}" for point in illegal)
         raise ValueError(f"study {study.name}: {key} has points that are illegal: {reasons}")
-    plan = Plan(study, tuple(rows), tuple(illegal))
-    _check_kernels(plan, sides)
-    return plan
+    networks = {point.label: spec for point, spec in points}
+    _check_kernels(study, networks, sides)
+    rows = tuple(_rows(study, data, points))
+    return Plan(study, data, sides, networks, rows, tuple(illegal))
 
 
 def states(plan: Plan, runs_root: Path) -> dict[tuple[str, int], PlannedState]:
@@ -149,7 +173,7 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
         "schema": SCHEMA_VERSION,
         "study": study.name,
         "title": study.title,
-        "data_title": title(study.data),
+        "data_title": title(plan.data.config),
         "trajectory": study.trajectory,
         "points": study.points.kind,
         **extra,
@@ -172,12 +196,11 @@ def _trained(study: Study, point: Point, spec: Network, sides: Mapping[str, int]
         raise ValueError(f"study {study.name}: point {point.label}: {reason}") from None
 
 
-def _check_kernels(plan: Plan, sides: Mapping[str, int]) -> None:
+def _check_kernels(study: Study, networks: Mapping[str, Network], sides: Mapping[str, int]) -> None:
     """Refuse networks whose kernels are larger than sense; a trajectory's are only noted."""
-    study = plan.study
     if study.points.kind != "networks" or study.oversized_kernels:
         return
-    notes = waste_notes(wasted(plan.networks(), sides))
+    notes = waste_notes(wasted(networks, sides))
     if notes:
         raise ValueError(
             f"study {study.name}: kernels that are larger than sense: {'; '.join(notes)}. Take "
@@ -186,26 +209,33 @@ def _check_kernels(plan: Plan, sides: Mapping[str, int]) -> None:
         )
 
 
-def _row(study: Study, point: Point, spec: Network, seed: int, once: _Once) -> PlannedRun:
-    resolved = identity(spec, data=study.data, recipe=study.recipe, seed=seed, content=once.content)
-    name = run_id(resolved)
-    labels = {"study": study.name, "trajectory": study.trajectory, **point.names()}
-    config = {
-        **resolved,
-        "run_id": name,
-        **once.whereabouts,
-        "download": study.data.download,
-        "hardware": {key: getattr(study.hardware, key) for key in _HARDWARE},
-        "labels": {("point" if key == "label" else key): labels[key] for key in labels},
-    }
-    return PlannedRun(
-        run_id=name,
+def _rows(study: Study, data: Data, points: list[tuple[Point, Network]]) -> Iterator[PlannedRun]:
+    """The runs of the points: what they have in common is resolved and hashed once."""
+    if not points:
+        return
+    first = run_config(
+        points[0][1],
+        data=data,
+        recipe=study.recipe,
+        seed=study.seeds[0],
+        hardware=study.hardware,
+    )
+    common = texts(decides(first))
+    for point, spec in points:
+        hashed = common | texts({"spec": to_dict(spec)})
+        labels = _labels(study, point)
+        for seed in study.seeds:
+            config = replace(first, spec=spec, seed=seed, labels=labels)
+            yield PlannedRun(named(hashed, name=first.data.name, seed=seed), config)
+
+
+def _labels(study: Study, point: Point) -> Labels:
+    return Labels(
+        study=study.name,
+        trajectory=study.trajectory,
         point=point.label,
         step=point.step,
         steps=point.steps,
-        seed=seed,
-        spec=spec,
-        config=config,
         network=point.network,
     )
 

@@ -45,7 +45,7 @@ def stuck_scales(plan: Plan, images: float | None) -> tuple[Stuck, ...]:
         return ()
     updates = int(images // recipe.batch_size) * recipe.epochs
     found: dict[float, list[str]] = {}
-    for point, network in plan.networks().items():
+    for point, network in plan.networks.items():
         if isinstance(network, ArchSpec):
             initial = stuck_scale(network, recipe, updates=updates)
             if initial is not None:

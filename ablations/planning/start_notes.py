@@ -26,7 +26,7 @@ def start_warnings(plan: Plan) -> Mapping[str, str]:
     """
     if plan.study.points.kind != "networks":
         return {}
-    networks, points = plan.networks(), study_points(plan.study)
+    networks, points = plan.networks, study_points(plan.study)
     found: dict[str, str] = {}
     for point in points:
         reference = Networks().reference(point, points)

@@ -23,7 +23,7 @@ from ablations.run.predictions import TestPredictions
 from ablations.run.recorder import CHECKPOINT, RunRecorder
 from ablations.run.run_config import RunConfig
 from ablations.store.runs import RunFolder
-from datamodules import ImageDataModule, build_data_module
+from datamodules import Data, ImageDataModule, build_data_module
 from lit_models.families.serialise import to_dict
 from lit_models.training.classifier import LitClassifier
 from lit_models.training.initial_weights import start
@@ -74,13 +74,15 @@ class Session:
         return {name: float(value) for name, value in measured.items()}
 
 
-def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunRecorder) -> Session:
+def assemble(
+    run: RunFolder, config: RunConfig, devices: Devices, recorder: RunRecorder, *, data: Data
+) -> Session:
     """Everything that a run needs. Raises ValueError when the data cannot be used."""
     recipe, hardware = config.recipe, config.hardware
     if hardware.threads is not None:
         torch.set_num_threads(hardware.threads)
-    data = build_data_module(
-        config.data,
+    images = build_data_module(
+        data,
         recipe.augment,
         batch_size_per_step=recipe.batch_size,
         batch_size_per_device=recipe.batch_size_per_device,
@@ -91,8 +93,8 @@ def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunR
     module = LitClassifier(
         to_dict(config.spec),
         config.training,
-        num_classes=data.num_classes,
-        in_chans=data.in_chans,
+        num_classes=images.num_classes,
+        in_chans=images.in_chans,
         seed=config.seed,
     )
     predictions = TestPredictions()
@@ -105,7 +107,7 @@ def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunR
         plugins=[LightningEnvironment(), RunCheckpointIO(dict(module.hparams))],
         precision=recipe.precision,
         max_epochs=recipe.epochs,
-        accumulate_grad_batches=data.accumulate(devices.count),
+        accumulate_grad_batches=images.accumulate(devices.count),
         gradient_clip_val=recipe.gradient_clip,
         deterministic=recipe.deterministic,
         benchmark=not recipe.deterministic,
@@ -117,7 +119,7 @@ def assemble(run: RunFolder, config: RunConfig, devices: Devices, recorder: RunR
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    return Session(run, config, devices, module, data, recorder, predictions, trainer)
+    return Session(run, config, devices, module, images, recorder, predictions, trainer)
 
 
 def _strategy(devices: Devices) -> DDPStrategy | str:

@@ -8,7 +8,7 @@ from ablations.run.checkpoint import keep_last_alone
 from ablations.run.devices import Devices, resolve_devices
 from ablations.run.interruption import Interruption, RunInterrupted, interruptible
 from ablations.run.recorder import CHECKPOINT, RunRecorder, require_finite, require_finite_weights
-from ablations.run.run_config import RunConfig, read_run_config
+from ablations.run.run_config import RunConfig, planned_data, read_run_config
 from ablations.run.session import assemble, own_environment, quiet
 from ablations.run.status import StatusFile
 from ablations.run.summary import summarise
@@ -16,7 +16,7 @@ from ablations.store.heartbeat import Heartbeat
 from ablations.store.lock import hold
 from ablations.store.provenance import write_session
 from ablations.store.runs import LOCK, PREDICTIONS, SUMMARY, RunFolder, write_json_atomic
-from datamodules.catalog.catalog import describe_reading
+from datamodules.catalog.resolved import Data, describe_reading
 from lit_models.weights.tensor_files import first_line
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
@@ -36,35 +36,38 @@ def train_run(folder: Path) -> None:
     """
     run = RunFolder(folder)
     config = read_run_config(run)
-    recipe = config.recipe
+    data, recipe = planned_data(run, config), config.recipe
     devices = resolve_devices(
         config.hardware, precision=recipe.precision, sync_batch_norm=recipe.sync_batch_norm
     )
     follower = devices.rank > 0
     with interruptible(follower=follower) as interruption, quiet(), own_environment():
         if follower:
-            _train(run, config, devices, StatusFile(run, epochs=config.recipe.epochs), interruption)
+            status = StatusFile(run, epochs=recipe.epochs)
+            _train(run, config, devices, status, interruption, data=data)
             return
         try:
             with hold(folder / LOCK):
                 if not _is_over(run):
-                    _lead(run, config, devices, interruption)
+                    _lead(run, config, devices, interruption, data=data)
         except OSError as error:
             raise _named(error, folder) from error
 
 
-def _lead(run: RunFolder, config: RunConfig, devices: Devices, interruption: Interruption) -> None:
+def _lead(
+    run: RunFolder, config: RunConfig, devices: Devices, interruption: Interruption, *, data: Data
+) -> None:
     status = StatusFile(run, epochs=config.recipe.epochs)
     with suppress(ValueError):  # a damaged file is rewritten from the checkpoint
         status.rows = run.metrics()
     status.write("running")
     Heartbeat(run.path).beat()
-    reading = describe_reading(config.data)
+    reading = describe_reading(data)
     write_session(
         run, seed=config.seed, device=devices.kind, devices=devices.count, reading=reading
     )
     try:
-        _train(run, config, devices, status, interruption)
+        _train(run, config, devices, status, interruption, data=data)
     except RunInterrupted as stop:
         status.write("interrupted", str(stop))
         raise
@@ -82,8 +85,10 @@ def _train(
     devices: Devices,
     status: StatusFile,
     interruption: Interruption,
+    *,
+    data: Data,
 ) -> None:
-    session = assemble(run, config, devices, RunRecorder(run, status, interruption))
+    session = assemble(run, config, devices, RunRecorder(run, status, interruption), data=data)
     session.fit()
     tested = session.test()
     if devices.rank == 0:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from ablations.studies.config import StudyConfig
-from datamodules.catalog.catalog import resolve
+from datamodules.catalog.resolved import Data
+from datamodules.config.data import Augmentation
 from lit_models.families.reference import Network, TimmModel, named_network
 from lit_models.recipe.config import TrainingConfig, trained_spec
 from lit_models.space.geometry import Waste, wasted_kernels
@@ -55,13 +55,12 @@ def _edited(network: str, steps: tuple[str, ...]) -> Network:
     return start
 
 
-def image_sides(study: StudyConfig) -> Mapping[str, int]:
+def image_sides(data: Data, augment: Augmentation) -> Mapping[str, int]:
     """The sides in px of the images that the networks see, by the key that says so."""
-    data = resolve(study.data)
     sides = {
         "data.image_size": data.image_size,
         "data.eval_size": data.eval_size,
-        "recipe.augment.first_size": study.recipe.augment.first_size,
+        "recipe.augment.first_size": augment.first_size,
     }
     return {key: side for key, side in sides.items() if side is not None}
 

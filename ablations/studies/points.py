@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
-from typing import Any
 
 from ablations.studies.config import Points, PointsKind, StudyConfig
 from ablations.studies.networks import network_after
@@ -28,10 +27,6 @@ class Point:
     step: str
     steps: tuple[str, ...]
     network: str | None = None
-
-    def names(self) -> dict[str, Any]:
-        """Its fields; no `network` where a trajectory says it."""
-        return {key: value for key, value in vars(self).items() if value is not None}
 
 
 def study_points(study: StudyConfig) -> tuple[Point, ...]:

@@ -41,7 +41,11 @@ def load_experiments(option: Path | None = None) -> Experiments:
 
     Raises ValueError, with file, line and key path, for the first thing wrong in it.
     """
-    source = read_source(option)
+    return check_values(read_source(option))
+
+
+def check_values(source: YamlSource) -> Experiments:
+    """Every study and recipe of a file, typed. Raises ValueError as `load_experiments` does."""
     for name in section(source, "recipes"):
         _check_recipe(source, name)
     names = section(source, "studies")

@@ -158,7 +158,7 @@ def _set(config: Any, *, keys: Keys, hint: Any, value: Any, where: str) -> None:
                 OmegaConf.update(parent, keys[-1], value, merge=False)
     except OmegaConfBaseException:
         wrong = True
-    if isinstance(value, str) and not wrong and hint is not str:  # "nan" is read as a number
+    if isinstance(value, str) and not wrong and not _is_text(hint):  # "nan" is read as a number
         stored: Any = OmegaConf.to_container(parent)
         _refuse_odd(stored.get(keys[-1]), f"{where}: {path}")
     if wrong:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from datamodules.beton.manifest import Manifest
 from datamodules.catalog import loader_choice
-from datamodules.catalog.catalog import DATASETS, dataset, resolve, tree_of
+from datamodules.catalog.catalog import DATASETS
 from datamodules.catalog.folders import some
-from datamodules.catalog.layout import Tree, list_tree
+from datamodules.catalog.layout import Tree
+from datamodules.catalog.resolved import Data, resolve
 from datamodules.config.data import DataConfig
 
 
@@ -31,16 +32,16 @@ class Compared:
     note: str | None = None
 
 
-def check_fresh(config: DataConfig) -> None:
+def check_fresh(data: Data) -> None:
     """Refuse a beton that nobody named and whose folder has changed since it was written.
 
     Raises:
         ValueError: that, with the ways out.
     """
-    found = compare(config) if config.beton is None else None
+    found = compare(data) if data.config.beton is None else None
     if found is None or found.difference is None:
         return
-    path, tree = loader_choice.beton_path(config), tree_of(config)
+    path, tree = loader_choice.beton_path(data.config), data.tree
     raise ValueError(
         f"{path} was written from another state of {tree}: {found.difference}. Write it again with "
         f"`ablate data write {tree} --out {path} --force`, or take it as it is by naming it "
@@ -48,12 +49,12 @@ def check_fresh(config: DataConfig) -> None:
     )
 
 
-def freshness_note(config: DataConfig) -> str | None:
+def freshness_note(data: Data) -> str | None:
     """What somebody should know about a beton that is read instead of a folder; None: nothing."""
-    found = compare(config)
+    found = compare(data)
     if found is None or (found.difference or found.note) is None:
         return None
-    path, tree = loader_choice.beton_path(config), tree_of(config)
+    path, tree = loader_choice.beton_path(data.config), data.tree
     if found.difference is not None:
         return f"{path} is read as data.beton says, though {tree} differs: {found.difference}."
     return f"{path} has the paths and sizes of {tree}, but {found.note}."
@@ -64,9 +65,8 @@ def beside_note(path: Path, manifest: Manifest) -> str | None:
     folder = path.with_suffix("").absolute()
     if not DATASETS[manifest.name].own or not folder.is_dir():
         return None
-    found = compare(
-        DataConfig(name=manifest.name, folder=str(folder), beton=str(path), loader="ffcv")
-    )
+    named = DataConfig(name=manifest.name, folder=str(folder), beton=str(path), loader="ffcv")
+    found = compare(resolve(named))
     if found is None or (found.difference or found.note) is None:
         return None
     if found.difference is None:
@@ -77,16 +77,13 @@ def beside_note(path: Path, manifest: Manifest) -> str | None:
     )
 
 
-def compare(config: DataConfig) -> Compared | None:
-    """The beton that a config reads, beside its folder; None where there are not both."""
-    info, resolved = dataset(config), resolve(config)
-    if not info.own or not loader_choice.reads_beton(resolved, info):
-        return None
-    manifest, tree = loader_choice.manifest(resolved, info), tree_of(config)
-    if manifest is None or not tree.is_dir():
+def compare(data: Data) -> Compared | None:
+    """The beton that is read, beside its folder; None where there are not both."""
+    manifest = data.manifest
+    if not data.info.own or manifest is None or not data.tree.is_dir():
         return None
     try:
-        listed = list_tree(tree, manifest.test_fraction)
+        listed = data.listing
     except ValueError as error:
         return Compared(str(error).rstrip("."))
     if listed.fingerprint() != manifest.fingerprint:

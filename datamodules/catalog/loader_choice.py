@@ -36,14 +36,18 @@ def beton_path(config: DataConfig) -> Path:
     return located(config, f"{source}.beton", key="the file")[0]
 
 
-def choose_loader(config: DataConfig, info: DatasetInfo) -> Loader:
-    """The loader that the config names or that `auto` stands for.
+def sides(config: DataConfig, info: DatasetInfo) -> tuple[int, int]:
+    """Sides of the square images in training and in evaluation, in pixels."""
+    training = config.image_size or info.image_size
+    return training, config.eval_size or training
+
+
+def choose_loader(config: DataConfig, info: DatasetInfo, found: Manifest | None) -> Loader:
+    """The loader that the config names or that `auto` stands for; `found` is the beton's manifest.
 
     Raises:
-        ValueError: `memory` for images that are not small, or a file that is no whole beton of
-            this data set.
+        ValueError: `memory` for images that are not small.
     """
-    found = manifest(config, info) if config.loader != "torch" else None
     small = info.in_memory or (found is not None and fits(found, config, info))
     if config.loader == "memory" and not small:
         raise ValueError(
@@ -58,29 +62,9 @@ def choose_loader(config: DataConfig, info: DatasetInfo) -> Loader:
     return "ffcv" if found is not None and ffcv_installed() else "torch"
 
 
-def reads_beton(resolved: DataConfig, info: DatasetInfo) -> bool:
-    """Whether the images come out of a `.beton` and not out of the data set's own files."""
-    return resolved.loader == "ffcv" or (resolved.loader == "memory" and not info.in_memory)
-
-
-def content(resolved: DataConfig, info: DatasetInfo) -> str | None:
-    """SHA-256 of what is in the beton that is read; None if none is, or it is not there yet."""
-    found = manifest(resolved, info) if reads_beton(resolved, info) else None
-    return found.content if found is not None else None
-
-
-def count_classes(resolved: DataConfig, info: DatasetInfo) -> int | None:
-    """Classes of the beton that is read; None if it is not there yet."""
-    found = manifest(resolved, info)
-    return len(found.class_names) if found is not None else None
-
-
-def test_fraction(resolved: DataConfig, info: DatasetInfo) -> float | None:
-    """What is held out as test: as the config says, or as the beton that is read was written."""
-    if resolved.test_fraction is not None or not info.own or not reads_beton(resolved, info):
-        return resolved.test_fraction
-    found = manifest(resolved, info)
-    return found.test_fraction if found is not None else None
+def reads_beton(loader: Loader, info: DatasetInfo) -> bool:
+    """Whether a loader reads a `.beton` and not the data set's own files."""
+    return loader == "ffcv" or (loader == "memory" and not info.in_memory)
 
 
 def missing_beton(config: DataConfig) -> str | None:
@@ -99,8 +83,7 @@ def fits(found: Manifest, config: DataConfig, info: DatasetInfo) -> bool:
     """Whether its images are raw and small, fit in memory together, and are used as they are."""
     side = found.max_side
     raw = found.options.encode == "raw" and found.min_side == side <= _SMALL_SIDE
-    size = config.image_size or info.image_size
-    whole = size == (config.eval_size or size) == side and config.crop_ratio == 1
+    whole = sides(config, info) == (side, side) and config.crop_ratio == 1
     return raw and whole and found.samples * 3 * side * side <= _SMALL_BYTES
 
 
@@ -123,19 +106,19 @@ def compiled_decoder() -> tuple[Path | None, str | None]:
     return built, None
 
 
-def describe(resolved: DataConfig, info: DatasetInfo) -> str:
-    """One sentence on what reads the images of a resolved config, and why not something faster."""
-    if resolved.loader == "memory":
+def describe(config: DataConfig, loader: Loader) -> str:
+    """One sentence on what reads the images of a config, and why not something faster."""
+    if loader == "memory":
         return "Images are held in memory: they are small."
-    if resolved.loader == "ffcv":
+    if loader == "ffcv":
         _, why = compiled_decoder()
         how = f"its own operations (the compiled decoder {why})" if why else "the compiled decoder"
-        return f"Images are read by FFCV with {how} from {beton_path(resolved)}."
+        return f"Images are read by FFCV with {how} from {beton_path(config)}."
     if not ffcv_installed():
         return "Images are read by torch and Pillow: FFCV is not installed."
-    if missing_beton(resolved) is None:
+    if missing_beton(config) is None:
         return "Images are read by torch and Pillow, as data.loader says."
-    return f"Images are read by torch and Pillow: there is no {beton_path(resolved)}."
+    return f"Images are read by torch and Pillow: there is no {beton_path(config)}."
 
 
 def manifest(config: DataConfig, info: DatasetInfo) -> Manifest | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from datamodules.catalog import loader_choice
-from datamodules.catalog.catalog import dataset, missing, resolve, title, tree_of
-from datamodules.catalog.layout import TEST, TRAIN, VAL, list_tree
+from datamodules.catalog.catalog import title
+from datamodules.catalog.layout import TEST, TRAIN, VAL
+from datamodules.catalog.resolved import Data, missing
 from datamodules.catalog.shares import apportion, hold_out_counts
-from datamodules.config.data import DataConfig
 
 
 @dataclass(frozen=True)
@@ -34,17 +33,16 @@ class _Owned:
     val: int = 0
 
 
-def sizes(config: DataConfig) -> Sizes | None:
-    """What a run of this config gets; None where only data that is not here could say.
+def sizes(data: Data) -> Sizes | None:
+    """What a run of this data gets; None where only data that is not here could say.
 
     Raises:
         ValueError: the data is here and cannot be used.
     """
-    resolved = resolve(config)
-    owned = _owned(resolved)
+    config, owned = data.config, _owned(data)
     if owned is None:
         return None
-    share, train = resolved.val_fraction or 0.0, sum(owned.train)
+    share, train = config.val_fraction or 0.0, sum(owned.train)
     if owned.val and share:
         val = owned.val
     else:
@@ -58,15 +56,15 @@ def sizes(config: DataConfig) -> Sizes | None:
     )
 
 
-def describe(config: DataConfig, found: Sizes | None) -> str:
+def describe(data: Data, found: Sizes | None) -> str:
     """A sentence or two on the data set: its name, classes, images and how they are split."""
-    name = title(config)
+    name = title(data.config)
     if found is None:
         return f"Data: {name}, which is not here yet, so that its classes are not known."
     val = f"{found.val:,} val, " if found.val else ""
     split = f"Data: {name}, {found.classes:,} classes; {found.train:,} train, {val}"
     whole = f"{split}{found.test:,} test images."
-    fraction = resolve(config).test_fraction
+    fraction = data.config.test_fraction
     if fraction is None:
         return whole
     return (
@@ -75,21 +73,19 @@ def describe(config: DataConfig, found: Sizes | None) -> str:
     )
 
 
-def _owned(resolved: DataConfig) -> _Owned | None:
-    info = dataset(resolved)
+def _owned(data: Data) -> _Owned | None:
+    info, test_fraction = data.info, data.config.test_fraction
     if info.sizes is not None and info.num_classes is not None:
         return _Owned(info.num_classes, info.sizes[:1], info.sizes[1])
-    if missing(resolved) is not None:
+    if missing(data) is not None:
         return None
-    if loader_choice.reads_beton(resolved, info):
-        manifest = loader_choice.manifest(resolved, info)
-        assert manifest is not None
-        counts = {part.name: part.class_counts for part in manifest.parts}
+    if data.reads_beton:
+        assert data.manifest is not None
+        counts = {part.name: part.class_counts for part in data.manifest.parts}
     else:
-        tree = list_tree(tree_of(resolved), resolved.test_fraction)
-        counts = {name: split.class_counts for name, split in tree.splits.items()}
-    if resolved.test_fraction is not None and TEST not in counts:
-        held_out = hold_out_counts(counts[TRAIN], resolved.test_fraction)
+        counts = {name: split.class_counts for name, split in data.listing.splits.items()}
+    if test_fraction is not None and TEST not in counts:
+        held_out = hold_out_counts(counts[TRAIN], test_fraction)
         rest = tuple(a - b for a, b in zip(counts[TRAIN], held_out, strict=True))
         return _Owned(len(rest), rest, sum(held_out))
     val = sum(counts.get(VAL, ())) if TEST in counts else 0

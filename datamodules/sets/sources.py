@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.beton.file import Beton
-from datamodules.catalog.catalog import dataset, fetchable, missing, resolve
 from datamodules.catalog.freshness import check_fresh
-from datamodules.catalog.loader_choice import reads_beton
+from datamodules.catalog.resolved import Data, fetchable, missing, resolve
 from datamodules.config.data import DataConfig, data_root
 from datamodules.config.info import DatasetInfo
 
@@ -111,10 +110,15 @@ def load_source(config: DataConfig) -> Source:
     Raises:
         ValueError: it is not there, it is incomplete, or files of it cannot be read.
     """
-    config, info = resolve(config), dataset(config)
-    ensure_present(config)
-    check_fresh(config)
-    if reads_beton(config, info):
+    return read_data(resolve(config))
+
+
+def read_data(data: Data) -> Source:
+    """`load_source` of what is resolved already."""
+    ensure_present(data)
+    check_fresh(data)
+    info, config = data.info, data.config
+    if data.reads_beton:
         load: Callable[..., Source] = _function("datamodules.sets.beton_images:beton_images")
     else:
         load = _function(info.load)
@@ -123,17 +127,16 @@ def load_source(config: DataConfig) -> Source:
     return source
 
 
-def ensure_present(config: DataConfig) -> None:
+def ensure_present(data: Data) -> None:
     """Fetch the data set if it is missing; of several processes only one does."""
-    why = missing(config)
+    why = missing(data)
     if why is None:
         return
-    info = dataset(config)
-    if info.fetch is None or not fetchable(config):
+    if not fetchable(data):
         raise ValueError(why)
-    with locked(data_root(config)):
-        if missing(config) is not None:
-            _fetch(info, config)
+    with locked(data_root(data.config)):
+        if missing(data) is not None:
+            _fetch(data.info, data.config)
 
 
 @contextmanager

@@ -8,17 +8,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from datamodules.catalog.catalog import (
-    DATASETS,
-    count_classes,
-    dataset,
-    fetchable,
-    identity,
-    missing,
-    places,
-    resolve,
-    tree_of,
-)
+from datamodules.catalog.catalog import DATASETS, dataset, places, tree_of
+from datamodules.catalog.resolved import count_classes, fetchable, identity, missing, resolve
 from datamodules.config.data import Augmentation, DataConfig, data_root
 from datamodules.sampling.batching import accumulation, per_device_batch
 from tests.support.images.image_trees import write_tree
@@ -26,8 +17,8 @@ from tests.support.images.image_trees import write_tree
 
 def test_importing_the_catalogue_imports_no_heavy_library() -> None:
     code = (
-        "import sys, datamodules; from datamodules import DATASETS, DataConfig, missing;"
-        "missing(DataConfig()); missing(DataConfig(name='cifar10'));"
+        "import sys, datamodules; from datamodules import DATASETS, DataConfig, missing, resolve;"
+        "missing(resolve(DataConfig())); missing(resolve(DataConfig(name='cifar10')));"
         "heavy = {'torch', 'torchvision', 'lightning', 'timm', 'sklearn', 'numpy', 'PIL'};"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
@@ -135,51 +126,51 @@ def test_every_entry_is_complete(name: str) -> None:
 
 
 def test_resolving_fills_in_the_defaults_of_the_set_and_nothing_else() -> None:
-    config = resolve(DataConfig(name="cifar10", train_limit=9))
+    config = resolve(DataConfig(name="cifar10", train_limit=9)).config
     assert (config.image_size, config.val_fraction, config.loader) == (32, 0.1, "memory")
     assert config.eval_size == 32
     assert config.train_limit == 9
     assert resolve(DataConfig(image_size=64, val_fraction=0.0)).image_size == 64
-    assert resolve(DataConfig(image_size=64, val_fraction=0.0)).val_fraction == 0.0
-    assert resolve(config) == config
+    assert resolve(DataConfig(image_size=64, val_fraction=0.0)).config.val_fraction == 0.0
+    assert resolve(config).config == config
 
 
 def test_identity_holds_what_changes_results_and_not_where_data_lies() -> None:
     here = DataConfig(name="cifar10", root="/a", download=False)
     there = DataConfig(name="cifar10", root="/b", image_size=32)
-    assert identity(here) == identity(there)
-    assert not identity(here).keys() & {"root", "download", "beton"}
+    assert identity(resolve(here)) == identity(resolve(there))
+    assert not identity(resolve(here)).keys() & {"root", "download", "beton"}
     for change in ({"train_limit": 5}, {"image_size": 64}, {"val_fraction": 0.2}):
-        assert identity(replace(here, **change)) != identity(here)
+        assert identity(resolve(replace(here, **change))) != identity(resolve(here))
 
 
 def test_missing_says_what_and_how(tmp_path: Path) -> None:
     cifar = DataConfig(name="cifar10", root=str(tmp_path))
-    sentence = missing(cifar)
+    sentence = missing(resolve(cifar))
     assert sentence is not None
     assert f"{tmp_path}/cifar-10-batches-py" in sentence
     assert "it is downloaded when a run needs it" in sentence
-    assert fetchable(cifar)
+    assert fetchable(resolve(cifar))
 
     offline = replace(cifar, download=False)
-    sentence = missing(offline)
+    sentence = missing(resolve(offline))
     assert sentence is not None
     assert "downloaded" not in sentence
     assert "cifar-10-python.tar.gz" in sentence
-    assert not fetchable(offline)
+    assert not fetchable(resolve(offline))
 
     (tmp_path / "cifar-10-batches-py").mkdir()
-    assert missing(cifar) is None
+    assert missing(resolve(cifar)) is None
 
 
 def test_missing_imagenet_is_never_downloaded(tmp_path: Path) -> None:
     config = DataConfig(name="imagenet", root=str(tmp_path))
-    assert not fetchable(config)
-    assert f"{tmp_path}/imagenet" in (missing(config) or "")
+    assert not fetchable(resolve(config))
+    assert f"{tmp_path}/imagenet" in (missing(resolve(config)) or "")
 
 
 def test_the_embedded_set_is_never_missing(tmp_path: Path) -> None:
-    assert missing(DataConfig(name="digits", root=str(tmp_path / "nowhere"))) is None
+    assert missing(resolve(DataConfig(name="digits", root=str(tmp_path / "nowhere")))) is None
 
 
 def test_image_folder_is_below_the_root_or_absolute(tmp_path: Path) -> None:
@@ -189,11 +180,11 @@ def test_image_folder_is_below_the_root_or_absolute(tmp_path: Path) -> None:
         DataConfig(name="image_folder", folder=str(tmp_path / "pets"), root="/nowhere"),
     ):
         assert places(config)[0] == tree_of(config) == tmp_path / "pets"
-        assert missing(config) is None
-        assert count_classes(config) == 3
+        assert missing(resolve(config)) is None
+        assert count_classes(resolve(config)) == 3
     gone = DataConfig(name="image_folder", folder="dogs", root=str(tmp_path))
-    assert f"no {tmp_path}/dogs" in (missing(gone) or "")
-    assert count_classes(gone) is None
+    assert f"no {tmp_path}/dogs" in (missing(resolve(gone)) or "")
+    assert count_classes(resolve(gone)) is None
 
 
 def test_a_relative_folder_is_found_below_the_root_and_here(
@@ -205,7 +196,9 @@ def test_a_relative_folder_is_found_below_the_root_and_here(
     assert tree_of(config) == tmp_path / "root/pets"  # where it would be looked for first
     write_tree(tmp_path / "here/pets", images=1)
     assert tree_of(config) == tmp_path / "here/pets"
-    assert identity(config) == identity(replace(config, folder=str(tmp_path / "here/pets")))
+    assert identity(resolve(config)) == identity(
+        resolve(replace(config, folder=str(tmp_path / "here/pets")))
+    )
     write_tree(tmp_path / "root/pets", images=1)
     with pytest.raises(ValueError, match=r"data.folder=pets is .*root/pets.*and .*here/pets"):
         tree_of(config)
@@ -220,7 +213,7 @@ def test_an_unknown_user_in_a_path_is_a_sentence(key: str) -> None:
 
 
 def test_count_classes_of_a_known_set_needs_no_data() -> None:
-    assert count_classes(DataConfig(name="cifar100", root="/nowhere")) == 100
+    assert count_classes(resolve(DataConfig(name="cifar100", root="/nowhere"))) == 100
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from ablations.planning.plan import PlannedRun
+from ablations.planning.run_config import Labels, run_config, to_plain
 from ablations.store.lock import hold
 from ablations.store.runs import (
     CONFIG,
@@ -17,6 +19,9 @@ from ablations.store.runs import (
     run_path,
     write_json_atomic,
 )
+from ablations.studies.config import Recipe
+from datamodules.catalog.resolved import resolve
+from datamodules.config.data import DataConfig
 from lit_models import SPECS
 
 STARTS = "starts"  # a line for every time that the run was started
@@ -28,27 +33,21 @@ class AskedToStopError(BaseException):
 
 def fake_row(number: int, act: str, *, seed: int = 0) -> PlannedRun:
     """A planned run that will do `act`."""
-    return PlannedRun(
-        run_id=f"digits-seed{seed}-{number:012x}",
-        point=f"{number:02d}_{act}",
-        step=act,
-        steps=(),
-        seed=seed,
-        spec=SPECS["resnet50"],
-        config={"act": act, "hardware": {"devices": 1}},
-    )
+    config = run_config(SPECS["resnet50"], data=resolve(DataConfig()), recipe=Recipe(), seed=seed)
+    labels = Labels(point=f"{number:02d}_{act}", step=act)
+    return PlannedRun(f"digits-seed{seed}-{number:012x}", replace(config, labels=labels))
 
 
 def make_folder(root: Path, row: PlannedRun) -> Path:
     """The row's run folder with its config, as the grid makes it."""
     folder = run_path(root, row.run_id)
-    write_json_atomic(folder / CONFIG, row.config)
+    write_json_atomic(folder / CONFIG, to_plain(row.config, row.run_id))
     return folder
 
 
 def train(folder: Path) -> None:
     """Hold the lock and do what the config says; nothing when the run is over, as the real one."""
-    act = RunFolder(folder).config()["act"]
+    act = RunFolder(folder).config()["labels"]["step"]
     with hold(folder / LOCK):
         if RunFolder(folder).state_in_files() == "done":
             return

@@ -9,7 +9,7 @@ import pytest
 from ablations.grid import calibrate, measure
 from ablations.grid.calibrate import estimate
 from ablations.grid.measure import Bench
-from ablations.planning.counts import Cost
+from ablations.planning.counts import Cost, Setting
 from ablations.planning.plan import Plan, make_plan
 from ablations.store.runs import STATUS, SUMMARY, run_path, write_json_atomic
 from ablations.studies.config import Hardware, Points, Recipe, Study
@@ -27,6 +27,7 @@ STUDY = Study(
     seeds=[0, 1],
     hardware=Hardware(accelerator="cpu", workers=2, threads=1),
 )
+SETTING = Setting(image_size=8, num_classes=10, in_chans=1)
 DIGITS = DATASETS["digits"]
 assert DIGITS.sizes is not None
 # Training images, and those of validation at a third of the cost.
@@ -126,7 +127,8 @@ def test_a_real_measurement_is_a_positive_number_and_leaves_the_threads_alone() 
 
     threads = torch.get_num_threads()
     first = make_plan(replace(STUDY, seeds=[0])).rows[0].spec
-    (seconds,) = measure.measure({first: 1.0}, measure.bench_of(STUDY)).values()
+    bench = measure.bench_of(STUDY.recipe, STUDY.hardware, SETTING)
+    (seconds,) = measure.measure({first: 1.0}, bench).values()
 
     assert 0 < seconds < 10
     assert torch.get_num_threads() == threads
@@ -136,4 +138,4 @@ def test_a_device_that_is_not_there_is_refused() -> None:
     hardware = Hardware(accelerator="gpu", devices=64)
 
     with pytest.raises(ValueError, match=r"hardware\."):
-        measure.bench_of(replace(STUDY, hardware=hardware))
+        measure.bench_of(STUDY.recipe, hardware, SETTING)

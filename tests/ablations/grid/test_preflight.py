@@ -17,7 +17,7 @@ from ablations.grid.preflight import (
     visible_gpus,
 )
 from ablations.planning.counts import Setting
-from ablations.studies.config import Study
+from datamodules.catalog.resolved import resolve
 from datamodules.config.data import DataConfig
 from lit_models import SPECS
 
@@ -43,15 +43,15 @@ def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_absent_data_is_an_error_only_where_nothing_can_fetch_it(tmp_path: Path) -> None:
-    study = Study(data=DataConfig(name="imagenet", root=str(tmp_path)))
+    imagenet = DataConfig(name="imagenet", root=str(tmp_path))
     with pytest.raises(ValueError, match="imagenet"):
-        check_data_is_there(study)
+        check_data_is_there(resolve(imagenet))
 
     cifar = DataConfig(name="cifar10", root=str(tmp_path))
-    check_data_is_there(Study(data=cifar))
+    check_data_is_there(resolve(cifar))
     with pytest.raises(ValueError, match=str(tmp_path)):
-        check_data_is_there(Study(data=replace(cifar, download=False)))
-    check_data_is_there(Study(data=DataConfig(name="digits")))
+        check_data_is_there(resolve(replace(cifar, download=False)))
+    check_data_is_there(resolve(DataConfig(name="digits")))
 
 
 def test_chosen_gpus_are_the_only_ones(monkeypatch: pytest.MonkeyPatch) -> None:

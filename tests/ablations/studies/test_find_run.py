@@ -10,6 +10,7 @@ from ablations.commands.evaluate import find_subject
 from ablations.compare.records import load_study
 from ablations.planning.find_run import find_run
 from ablations.planning.plan import make_plan
+from ablations.planning.run_config import to_plain
 from ablations.store.index_file import read_index
 from ablations.studies.study_file import read_source, resolve_study
 from lit_models import TRAJECTORIES
@@ -27,7 +28,7 @@ def root(tmp_path: Path) -> Path:
     for row in make_plan(resolve_study(read_source(), STUDY)).rows[:2]:
         folder = tmp_path / "all" / row.run_id
         folder.mkdir()
-        (folder / "config.json").write_text(json.dumps(row.config))
+        (folder / "config.json").write_text(json.dumps(to_plain(row.config, row.run_id)))
     for folder in (tmp_path / "all").iterdir():
         (folder / "checkpoints").mkdir()
         (folder / "checkpoints" / "last.ckpt").write_bytes(b"weights")

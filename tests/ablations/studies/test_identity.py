@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ablations.planning import identity as module
-from ablations.planning.identity import digest, identity, run_id
+from ablations.planning import run_config as module
+from ablations.planning.identity import digest, run_id
 from ablations.planning.normal_form import (
     CLASSES,
     SCHEMA_VERSION,
@@ -17,8 +17,10 @@ from ablations.planning.normal_form import (
     renewed,
 )
 from ablations.planning.plan import make_plan
+from ablations.planning.run_config import decides, run_config
 from ablations.run.checkpoint import differences
 from ablations.studies.config import Recipe, Study
+from datamodules.catalog.resolved import resolve
 from datamodules.config.data import Augmentation, DataConfig
 from lit_models import SPECS
 from lit_models.families.reference import TimmModel
@@ -32,8 +34,8 @@ RECIPE = Recipe(epochs=5)
 
 
 def identify(**changes: Any) -> dict[str, Any]:
-    given = {"data": DATA, "recipe": RECIPE, "seed": 3, "content": None, **changes}
-    return identity(given.pop("spec", SPEC), **given)
+    given = {"spec": SPEC, "data": DATA, "recipe": RECIPE, "seed": 3, **changes}
+    return decides(run_config(given.pop("spec"), **{**given, "data": resolve(given["data"])}))
 
 
 def test_the_hash_is_frozen() -> None:

@@ -13,7 +13,8 @@ from ablations.commands.list import listing
 from ablations.commands.plan import kernel_notes, plan_costs
 from ablations.commands.show import describe
 from ablations.planning.find_run import find_run
-from ablations.planning.plan import index_of, make_plan
+from ablations.planning.plan import PlannedRun, index_of, make_plan
+from ablations.planning.run_config import to_plain
 from ablations.store.runs import INDEX, RunFolder, read_json, run_path, study_path
 from ablations.studies.config import Points, Recipe, Study
 from ablations.studies.study_file import load_experiments, read_source
@@ -43,6 +44,11 @@ studies:
 """
 
 
+def plain(row: PlannedRun) -> dict[str, Any]:
+    """What the run's config.json says."""
+    return to_plain(row.config, row.run_id)
+
+
 def of(networks: Mapping[str, list[str]], *, data: DataConfig = IMAGENET, **changes: Any) -> Study:
     points = Points(kind="networks", networks=dict(networks))
     return Study(name="s", points=points, data=data, **changes)
@@ -69,7 +75,7 @@ def test_every_point_is_its_network_after_its_steps() -> None:
     assert rows[0].spec == SPECS["convnext_tiny"]
     wanted = parse_step(steps[1]).apply(parse_step(steps[0]).apply(SPECS["convnext_tiny"]))
     assert rows[2].spec == wanted
-    assert rows[2].config["spec"] == to_dict(wanted)
+    assert plain(rows[2])["spec"] == to_dict(wanted)
     assert len({row.run_id for row in rows}) == 4
 
 
@@ -93,13 +99,13 @@ def test_a_trajectory_study_is_written_as_before() -> None:
 
     assert "published" not in index
     assert set(index["rows"][0]) == {"point", "step", "steps", "seed", "run_id"}
-    assert set(plan.rows[0].config["labels"]) == {"study", "trajectory", "point", "step", "steps"}
+    assert set(plain(plan.rows[0])["labels"]) == {"study", "trajectory", "point", "step", "steps"}
 
 
 def test_labels_of_a_run_say_its_network() -> None:
     (row,) = make_plan(of({"a": ["timm/deit_small_patch16_224"]})).rows
 
-    assert row.config["labels"] == {
+    assert plain(row)["labels"] == {
         "study": "s",
         "trajectory": "",
         "point": "00_a",
@@ -130,7 +136,7 @@ def test_timms_networks_are_built_for_the_images_of_the_study() -> None:
 
     assert large.spec == TimmModel("deit_small_patch16_224", 0.1, image_size=224)
     assert small.spec == TimmModel("deit_small_patch16_224", 0.1, image_size=32)
-    assert small.config["spec"]["image_size"] == 32
+    assert plain(small)["spec"]["image_size"] == 32
 
 
 def test_what_a_network_of_timm_is_decides_the_run() -> None:

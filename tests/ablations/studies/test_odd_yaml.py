@@ -34,8 +34,12 @@ FILES: dict[str, tuple[str, str]] = {
     "no studies": ("studies: {}\n", "study 's' is unknown. There are none."),
     "unused typo": (f"{STUDY}recipes:\n  r: {{epoch: 3}}\n", ":6 (recipes.r.epoch): key of"),
     "unused augment": (f"{STUDY}recipes:\n  r: {{augment: {{hfilp: 1}}}}\n", "mean hflip?"),
-    "unused value": (f"{STUDY}recipes:\n  r: {{epochs: many}}\n", ":6 (recipes.r.epochs): recipe"),
     "unused recipe": (f"{STUDY}recipes:\n  r: 3\n", ":6 (recipes.r): expected a mapping, found 3"),
+}
+# Values that the study of a command does not have: `ablate list` finds them.
+UNUSED = {
+    "unused value": (f"{STUDY}recipes:\n  r: {{epochs: many}}\n", ":6 (recipes.r.epochs): recipe"),
+    "other study": (f"{STUDY}  t:\n    seeds: []\n", ":6 (studies.t.seeds): seeds is []"),
 }
 
 
@@ -53,11 +57,11 @@ def test_an_odd_file_is_one_sentence(
     assert (out, err.count("\n")) == ("", 1)
 
 
-@pytest.mark.parametrize("kind", ["brackets", "bomb", "false", "unused typo"])
+@pytest.mark.parametrize("kind", ["brackets", "bomb", "false", "unused typo", *UNUSED])
 def test_a_list_checks_the_whole_file_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
-    text, words = FILES[kind]
+    text, words = {**FILES, **UNUSED}[kind]
     (tmp_path / "e.yaml").write_text(text)
     assert main(["list", "--file", str(tmp_path / "e.yaml")]) == 2
     assert words in capsys.readouterr().err

@@ -87,7 +87,7 @@ def test_no_point_of_a_study_starts_otherwise_than_what_it_is_compared_with(
     """A norm at another place must not also be a branch that starts at the identity or does not."""
     compared = 0
     for name, study in of_networks.items():
-        networks = make_plan(study).networks()
+        networks = make_plan(study).networks
         points = study_points(study)
         for point in points:
             reference = Networks().reference(point, points)
@@ -117,7 +117,7 @@ def test_a_norm_that_takes_the_start_at_zero_with_it_is_said(tmp_path: Path) -> 
     assert set(found) == {"01_moved", "03_few"}
     assert "branches of 01_moved do not start at 0 and those of 00_plain do" in found["01_moved"]
     # what the built networks really do
-    for point, network in plan.networks().items():
+    for point, network in plan.networks.items():
         model = build(network, num_classes=3, seed=0)
         zeros = [name for name, p in model.named_parameters() if "norm.w" in name and not p.any()]
         assert isinstance(network, ArchSpec)

@@ -26,6 +26,7 @@ from ablations.store.runs import (
 )
 from ablations.studies.config import Points, Study, find_experiments
 from ablations.studies.study_file import load_experiments
+from datamodules.catalog.resolved import resolve
 from datamodules.config.data import DataConfig
 from lit_models import SPECS, TRAJECTORIES
 
@@ -137,7 +138,7 @@ def test_the_shipped_counts_are_up_to_date() -> None:
     remembered = counts.read_counts(counts.SHIPPED)
     wanted = set()
     for study in load_experiments(find_experiments()).studies.values():
-        setting = setting_of(study.data)
+        setting = setting_of(resolve(study.data))
         assert setting is not None
         wanted |= {counts.key_of(row.spec, setting) for row in make_plan(study).rows}
 
@@ -234,10 +235,10 @@ def test_a_damaged_memory_is_ignored(
 
 def test_classes_are_unknown_without_the_folder(tmp_path: Path) -> None:
     data = DataConfig(name="image_folder", folder=str(tmp_path / "absent"))
-    assert setting_of(data) is None
+    assert setting_of(resolve(data)) is None
 
     for name in "ab":
         (tmp_path / "tree" / "train" / name).mkdir(parents=True)
     (tmp_path / "tree" / "val").mkdir()
-    assert setting_of(replace(data, folder=str(tmp_path / "tree"))) == Setting(224, 2, 3)
+    assert setting_of(resolve(replace(data, folder=str(tmp_path / "tree")))) == Setting(224, 2, 3)
     shutil.rmtree(tmp_path / "tree")

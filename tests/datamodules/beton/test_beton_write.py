@@ -12,7 +12,8 @@ from PIL import Image
 from datamodules.beton.file import read_beton
 from datamodules.beton.format import JPEG, RAW
 from datamodules.beton.manifest import EncodeOptions, Skipped
-from datamodules.catalog.catalog import DATASETS, resolve
+from datamodules.catalog.catalog import DATASETS
+from datamodules.catalog.resolved import resolve
 from datamodules.decoding import native
 from datamodules.decoding.decode import read_rgb
 from datamodules.sets.arrays import digits
@@ -177,7 +178,7 @@ def test_restart_of_original_bytes_needs_the_compiled_decoder(
 
 def test_images_in_memory_are_stored_at_their_own_size(out: Path) -> None:
     written = write_from("digits", out, encode="raw")
-    config = resolve(source_config("digits"))
+    config = resolve(source_config("digits")).config
     source = digits(DATASETS["digits"], config)
     beton = read_beton(out)
     assert written.manifest.min_side == written.manifest.max_side == config.image_size == 8

@@ -16,6 +16,7 @@ from ablations.commands.plan import plan_costs
 from ablations.commands.show import describe
 from ablations.planning.find_run import find_run
 from ablations.planning.plan import make_plan
+from ablations.planning.run_config import to_plain
 from ablations.studies.config import Points, Recipe, Study, find_experiments
 from ablations.studies.study_file import load_experiments, read_source, resolve_study
 from datamodules.augment.cropping import growing_side
@@ -186,7 +187,7 @@ def test_a_plan_shows_the_networks_that_are_trained(tmp_path: Path) -> None:
         assert isinstance(before.spec, ArchSpec)
         assert isinstance(after.spec, ArchSpec)
         assert after.spec == replace(before.spec, blur_pool=True, drop_path_rate=0.25)
-        assert after.config["spec"] == to_dict(after.spec)
+        assert to_plain(after.config, after.run_id)["spec"] == to_dict(after.spec)
         assert classifier(BLURRED_TRAINING, after.spec).spec == after.spec
         assert more[after.spec].params == costs[before.spec].params
         assert more[after.spec].gmacs > costs[before.spec].gmacs

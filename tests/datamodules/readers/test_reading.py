@@ -10,7 +10,7 @@ import pytest
 
 from ablations.cli import main
 from datamodules.catalog import loader_choice
-from datamodules.catalog.catalog import describe_reading, missing, resolve
+from datamodules.catalog.resolved import describe_reading, missing, resolve
 from datamodules.config.data import Augmentation, DataConfig
 from datamodules.module import build_data_module
 from tests.support.images.beton_files import write_from
@@ -48,26 +48,32 @@ def test_auto_reads_by_ffcv_where_it_and_the_file_are_there(
     chosen, path = config(tree), tree.with_suffix(".beton")
     assert resolve(chosen).loader == "ffcv"
     assert (
-        describe_reading(chosen)
+        describe_reading(resolve(chosen))
         == f"Images are read by FFCV with the compiled decoder from {path}."
     )
 
     monkeypatch.setattr(loader_choice, "ffcv_installed", lambda: False)
     assert resolve(chosen).loader == "torch"
-    assert describe_reading(chosen) == "Images are read by torch and Pillow: FFCV is not installed."
+    assert (
+        describe_reading(resolve(chosen))
+        == "Images are read by torch and Pillow: FFCV is not installed."
+    )
     monkeypatch.undo()
 
     path.unlink()
     assert resolve(chosen).loader == "torch"
-    assert describe_reading(chosen) == f"Images are read by torch and Pillow: there is no {path}."
+    assert (
+        describe_reading(resolve(chosen))
+        == f"Images are read by torch and Pillow: there is no {path}."
+    )
 
 
 def test_what_is_asked_for_is_what_is_used(tree: Path) -> None:
     assert resolve(config(tree, loader="torch")).loader == "torch"
-    assert "as data.loader says" in describe_reading(config(tree, loader="torch"))
+    assert "as data.loader says" in describe_reading(resolve(config(tree, loader="torch")))
     assert resolve(config(tree, loader="ffcv")).loader == "ffcv"
     assert resolve(DataConfig(name="digits")).loader == "memory"
-    assert describe_reading(DataConfig()) == "Images are held in memory: they are small."
+    assert describe_reading(resolve(DataConfig())) == "Images are held in memory: they are small."
     assert resolve(DataConfig(name="digits", loader="torch")).loader == "torch"
 
 
@@ -92,7 +98,7 @@ def test_without_the_compiled_decoder_the_sentence_says_so(
 
     monkeypatch.setattr(importlib.util, "find_spec", not_built)
     assert "FFCV with its own operations (the compiled decoder was not built)" in describe_reading(
-        config(tree)
+        resolve(config(tree))
     )
 
 
@@ -124,7 +130,7 @@ def test_a_missing_file_says_how_to_write_it(tree: Path) -> None:
     path = tree.with_suffix(".beton")
     path.unlink()
     chosen = config(tree, loader="ffcv")
-    sentence = missing(chosen)
+    sentence = missing(resolve(chosen))
     assert sentence is not None
     assert f"{path} is missing: write it with `ablate data write {tree} --out {path}`" in sentence
     with pytest.raises(ValueError, match="is missing: write it with"):
@@ -194,15 +200,15 @@ def test_commands_refuse_it_with_one_sentence(
 
 
 def test_a_run_notices_that_its_file_has_other_content_now(tree: Path) -> None:
-    from datamodules.catalog.catalog import content
+    from datamodules.catalog.resolved import content
 
     chosen = config(tree, loader="ffcv")
-    before = content(chosen)
+    before = content(resolve(chosen))
     assert before is not None
-    assert content(replace(chosen, beton=str(tree.with_suffix(".beton")))) == before
-    files = content(config(tree, loader="torch"))
+    assert content(resolve(replace(chosen, beton=str(tree.with_suffix(".beton"))))) == before
+    files = content(resolve(config(tree, loader="torch")))
     assert files not in (None, before)
     write_tree(tree, images=7)
-    assert content(config(tree, loader="torch")) != files
+    assert content(resolve(config(tree, loader="torch"))) != files
     write_from(tree, tree.with_suffix(".beton"), encode="original", force=True)
-    assert content(chosen) != before
+    assert content(resolve(chosen)) != before

@@ -3,19 +3,20 @@
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from datamodules.catalog.catalog import content
 from datamodules.catalog.folders import list_split
+from datamodules.catalog.resolved import Data, content, resolve
 from datamodules.catalog.shares import hold_out_counts
 from datamodules.catalog.sizes import Sizes, describe, sizes
 from datamodules.config.data import Augmentation, DataConfig
 from datamodules.module import ImageDataModule, build_data_module
 from datamodules.sets import memory
-from datamodules.sets.sources import DataWarning, FileImages, load_source
+from datamodules.sets.sources import DataWarning, FileImages, load_source, read_data
 from tests.support.images.image_trees import tree_config, write_jpeg, write_tree
 
 
@@ -46,9 +47,10 @@ def paths(images: object) -> set[bytes]:
 def test_a_folder_too_many_is_no_class(tmp_path: Path) -> None:
     tree = write_tree(tmp_path / "deep", splits=("train/images", "val/images"))
     said = r"deep/train holds one folder, images, .*only class.*3 folders \(ant, bee, cat\).*up"
-    for refuse in (load_source, content, sizes):
+    refusing: tuple[Callable[[Data], object], ...] = (read_data, content, sizes)
+    for refuse in refusing:
         with pytest.raises(ValueError, match=said):
-            refuse(tree_config(tree))
+            refuse(resolve(tree_config(tree)))
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:
@@ -80,9 +82,13 @@ def test_a_flat_folder_is_split_by_class_and_always_the_same(flat: Path) -> None
     assert not paths(source.train) & paths(source.test)
     assert paths(source.test) == paths(again.test)
     assert Counter(source.test.labels.tolist()) == {0: 2, 1: 3, 2: 2}
-    assert sizes(chosen) == module.sizes == Sizes(3, 19, 2, 7)
-    assert "a fixed 25 %, the same share of every class, is test" in describe(chosen, module.sizes)
-    assert "flat, 3 classes; 19 train, 2 val, 7 test images." in describe(chosen, module.sizes)
+    assert sizes(resolve(chosen)) == module.sizes == Sizes(3, 19, 2, 7)
+    assert "a fixed 25 %, the same share of every class, is test" in describe(
+        resolve(chosen), module.sizes
+    )
+    assert "flat, 3 classes; 19 train, 2 val, 7 test images." in describe(
+        resolve(chosen), module.sizes
+    )
 
 
 def test_train_alone_is_a_folder_of_classes(tree: Path) -> None:
@@ -190,7 +196,7 @@ def test_equal_files_in_train_and_test_are_told(tree: Path) -> None:
         with pytest.warns(DataWarning, match=said):
             load_source(tree_config(tree))
     write_jpeg(tree / "val/bee/9.jpg", seed=77)
-    assert sizes(tree_config(tree)) == Sizes(3, 16, 2, 19)
+    assert sizes(resolve(tree_config(tree))) == Sizes(3, 16, 2, 19)
 
 
 def test_what_other_code_judged_is_not_remembered(
@@ -225,17 +231,17 @@ def test_what_is_said_before_reading_is_what_is_read(tmp_path: Path) -> None:
         DataConfig(train_limit=100),
     ):
         module = build(chosen)
-        assert sizes(chosen) == module.sizes
+        assert sizes(resolve(chosen)) == module.sizes
         assert sum(1 for _ in module.splits.train.indices) == module.sizes.train
-    assert "not here yet" in describe(tree_config(tmp_path / "no"), None)
+    assert "not here yet" in describe(resolve(tree_config(tmp_path / "no")), None)
 
 
 def test_the_files_of_a_folder_are_in_the_identity_and_its_place_is_not(
     tree: Path, tmp_path: Path
 ) -> None:
-    before = content(tree_config(tree))
+    before = content(resolve(tree_config(tree)))
     copied = shutil.copytree(tree, tmp_path / "copy")
-    assert content(tree_config(copied)) == before
+    assert content(resolve(tree_config(copied))) == before
     write_jpeg(copied / "train/ant/new.jpg")
-    assert content(tree_config(copied)) != before
-    assert content(DataConfig(name="digits")) is None
+    assert content(resolve(tree_config(copied))) != before
+    assert content(resolve(DataConfig(name="digits"))) is None

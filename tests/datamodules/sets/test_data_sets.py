@@ -11,7 +11,8 @@ import pytest
 import torchvision
 
 from datamodules.catalog import catalog
-from datamodules.catalog.catalog import DATASETS, missing
+from datamodules.catalog.catalog import DATASETS
+from datamodules.catalog.resolved import missing, resolve
 from datamodules.config.data import Augmentation, DataConfig
 from datamodules.module import build_data_module
 from datamodules.sets import arrays, sources
@@ -30,7 +31,7 @@ def pixels(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 @pytest.mark.parametrize("name", ["digits", "fashion_mnist"])
 def test_the_statistics_of_the_catalogue_are_those_of_the_images(name: str) -> None:
-    why = missing(replace(FASHION, name=name))
+    why = missing(resolve(replace(FASHION, name=name)))
     if why is not None:
         pytest.skip(why)
     info, values = DATASETS[name], pixels(name) / 255
@@ -41,7 +42,7 @@ def test_the_statistics_of_the_catalogue_are_those_of_the_images(name: str) -> N
 
 @pytest.mark.parametrize("name", ["digits", "fashion_mnist"])
 def test_normalised_training_images_have_mean_0_and_deviation_1(name: str) -> None:
-    why = missing(replace(FASHION, name=name))
+    why = missing(resolve(replace(FASHION, name=name)))
     if why is not None:
         pytest.skip(why)
     module = build_data_module(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.catalog.catalog import resolve
+from datamodules.catalog.resolved import resolve
 from datamodules.config.data import Augmentation, DataConfig
 from datamodules.module import build_data_module
 from datamodules.sets.sources import ArrayImages, Source
@@ -23,7 +23,7 @@ def source(*, with_val: bool = False) -> Source:
 
 
 def config(**values: object) -> DataConfig:
-    return resolve(DataConfig(**values))  # type: ignore[arg-type]
+    return resolve(DataConfig(**values)).config  # type: ignore[arg-type]
 
 
 @given(

@@ -12,9 +12,10 @@ import pytest
 from ablations.cli import main
 from ablations.commands.evaluate import other_images
 from datamodules.beton.manifest import Manifest
-from datamodules.catalog.catalog import DATASETS, content
+from datamodules.catalog.catalog import DATASETS
 from datamodules.catalog.freshness import beside_note, check_fresh, freshness_note
 from datamodules.catalog.loader_choice import manifest as read_manifest
+from datamodules.catalog.resolved import content, resolve
 from datamodules.config.data import Augmentation, DataConfig
 from datamodules.module import build_data_module
 from datamodules.sets.sources import load_source
@@ -68,21 +69,23 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_another_state_of_the_folder_is_refused_with_the_ways_out(tree: Path, change: str) -> None:
     alter, said = CHANGES[change]
     chosen, path = tree_config(tree), tree.with_suffix(".beton")
-    check_fresh(chosen)
-    assert freshness_note(chosen) is None
+    check_fresh(resolve(chosen))
+    assert freshness_note(resolve(chosen)) is None
     alter(tree)
     with pytest.raises(ValueError, match=rf"{said}.*data write.*--force.*data.beton={path}.*remov"):
         load_source(chosen)
     named = replace(chosen, beton=str(path))
     assert len(load_source(named).class_names) == 3
-    assert said in (freshness_note(named) or "")
+    assert said in (freshness_note(resolve(named)) or "")
     if change != "one class left":
         assert len(load_source(replace(chosen, loader="torch")).train.labels) > 0
 
 
 def test_later_times_alone_are_told_and_not_refused(tree: Path, tmp_path: Path) -> None:
     os.utime(tree / "train/ant/0.jpg")
-    assert "1 files have later times (train/ant/0.jpg)" in (freshness_note(tree_config(tree)) or "")
+    assert "1 files have later times (train/ant/0.jpg)" in (
+        freshness_note(resolve(tree_config(tree))) or ""
+    )
     load_source(tree_config(tree))
     moved = shutil.copytree(tree, tmp_path / "there/tree")
     shutil.copy(tree.with_suffix(".beton"), moved.with_suffix(".beton"))
@@ -95,11 +98,11 @@ def test_a_file_that_kept_no_times_says_so(tree: Path, monkeypatch: pytest.Monke
         return replace(found, newest=None) if found else None
 
     monkeypatch.setattr("datamodules.catalog.loader_choice.manifest", old)
-    assert "kept no times" in (freshness_note(tree_config(tree)) or "")
-    check_fresh(tree_config(tree))
+    assert "kept no times" in (freshness_note(resolve(tree_config(tree))) or "")
+    check_fresh(resolve(tree_config(tree)))
     add_class(tree)
     with pytest.raises(ValueError, match="new classes: dog"):
-        check_fresh(tree_config(tree))
+        check_fresh(resolve(tree_config(tree)))
 
 
 def test_a_file_of_one_class_is_refused_before_anything_is_planned(
@@ -110,7 +113,7 @@ def test_a_file_of_one_class_is_refused_before_anything_is_planned(
     one = replace(found, class_names=("images",))
     monkeypatch.setattr("datamodules.beton.file.read_manifest", lambda _: one)
     with pytest.raises(ValueError, match=r"tree.beton holds one class only, images"):
-        content(tree_config(tree))
+        content(resolve(tree_config(tree)))
 
 
 def test_commands_say_it(
@@ -154,7 +157,7 @@ def test_images_in_train_and_test_of_a_file_are_told(
 
 def test_an_evaluation_says_that_the_images_of_the_run_have_changed(tree: Path) -> None:
     chosen = tree_config(tree, loader="torch")
-    run = {"data": {"name": "image_folder", "loader": "torch"}, "content": content(chosen)}
+    run = {"data": {"name": "image_folder", "loader": "torch"}, "content": content(resolve(chosen))}
     assert not other_images(run, chosen)
     add_class(tree)
     assert other_images(run, chosen)

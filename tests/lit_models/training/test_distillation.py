@@ -466,7 +466,8 @@ def test_the_estimate_of_the_time_has_the_teacher_in_it(
     teacher: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ablations.grid.measure import bench_of, measure
-    from ablations.studies.config import Hardware, Recipe, Study
+    from ablations.planning.counts import Setting
+    from ablations.studies.config import Hardware, Recipe
 
     asked = []
 
@@ -479,8 +480,8 @@ def test_the_estimate_of_the_time_has_the_teacher_in_it(
     hook = RESNET_TEACHER.register_forward_hook(lambda _m, inputs, _o: seen.append(len(inputs[0])))
     recipe = Recipe(epochs=1, batch_size=4, teacher=teacher)
     hardware = Hardware(accelerator="cpu", threads=1)
-    data = DataConfig(name="digits", image_size=8)
-    measure({RESNET: 0.1}, bench_of(Study(recipe=recipe, data=data, hardware=hardware)))
+    digits = Setting(image_size=8, num_classes=10, in_chans=1)
+    measure({RESNET: 0.1}, bench_of(recipe, hardware, digits))
     hook.remove()
     assert seen == ([] if teacher is None else [4, 4])
     assert asked == ([] if teacher is None else [("resnet18", False)])  # nothing is fetched
