@@ -1,10 +1,12 @@
 """The command line: its verbs, and how errors are shown. Each verb is a module of `commands`."""
 
+import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, NoReturn
 
 from ablations.commands.parsing import Verb, VerbParser
 from ablations.files.markup import printable
@@ -36,6 +38,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
     }
 )
 USAGE_ERROR = 2
+_NAMED = ("python", "torch", "lightning", "timm")  # by --version
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,8 +67,25 @@ def make_parser() -> VerbParser:
     parser = VerbParser(
         prog="ablate", description="Which design decision does the work? Step-by-step ablations."
     )
+    about = "show versions, and the commit of a checkout"
+    parser.add_argument("--version", action=_Version, nargs=0, help=about)
     parser.add_verbs(VERBS, dest="verb", metavar="VERB")
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints versions and ends, like argparse's own, which needs the text before it is asked."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from ablations.store.provenance import git_state, project_version, versions
+
+        git, commit = git_state(), ""
+        if git is not None:
+            changed = ", with uncommitted changes" if git["diff_sha256"] else ""
+            commit = f", commit {git['commit'][:12]}{changed}"
+        print(f"ablate {project_version()}{commit}")
+        print(", ".join(f"{name} {versions()[name] or 'is not installed'}" for name in _NAMED))
+        parser.exit()
 
 
 def _explain(error: Exception, *, debug: bool) -> int:

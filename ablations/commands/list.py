@@ -1,8 +1,10 @@
 """`ablate list`: what there is to run, and what it is made of."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from textwrap import fill
+from types import MappingProxyType
 from typing import Any
 
 from ablations.commands.parsing import add_json, add_places
@@ -12,28 +14,82 @@ from ablations.studies.study_file import check_values, read_source, section
 from ablations.studies.yaml_source import YamlSource
 from datamodules.catalog.catalog import DATASETS
 from lit_models.families.specs import SPECS
+from lit_models.registry.names import close_names, nearest
 from lit_models.steps.library import STEP_FACTORIES
 from lit_models.steps.trajectories import TRAJECTORIES, Trajectory
 
+# What may be asked for, and its key in what `--json` prints.
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "studies": "studies",
+        "trajectories": "trajectories",
+        "networks": "networks",
+        "steps": "steps",
+        "data": "datasets",
+        "recipes": "recipes",
+    }
+)
+_HEADINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "studies": "",
+        "trajectories": "",
+        "networks": "networks, and timm/NAME for any of timm's",
+        "steps": "steps of networks",
+        "datasets": "data sets",
+        "recipes": "recipes",
+    }
+)
 _WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What may follow `ablate list`."""
+    kinds = ", ".join(KINDS)
+    parser.add_argument("kind", nargs="?", metavar="KIND", help=f"{kinds}; default: everything")
+    parser.add_argument(
+        "pattern",
+        nargs="?",
+        metavar="PATTERN",
+        help="names to list, such as 'convnext_*'; a shell expands * without the quotes",
+    )
     add_places(parser)
-    add_json(parser)
+    add_json(parser, instead_of="text")
 
 
 def command(options: argparse.Namespace) -> int:
-    """Print studies, trajectories, networks, steps, data sets and recipes."""
+    """Print what there is of a kind, or of every kind. `--json` prints what `listing` describes.
+
+    With a kind it is that list alone. Raises ValueError for an unknown kind, and for a pattern
+    that no name matches.
+    """
+    if options.kind is not None and options.kind not in KINDS:
+        raise ValueError(f"{options.kind!r} is no kind to list. {nearest(options.kind, KINDS)}")
     source = read_source(options.file)
     check_values(source)  # of all studies: a command that takes one looks at that one
     found = listing(source)
-    if options.json:
-        print(as_json(found))
-    else:
-        _print(found)
+    if options.kind is None:
+        print(as_json(found)) if options.json else _print(found)
+        return 0
+    entries = _matching(found[KINDS[options.kind]], options.pattern, kind=options.kind)
+    print(as_json(entries)) if options.json else _PRINT[KINDS[options.kind]](entries)
     return 0
+
+
+def _matching(
+    entries: Sequence[dict[str, Any]], pattern: str | None, *, kind: str
+) -> Sequence[dict[str, Any]]:
+    if pattern is None:
+        return entries
+    names = [entry["name"] for entry in entries]
+    matching = [entry for entry in entries if fnmatchcase(entry["name"], pattern)]
+    if not matching:
+        close = close_names(pattern, names)
+        meant = f"Did you mean {' or '.join(close)}? " if close else ""
+        raise ValueError(
+            f"none of the {kind} is called {pattern!r}. {meant}`ablate list {kind}` shows all "
+            f"{len(names)}"
+        )
+    return matching
 
 
 def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
@@ -103,7 +159,14 @@ def _trajectory(trajectory: Trajectory) -> dict[str, Any]:
 
 
 def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
-    for study in found["studies"]:
+    for key, heading in _HEADINGS.items():
+        if heading:
+            _say(f"\n{heading}")
+        _PRINT[key](found[key])
+
+
+def _print_studies(studies: Sequence[Mapping[str, Any]]) -> None:
+    for study in studies:
         _say(f"{study['name']}  {study['title']}")
         _say(f"    {study['description']}")
         line = study["trajectory"] or f"{len(study['networks'])} networks"
@@ -113,31 +176,50 @@ def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
             f"    {line}{kind}, data {study['data']}{folder}, "
             f"recipe {study['recipe']}, seeds {study['seeds']}"
         )
-    for trajectory in found["trajectories"]:
+
+
+def _print_trajectories(trajectories: Sequence[Mapping[str, Any]]) -> None:
+    for trajectory in trajectories:
         _say(f"\ntrajectory {trajectory['name']}  {trajectory['title']}")
         for number, step in enumerate(trajectory["steps"], start=1):
             also = f" (also {', '.join(step['alternatives'])})" if step["alternatives"] else ""
             _say(f"  {number:2} {step['name']:22} {step['summary']}{also}")
-    _print_networks(found)
-    _say("\ndata sets")
-    for info in found["datasets"]:
+
+
+def _print_networks(networks: Sequence[Mapping[str, Any]]) -> None:
+    names = ", ".join(network["name"] for network in networks)
+    _say(fill(names, _WIDTH, initial_indent="  ", subsequent_indent="  "))
+
+
+def _print_steps(steps: Sequence[Mapping[str, Any]]) -> None:
+    for step in steps:
+        _say(f"  {step['name']:22} {step['text']}")
+
+
+def _print_datasets(datasets: Sequence[Mapping[str, Any]]) -> None:
+    for info in datasets:
         _say(f"  {info['name']:15} {info['title']}")
-    _say("\nrecipes")
-    for recipe in found["recipes"]:
+
+
+def _print_recipes(recipes: Sequence[Mapping[str, Any]]) -> None:
+    for recipe in recipes:
         _say(
             f"  {recipe['name']:15} {recipe.get('epochs', '?')} epochs, batch "
             f"{recipe.get('batch_size', '?')}, {recipe.get('optimizer', '?')}"
         )
 
 
-def _print_networks(found: Mapping[str, list[dict[str, Any]]]) -> None:
-    names = ", ".join(network["name"] for network in found["networks"])
-    _say("\nnetworks, and timm/NAME for any of timm's")
-    _say(fill(names, _WIDTH, initial_indent="  ", subsequent_indent="  "))
-    _say("\nsteps of networks")
-    for step in found["steps"]:
-        _say(f"  {step['name']:22} {step['text']}")
-
-
 def _say(text: str) -> None:
     print(printable(text))
+
+
+_PRINT: Mapping[str, Callable[[Sequence[Mapping[str, Any]]], None]] = MappingProxyType(
+    {
+        "studies": _print_studies,
+        "trajectories": _print_trajectories,
+        "networks": _print_networks,
+        "steps": _print_steps,
+        "datasets": _print_datasets,
+        "recipes": _print_recipes,
+    }
+)

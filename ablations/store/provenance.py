@@ -9,6 +9,7 @@ import platform
 import socket
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,7 @@ from typing import Any
 
 from ablations.store.runs import PROVENANCE, RunFolder, write_json_atomic
 
+PROJECT = "architecture-ablations"
 PACKAGES = (
     "torch",
     "torchvision",
@@ -56,14 +58,26 @@ def write_session(
 def git_state() -> dict[str, Any] | None:
     """Commit of this code and a hash of its uncommitted changes; None outside a git checkout.
 
-    Read once a process: later edits do not change the code that is already loaded.
+    Read once a process: later edits do not change the code that is already loaded. Code that was
+    installed into an environment inside another repository is not of that repository's commit.
     """
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return None
     diff = _git("diff", "HEAD") or b""
     digest = hashlib.sha256(diff).hexdigest() if diff else None
     return {"commit": commit.decode().strip(), "diff_sha256": digest}
+
+
+def project_version() -> str:
+    """The version of this project: as pyproject.toml says in a checkout, else as installed."""
+    try:
+        declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+        return str(declared["project"]["version"])
+    except (OSError, KeyError, ValueError):
+        return _version(PROJECT) or "unknown"
 
 
 @cache

@@ -5,11 +5,14 @@ import os
 import resource
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from ablations.cli import main, make_parser
+from ablations.commands.list import KINDS
 from ablations.commands.parsing import VerbParser
 from tests.support.project import PROJECT
 
@@ -18,7 +21,7 @@ BENCH = [*DEBUG, "--json"]
 COMMON = [*DEBUG, "--file", "--runs"]
 # What people type in scripts and papers: a name here is never removed or renamed.
 OPTIONS = {
-    "list": [*COMMON, "--json"],
+    "list": [*COMMON, "--json", "kind", "pattern"],
     "plan": [*COMMON, "--as", "--json", "--no-time", "study", "overrides"],
     "run": [*COMMON, "--as", "--workers", "study", "overrides"],
     "status": [*COMMON, "--json", "study"],
@@ -179,6 +182,57 @@ def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for name in ("convnext_nano", "separate_downsampling", "fashion_mnist", "convnext_300"):
         assert name in text
+
+
+def test_a_kind_is_listed_alone_and_by_pattern(capsys: pytest.CaptureFixture[str]) -> None:
+    def listed(*words: str) -> list[dict[str, object]]:
+        assert main(["list", *words, "--json"]) == 0
+        found: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+        return found
+
+    assert main(["list", "--json"]) == 0
+    everything = json.loads(capsys.readouterr().out)
+    for kind, key in KINDS.items():
+        assert listed(kind) == everything[key]
+        assert main(["list", kind]) == 0
+        text = capsys.readouterr().out
+        assert all(entry["name"] in text for entry in everything[key])
+    assert {entry["name"] for entry in listed("studies", "*_nano")} == {
+        study["name"] for study in everything["studies"] if study["name"].endswith("_nano")
+    }
+    assert [entry["name"] for entry in listed("networks", "convnext_tiny")] == ["convnext_tiny"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["network"], "'network' is no kind to list. Did you mean networks?"),
+        (["networks", "convnxt_tiny"], "'convnxt_tiny'. Did you mean convnext_tiny"),
+        (["recipes", "zzz*"], "none of the recipes is called 'zzz*'. `ablate list recipes` shows"),
+    ],
+)
+def test_nothing_to_list_is_said(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["list", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert words in err
+
+
+def test_versions_are_told_without_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; from ablations.cli import main\n"
+        "try: main(['--version'])\n"
+        f"finally: print('HEAVY', sorted({HEAVY} & set(sys.modules)))"
+    )
+    first, second, heavy = python("-c", code, cwd=tmp_path).stdout.splitlines()
+
+    declared = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+    assert first.startswith(f"ablate {declared}")
+    for name in ("torch", "lightning", "timm"):
+        assert f"{name} {version(name)}" in second
+    assert heavy == "HEAVY []"
 
 
 def test_plan_prints_every_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,11 +3,13 @@
 import json
 import multiprocessing
 import os
+import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
+from ablations.store import provenance
 from ablations.store.lock import BusyError, hold, is_held
 from ablations.store.runs import (
     LOCK,
@@ -226,3 +228,17 @@ def test_a_folder_that_cannot_be_written_can_be_read(tmp_path: Path) -> None:
                 mark(tmp_path, "failed", "x")
     finally:
         tmp_path.chmod(0o755)
+
+
+def test_the_commit_of_another_repository_is_not_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Installed into an environment that lies in somebody's own checkout."""
+    commit = ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-mx"]
+    for arguments in (["init", "-q"], commit):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True)
+    installed = tmp_path / "provenance.py"
+    installed.write_text("")
+    monkeypatch.setattr(provenance, "__file__", str(installed))
+
+    assert provenance.git_state.__wrapped__() is None
