@@ -7,8 +7,8 @@ from typing import Any
 from ablations.compare.data_facts import is_unbalanced
 from ablations.compare.records import Point, Run, Study
 from ablations.compare.statistics import paired_delta, sample
-from ablations.studies.design import made_of
-from ablations.studies.published import PublishedRow, PublishedTable
+from ablations.studies.designs import made_of
+from ablations.studies.designs.published import PublishedRow, PublishedTable
 from lit_models.training.metrics import (
     EPOCHS,
     GMACS,

@@ -9,8 +9,8 @@ from ablations.files.markup import printable
 from ablations.store.hints import hint
 from ablations.store.index_file import one_line, read_index
 from ablations.store.runs import INDEX, RunFolder, run_path, study_path
-from ablations.studies.design import Design, design_of
-from ablations.studies.points import Point as PlannedPoint
+from ablations.studies.designs import Design, read_design
+from ablations.studies.designs import Point as PlannedPoint
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Run:
     step: str
     steps: tuple[str, ...]
     network: str | None
+    base: str | None
     seed: int
     run_id: str
     folder: Path
@@ -46,6 +47,7 @@ class Point:
     step: str
     steps: tuple[str, ...]
     network: str | None  # what the steps start from, where that is no trajectory
+    base: str | None  # the label of what it is compared with, where the design says so
     title: str
     adopted: bool  # False: a setting that the trajectory tried beside the one it went on with
     runs: tuple[Run, ...]
@@ -114,7 +116,7 @@ def load_study(study: str, *, runs_root: Path) -> Study:
         raise ValueError(f"{path}: no such file; {run} starts the study")
     try:
         published, kind = index.get("published"), index["points"]
-        design = design_of(kind, trajectory=index["trajectory"], published=published)
+        design = read_design(kind, trajectory=index["trajectory"], published=published)
     except ValueError as error:
         raise ValueError(
             f"{path}: {error} {run} writes it again and keeps every finished run"
@@ -132,7 +134,8 @@ def load_study(study: str, *, runs_root: Path) -> Study:
 def _row(row: Mapping[str, Any], runs_root: Path) -> Run:
     planned: dict[str, Any] = {name: row[name] for name in ("point", "step", "seed", "run_id")}
     folder = RunFolder(run_path(runs_root, row["run_id"]))
-    planned |= {"steps": tuple(row["steps"]), "network": row.get("network")}
+    planned |= {"steps": tuple(row["steps"])}
+    planned |= {"network": row.get("network"), "base": row.get("base")}
     planned |= {"folder": folder.path, "state": folder.state()}
     nothing: dict[str, Any] = dict.fromkeys(("config", "summary", "provenance"))
     nothing["metrics"] = ()
@@ -159,8 +162,12 @@ def _points(rows: Sequence[Run], design: Design, index: Mapping[str, Any]) -> tu
     sizes = {row["point"]: {k: row.get(k) for k in ("params", "gmacs")} for row in index["rows"]}
     points = []
     for label, runs in grouped.items():
-        named = PlannedPoint(label, runs[0].step, runs[0].steps, runs[0].network)
-        said: dict[str, Any] = {"title": design.title_of(named), "adopted": design.adopted(named)}
+        one = runs[0]
+        named = PlannedPoint(label, one.step, one.steps, one.network, one.base)
+        said: dict[str, Any] = {
+            "title": design.title_of(named),
+            "adopted": design.on_main_line(named),
+        }
         ordered = tuple(sorted(runs, key=lambda run: run.seed))
         points.append(Point(**vars(named), **said, runs=ordered, **sizes[label]))
     return tuple(points)

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ablations.compare.comparison import Row
-from ablations.compare.text import signed
+from ablations.compare.words import signed
 from ablations.files.markup import NOTHING, latex, markdown, terminal
 from ablations.files.plain_text import as_csv
-from ablations.studies.design import Design
+from ablations.studies.designs import Design
 
 if TYPE_CHECKING:
     from rich.table import Table

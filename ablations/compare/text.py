@@ -1,18 +1,13 @@
-"""What a report says in words: setting, headline, what the seeds can show, what is missing."""
+"""What a report says in words: setting, what the seeds can show, what is missing."""
 
 from collections.abc import Sequence
 
-from ablations.compare.comparison import Row, by_seed, equal_predictions, run_problem
+from ablations.compare.comparison import Row, run_problem
 from ablations.compare.data_facts import data_sentences, data_title, test_images
+from ablations.compare.headlines import HEADLINES, known_rows
 from ablations.compare.records import Study
-from ablations.compare.statistics import (
-    comparisons_sentence,
-    images_sentence,
-    paired_delta,
-    seeds_sentence,
-)
-from ablations.studies.design import CUMULATIVE, NETWORKS
-from lit_models.training.metrics import TEST_TOP1
+from ablations.compare.statistics import comparisons_sentence, images_sentence, seeds_sentence
+from ablations.compare.words import EQUAL_PREDICTIONS, plural
 
 ACCURACY_NOTE = (
     "Accuracy is top-1 on the test split after the last epoch; nothing was selected on it. "
@@ -32,7 +27,6 @@ ROUNDING_NOTE = (
     "Differences are rounded after they were taken: the last digit may differ from that of the "
     "printed accuracies."
 )
-EQUAL_PREDICTIONS = "the predictions are equal for all test images: no effect to measure"
 COST_NOTE = (
     "images/s is the training throughput that was measured during the runs: it depends on the "
     "machine and on what else ran on it at the time, and it is no benchmark. Memory is the peak of "
@@ -48,63 +42,6 @@ def setting(study: Study) -> str:
     parts += [f"{data['train_limit']} training images"] if data.get("train_limit") else []
     parts += [plural(recipe["epochs"], "epoch")] if "epochs" in recipe else []
     return ", ".join([*parts, plural(len(study.seeds), "seed")])
-
-
-def headline(study: Study, rows: Sequence[Row]) -> str:
-    """The result in one sentence.
-
-    A cumulative study: from the first to the last point that was gone on with. Networks: the
-    highest and the lowest. Others: the reference and the largest difference to it.
-    """
-    known = [row for row in rows if row.adopted and row.top1]
-    if not known:
-        return "No run is finished yet."
-    if len(known) == 1:
-        return f"{known[0].title}: {_percent(known[0])} top-1 on the test split."
-    if study.design.kind == CUMULATIVE:
-        return _from_first_to_last(study, known)
-    if study.design.kind == NETWORKS:
-        return _highest_and_lowest(known)
-    changed = max((row for row in known if row.delta is not None), key=_size, default=None)
-    if changed is None:
-        return f"{known[0].title}: {_percent(known[0])} top-1 on the test split."
-    reference = next(row.title for row in rows if row.point == changed.reference)
-    return (
-        f"The largest difference to “{reference}” is that of “{changed.title}”: "
-        f"{signed(changed.delta)} points of top-1 on the test split"
-        f"{_interval(changed.delta_low, changed.delta_high)}."
-    )
-
-
-def _highest_and_lowest(known: Sequence[Row]) -> str:
-    high, low = (most(known, key=lambda row: row.top1_mean or 0.0) for most in (max, min))
-    if high is low:
-        return f"All {len(known)} networks have {high.top1_mean:.2f} % top-1 on the test split."
-    return (
-        f"Top-1 on the test split is highest for “{high.title}” ({_percent(high)}) and lowest for "
-        f"“{low.title}” ({_percent(low)}), of {len(known)} networks."
-    )
-
-
-def _from_first_to_last(study: Study, known: Sequence[Row]) -> str:
-    first, last = known[0], known[-1]
-    points = {point.label: point for point in study.points}
-    after, before = (by_seed(points[row.point], TEST_TOP1) for row in (last, first))
-    delta = paired_delta(after, before)
-    change = ""
-    if delta and equal_predictions(points[last.point], points[first.point], delta.seeds):
-        change = f": {EQUAL_PREDICTIONS}"
-    elif delta:
-        pairs = plural(len(delta.seeds), "paired seed")
-        change = f": {signed(delta.mean)} points over {pairs}{_interval(delta.low, delta.high)}"
-    return (
-        f"Top-1 on the test split from “{first.title}” ({_percent(first)}) to “{last.title}” "
-        f"({_percent(last)}){change}."
-    )
-
-
-def _size(row: Row) -> float:
-    return abs(row.delta or 0.0)
 
 
 def sample_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -127,9 +64,9 @@ def rounding_note(study: Study, rows: Sequence[Row]) -> str:
     """Said where a printed difference is not that of the printed accuracies; else empty."""
     by_label = {row.point: row for row in rows}
     pairs = [(row, by_label.get(row.reference or ""), row.delta) for row in rows]
-    known = [row for row in rows if row.adopted and row.top1_mean is not None]
-    if study.design.kind == CUMULATIVE and known:
-        first, last = known[0], known[-1]
+    pair, known = HEADLINES[study.design.headline].pair, known_rows(rows)
+    if pair is not None and known:
+        first, last = pair(known)
         pairs.append((last, first, (last.top1_mean or 0.0) - (first.top1_mean or 0.0)))
     return ROUNDING_NOTE if any(_apart(*pair) for pair in pairs) else ""
 
@@ -183,22 +120,3 @@ def progress(study: Study) -> str:
     """How much of the plan is finished."""
     done = sum(run.done for run in study.runs)
     return f"{done} of {plural(len(study.runs), 'run')} finished."
-
-
-def signed(number: float | None, *, digits: int = 2) -> str:
-    """A difference with its sign (a true minus), or a dash for None."""
-    return "\u2013" if number is None else f"{number:+.{digits}f}".replace("-", "\u2212")
-
-
-def _percent(row: Row) -> str:
-    std = "" if row.top1_std is None else f" ± {row.top1_std:.2f}"
-    return f"{row.top1_mean:.2f}{std} %"
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f", 95 % interval {signed(low)} to {signed(high)}"
-
-
-def plural(number: int, noun: str) -> str:
-    """A number with its noun: `1 seed`, `3 seeds`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

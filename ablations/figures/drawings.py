@@ -11,7 +11,7 @@ from ablations.figures.cost_figure import cost_figure
 from ablations.figures.curves import curves_figure
 from ablations.figures.figure import steps_figure
 from ablations.figures.networks_figure import networks_figure
-from ablations.studies.design import NETWORKS
+from lit_models.registry.registry import Registry
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,43 +42,70 @@ class Drawing:
     draw: "Callable[[], Figure]"
 
 
+# What draws a figure: called with the study, its rows and what is to be said of published values.
+Draw = Callable[[Study, Sequence[Row], str], Drawing]
+DRAWINGS: Registry[Draw] = Registry("figure")
+
+
 def drawings(study: Study, rows: Sequence[Row]) -> tuple[Drawing, ...]:
-    """The figures of a report, the comparison first."""
+    """The figures of a report that the study's design names, the comparison first."""
     note = published_note(rows)
-    curves = Drawing(
+    return tuple(DRAWINGS[name](study, rows, note) for name in study.design.figures)
+
+
+def _steps(study: Study, rows: Sequence[Row], note: str) -> Drawing:
+    return Drawing(
+        "steps",
+        "The steps",
+        "Accuracy and GMACs after each step",
+        _sentences(STEPS, note),
+        lambda: steps_figure(study, rows),
+    )
+
+
+def _networks(study: Study, rows: Sequence[Row], note: str) -> Drawing:
+    return Drawing(
+        "networks",
+        "The networks",
+        "Accuracy, GMACs and parameters of each network",
+        _sentences(EACH_NETWORK, SHADES if _joined(study) > 1 else "", note),
+        lambda: networks_figure(study, rows),
+    )
+
+
+def _cost(study: Study, rows: Sequence[Row], note: str) -> Drawing:
+    del note  # stands below the comparison
+    return Drawing(
+        "cost",
+        "Accuracy and cost",
+        "Accuracy against GMACs and parameters",
+        _sentences(COST, LINES if _joined(study) else ""),
+        lambda: cost_figure(study, rows),
+    )
+
+
+def _curves(study: Study, rows: Sequence[Row], note: str) -> Drawing:
+    del rows, note
+    return Drawing(
         "curves",
         "Training curves",
         "Validation accuracy by epoch",
         CURVES,
         lambda: curves_figure(study),
     )
-    if study.design.kind != NETWORKS:
-        steps = Drawing(
-            "steps",
-            "The steps",
-            "Accuracy and GMACs after each step",
-            _sentences(STEPS, note),
-            lambda: steps_figure(study, rows),
-        )
-        return steps, curves
+
+
+def _joined(study: Study) -> int:
+    """How many networks there are, where some point is another one with steps; else 0."""
     names = {point.network for point in study.points}
-    joined = len(names) if len(names) < len(study.points) else 0
-    networks = Drawing(
-        "networks",
-        "The networks",
-        "Accuracy, GMACs and parameters of each network",
-        _sentences(EACH_NETWORK, SHADES if joined > 1 else "", note),
-        lambda: networks_figure(study, rows),
-    )
-    cost = Drawing(
-        "cost",
-        "Accuracy and cost",
-        "Accuracy against GMACs and parameters",
-        _sentences(COST, LINES if joined else ""),
-        lambda: cost_figure(study, rows),
-    )
-    return networks, cost, curves
+    return len(names) if len(names) < len(study.points) else 0
 
 
 def _sentences(*parts: str) -> str:
     return " ".join(filter(None, parts))
+
+
+DRAWINGS.register("steps", _steps)
+DRAWINGS.register("networks", _networks)
+DRAWINGS.register("cost", _cost)
+DRAWINGS.register("curves", _curves)

@@ -24,7 +24,6 @@ from ablations.figures.panels import (
     published,
 )
 from ablations.figures.style import MEASURED, PUBLISHED, Style
-from ablations.studies.design import CUMULATIVE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +35,7 @@ def steps_figure(study: Study, rows: Sequence[Row]) -> "Figure":
     from matplotlib.figure import Figure
 
     printed = [published(i, row) for i, row in enumerate(rows) if row.published_top1 is not None]
-    beside = study.design.kind == CUMULATIVE and bool(printed)
+    beside = study.design.is_line and bool(printed)
     widths = [3.6, 2.7, 1.5] if beside else [3.6, 1.5]
     size = (1.7 + sum(widths), HEAD_AND_FOOT + ROW_HEIGHT * len(rows))
     figure = Figure(figsize=size, layout="constrained")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 from ablations.planning.identity import named, texts
@@ -11,7 +10,8 @@ from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.planning.run_config import Labels, RunConfig, decides, run_config
 from ablations.store.index_file import rows_of
 from ablations.store.runs import RunFolder, State, run_path
-from ablations.studies.config import PointsKind, Study
+from ablations.studies.config import Study
+from ablations.studies.designs import Point
 from ablations.studies.networks import (
     for_images,
     image_sides,
@@ -20,7 +20,7 @@ from ablations.studies.networks import (
     wasted,
     with_recipe,
 )
-from ablations.studies.points import Point, study_points
+from ablations.studies.points import study_design
 from datamodules.catalog.catalog import title
 from datamodules.catalog.freshness import check_fresh
 from datamodules.catalog.resolved import Data, resolve
@@ -30,10 +30,6 @@ from lit_models.families.serialise import to_dict
 
 PlannedState = State | Literal["stale"]
 ILLEGAL = "illegal"
-# Keys of points that somebody wrote down one by one, by kind.
-_GIVEN: Mapping[PointsKind, str] = MappingProxyType(
-    {"explicit": "points.lists", "networks": "points.networks"}
-)
 
 
 @dataclass(frozen=True)
@@ -122,16 +118,17 @@ def make_plan(study: Study) -> Plan:
     data = resolve(study.data)
     sides = image_sides(data, recipe.augment)
     check_fresh(data)
+    design = study_design(study)
     points: list[tuple[Point, Network]] = []
     illegal: list[IllegalPoint] = []
-    for point in study_points(study):
+    for point in design.points():
         try:
             spec = network_after(point.steps, trajectory=study.trajectory, network=point.network)
         except ValueError as error:
             illegal.append(IllegalPoint(point.label, point.step, point.steps, str(error)))
         else:
             points.append((point, _trained(study, point, spec, sides)))
-    key = _GIVEN.get(study.points.kind)
+    key = design.hand_written
     if illegal and key is not None:
         reasons = "; ".join(f"{point.step}: {point.reason}" for point in illegal)
         raise ValueError(f"study {study.name}: {key} has points that are illegal: {reasons}")
@@ -163,12 +160,14 @@ def states(plan: Plan, runs_root: Path) -> dict[tuple[str, int], PlannedState]:
 def index_of(plan: Plan, command: str) -> dict[str, Any]:
     """What index.json says: the rows of a study, for `status`, `report` and `board`.
 
-    Rows of a study of networks also have `network`, and the study `published`.
+    Rows of points that name their networks also have `network` and, in a grid, `base`; the study
+    has `published`.
     """
-    study = plan.study
+    study, design = plan.study, study_design(plan.study)
     keys, extra = ["point", "step", "steps", "seed", "run_id"], dict[str, Any]()
-    if study.points.kind == "networks":
+    if not design.on_trajectory:
         keys, extra = [*keys, "network"], {"published": study.published}
+    bases = {point.label: {"base": point.base} for point in design.points() if point.base}
     return {
         "schema": SCHEMA_VERSION,
         "study": study.name,
@@ -178,7 +177,9 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
         "points": study.points.kind,
         **extra,
         "command": command,
-        "rows": [{key: getattr(row, key) for key in keys} for row in plan.rows],
+        "rows": [
+            {key: getattr(row, key) for key in keys} | bases.get(row.point, {}) for row in plan.rows
+        ],
         "illegal": [vars(point) for point in plan.illegal],
     }
 
@@ -198,7 +199,7 @@ def _trained(study: Study, point: Point, spec: Network, sides: Mapping[str, int]
 
 def _check_kernels(study: Study, networks: Mapping[str, Network], sides: Mapping[str, int]) -> None:
     """Refuse networks whose kernels are larger than sense; a trajectory's are only noted."""
-    if study.points.kind != "networks" or study.oversized_kernels:
+    if study_design(study).on_trajectory or study.oversized_kernels:
         return
     notes = waste_notes(wasted(networks, sides))
     if notes:

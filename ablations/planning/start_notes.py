@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from ablations.planning.plan import Plan
-from ablations.studies.design import Networks, made_of
-from ablations.studies.points import study_points
+from ablations.studies.designs import made_of
+from ablations.studies.points import study_design
 from lit_models.space.spec import ArchSpec
 
 
@@ -21,15 +21,17 @@ def identity_branches(spec: ArchSpec) -> tuple[bool, ...]:
 def start_warnings(plan: Plan) -> Mapping[str, str]:
     """A sentence for every point whose steps also change which branches start at 0.
 
-    Only points of a study of networks are compared with the network that they were made from;
+    Only points that name their networks are compared with the network that they were made from;
     along a trajectory no norm starts at 0.
     """
-    if plan.study.points.kind != "networks":
+    design = study_design(plan.study)
+    if design.on_trajectory:
         return {}
-    networks, points = plan.networks, study_points(plan.study)
+    networks = plan.networks
+    points = [point for point in design.points() if point.label in networks]
     found: dict[str, str] = {}
     for point in points:
-        reference = Networks().reference(point, points)
+        reference = design.reference(point, points)
         if reference is None or reference.network != point.network or not point.steps:
             continue
         one, other = networks[point.label], networks[reference.label]

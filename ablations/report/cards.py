@@ -7,7 +7,7 @@ from typing import Any
 from ablations.compare.comparison import Row
 from ablations.compare.records import Point, Study
 from ablations.compare.tables import difference, number
-from ablations.compare.text import EQUAL_PREDICTIONS, plural, signed
+from ablations.compare.words import EQUAL_PREDICTIONS, plural, signed
 from lit_models.families.reference import Network
 from lit_models.families.serialise import difference as spec_difference
 from lit_models.families.serialise import from_dict

@@ -6,16 +6,16 @@ from html import escape
 from pathlib import Path
 
 from ablations.compare.comparison import Row
+from ablations.compare.headlines import headline
 from ablations.compare.records import Study
 from ablations.compare.tables import columns
 from ablations.compare.text import (
-    headline,
     missing_runs,
-    plural,
     progress,
     setting,
     statistics_sentences,
 )
+from ablations.compare.words import plural
 from ablations.figures.drawings import Drawing
 from ablations.report.cards import Card, cards
 from ablations.report.origin import configuration, provenance_facts

@@ -6,11 +6,11 @@ from rich.console import Console
 
 from ablations.compare.comparison import study_rows
 from ablations.compare.data_facts import data_sentences
+from ablations.compare.headlines import headline
 from ablations.compare.printed import published_note
 from ablations.compare.records import load_study
 from ablations.compare.tables import rich_table
 from ablations.compare.text import (
-    headline,
     missing_runs,
     progress,
     rounding_note,

@@ -4,24 +4,21 @@ A study names a trajectory and which points of it to train, or networks one by o
 recipe and seeds. `ablations.studies.study_file` reads them.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ablations.studies.designs.cumulative import CumulativePoints
+from ablations.studies.designs.design import Points
 from datamodules.config.data import Augmentation, DataConfig
 from lit_models.recipe.config import TrainingConfig
 from lit_models.recipe.ranges import Range, check_ranges
 
 EXPERIMENTS = "experiments.yaml"
-PointsKind = Literal[
-    "cumulative", "leave_one_out", "add_one_in", "factorial", "explicit", "networks"
-]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
 
 _MAX_SEED = 2**32 - 1  # numpy's limit
-_POINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,79}")
 
 
 @dataclass
@@ -29,57 +26,6 @@ class Recipe(TrainingConfig):
     """How a network is trained: optimisation, and what happens to the training images."""
 
     augment: Augmentation = field(default_factory=Augmentation)
-
-
-@dataclass
-class Points:
-    """Which points of the trajectory a study trains. Steps keep the trajectory's order.
-
-    With the kind `networks` there is no trajectory: every point is a named network and steps.
-
-    Raises:
-        ValueError: keys that have no meaning for this kind of design.
-    """
-
-    # cumulative: the start, then step after step; leave_one_out: the end, and it without each step;
-    # add_one_in: the start, and it with each step; factorial: every combination; explicit: `lists`;
-    # networks: `networks`
-    kind: PointsKind = "cumulative"
-    # cumulative: also train the other settings of a step, such as other kernel sizes
-    alternatives: bool = False
-    # leave_one_out, add_one_in, factorial: the steps to toggle; null: all of the trajectory
-    steps: list[str] | None = None
-    # add_one_in, factorial: steps that every point has
-    always: list[str] = field(default_factory=list)
-    # explicit: a name for each point and its steps, applied in the order given
-    lists: dict[str, list[str]] = field(default_factory=dict)
-    # networks: a name for each point, and [NETWORK, STEP, STEP...]: a name of lit_models.SPECS or
-    # timm/NAME, and steps such as kernel_size=31, applied in the order given
-    networks: dict[str, list[str]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        used = {
-            "alternatives": self.kind == "cumulative",
-            "steps": self.kind in ("leave_one_out", "add_one_in", "factorial"),
-            "always": self.kind in ("add_one_in", "factorial"),
-            "lists": self.kind == "explicit",
-            "networks": self.kind == "networks",
-        }
-        for name, has_meaning in used.items():
-            if getattr(self, name) and not has_meaning:
-                raise ValueError(f"points.{name} has no meaning for points.kind={self.kind}.")
-        if self.kind == "factorial" and not self.steps:
-            raise ValueError("points.steps has to name the steps of the factorial design.")
-        if self.kind == "explicit" and not self.lists:
-            raise ValueError("points.lists has to give a name and a list of steps for each point.")
-        if self.kind == "networks" and not self.networks:
-            raise ValueError("points.networks has to give a name and a network for each point.")
-        for key in ("lists", "networks"):
-            for label in getattr(self, key):
-                if not _POINT.fullmatch(label):
-                    raise ValueError(
-                        f"points.{key} has a point {label!r}; use letters, digits, _ + -."
-                    )
 
 
 # No machine has as many cores; far above it PyTorch ends in a segmentation fault.
@@ -124,17 +70,18 @@ class StudyConfig:
     # for people: tables, figures
     title: str = ""
     description: str = ""
-    # a name in lit_models.TRAJECTORIES; empty with points.kind=networks
+    # a name in lit_models.TRAJECTORIES; empty where points name their networks
     trajectory: str = ""
-    points: Points = field(default_factory=Points)
+    # which points are trained; what stands below depends on points.kind
+    points: Points = field(default_factory=CumulativePoints)
     data: DataConfig = field(default_factory=DataConfig)
     recipe: Recipe = field(default_factory=Recipe)
     # one run of every point for each seed
     seeds: list[int] = field(default_factory=lambda: [0])
     hardware: Hardware = field(default_factory=Hardware)
-    # networks: a table of ablations/published.yaml with rows by the names of the points
+    # networks, grid: a table of studies/designs/published.yaml with rows by the names of the points
     published: str | None = None
-    # networks: allow kernels with weights that no position of a map can use
+    # networks, grid: allow kernels with weights that no position of a map can use
     oversized_kernels: bool = False
 
     def __post_init__(self) -> None:

@@ -5,17 +5,15 @@ Every network of a study is made here, and refused here when the study's images 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import NamedTuple
 
+from ablations.studies.designs.by_network import edited_network
 from datamodules.catalog.resolved import Data
 from datamodules.config.data import Augmentation
-from lit_models.families.reference import Network, TimmModel, named_network
+from lit_models.families.reference import Network, TimmModel
 from lit_models.recipe.config import TrainingConfig, trained_spec
 from lit_models.space.geometry import Waste, wasted_kernels
 from lit_models.space.spec import ArchSpec
-from lit_models.steps.library import parse_step
-from lit_models.steps.step import apply_steps
 from lit_models.steps.trajectories import TRAJECTORIES
 
 _SHOWN = 6  # points named in a sentence
@@ -37,22 +35,8 @@ def network_after(
     be applied.
     """
     if network is not None:
-        return _edited(network, tuple(steps))
+        return edited_network(network, tuple(steps))
     return TRAJECTORIES[trajectory].apply(steps)
-
-
-@lru_cache(maxsize=4096)
-def _edited(network: str, steps: tuple[str, ...]) -> Network:
-    """A named network after steps; remembered, since a file is checked before it is planned."""
-    start = named_network(network)
-    if not isinstance(start, TimmModel):
-        return apply_steps(start, [parse_step(text) for text in steps])
-    if steps:
-        raise ValueError(
-            f"{network} is built as timm has it, and steps edit networks of ours: take "
-            f"{', '.join(steps)} away"
-        )
-    return start
 
 
 def image_sides(data: Data, augment: Augmentation) -> Mapping[str, int]:

@@ -4,15 +4,17 @@ import pickle
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from ablations.store.runs import check_study_name
 from ablations.studies.config import Experiments, Recipe, Study, StudyConfig, find_experiments
+from ablations.studies.designs import DESIGNS
+from ablations.studies.point_options import blank_points, kind_of, meaningful
 from ablations.studies.points import check_points
-from ablations.studies.typed import Keys, Place, Text, assign, check_name
+from ablations.studies.typed import Keys, Setting, assign, check_name
 from ablations.studies.yaml_source import YamlSource, check_size, load_yaml, scalars_of
 from datamodules.catalog.catalog import dataset
 from lit_models.steps.trajectories import TRAJECTORIES
@@ -24,16 +26,6 @@ _SHOWN = 200  # letters of an override in an error
 _KEYS = tuple(f.name for f in fields(StudyConfig))
 # `data: digits` is short for `data: {name: digits}`.
 _SHORT = {"data": "name", "points": "kind"}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A value for a key path of a study, where it was said, and how it was written."""
-
-    keys: Keys
-    value: Any
-    place: Place
-    text: Text
 
 
 def load_experiments(option: Path | None = None) -> Experiments:
@@ -210,7 +202,9 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str, comple
     from omegaconf import OmegaConf
 
     config, said = pickle.loads(_blank()), dict[str, str]()
-    for setting in settings:
+    kind = kind_of(settings)
+    config.points = blank_points(kind)
+    for setting in meaningful(settings, kind):
         said |= assign(
             config,
             kind=StudyConfig,
@@ -223,7 +217,7 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str, comple
     with _placed(said, here):
         values = OmegaConf.to_object(config)
     assert isinstance(values, StudyConfig)
-    if values.points.kind != "networks":
+    if DESIGNS[kind].on_trajectory:
         where = said.get("trajectory", here)
         check_name(values.trajectory, TRAJECTORIES, what="trajectory", where=where)
     with _placed(said, here):

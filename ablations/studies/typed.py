@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cache
 from math import isfinite
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -13,6 +13,17 @@ Keys = tuple[str, ...]  # a path of keys, from the top
 Place = Callable[[Keys], str]  # where the part of a value at a path below it was written
 # How the scalar at a path below a value was written, before YAML made a number of it
 Text = Callable[[Keys], str | None]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value for a key path of a study, where it was said, and how it was written."""
+
+    keys: Keys
+    value: Any
+    place: Place
+    text: Text
+
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
@@ -34,7 +45,7 @@ def assign(
     place of every key path that was set. Raises ValueError for an unknown key (with the nearest
     valid one) and for a value of another type.
     """
-    hint = _hint(kind, keys, place(below))
+    hint = _hint(config, kind, keys, place(below))
     if not _is_section(hint):
         value = _as_written(value, hint, below, text, where=f"{place(below)}: {'.'.join(keys)}")
         _set(config, keys=keys, hint=hint, value=value, where=place(below))
@@ -131,7 +142,10 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _hint(kind: type, keys: Keys, where: str) -> Any:
+def _hint(config: Any, kind: type, keys: Keys, where: str) -> Any:
+    """The type of a key; where a section has one of several classes, that which it has."""
+    from omegaconf import OmegaConf
+
     hint: Any = kind
     for depth, key in enumerate(keys):
         above = ".".join(keys[:depth])
@@ -140,6 +154,8 @@ def _hint(kind: type, keys: Keys, where: str) -> Any:
         hints = _hints(hint)
         check_name(key, hints, what=f"key of {above}" if above else "key", where=where)
         hint = hints[key]
+        if _is_section(hint):
+            hint = OmegaConf.get_type(OmegaConf.select(config, ".".join(keys[: depth + 1])))
     return hint
 
 

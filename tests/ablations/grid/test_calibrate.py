@@ -12,7 +12,8 @@ from ablations.grid.measure import Bench
 from ablations.planning.counts import Cost, Setting
 from ablations.planning.plan import Plan, make_plan
 from ablations.store.runs import STATUS, SUMMARY, run_path, write_json_atomic
-from ablations.studies.config import Hardware, Points, Recipe, Study
+from ablations.studies.config import Hardware, Recipe, Study
+from ablations.studies.designs.explicit import ExplicitPoints
 from datamodules.catalog.catalog import DATASETS
 from datamodules.config.data import DataConfig
 from lit_models.families.reference import Network
@@ -21,7 +22,7 @@ LISTS = {"small": [], "wide": ["width"], "deep": ["stage_ratio"]}
 STUDY = Study(
     name="s",
     trajectory="convnext_nano",
-    points=Points(kind="explicit", lists=LISTS),
+    points=ExplicitPoints(lists=LISTS),
     recipe=Recipe(epochs=10, batch_size=8),
     data=DataConfig(name="digits", image_size=8),
     seeds=[0, 1],

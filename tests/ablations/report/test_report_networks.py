@@ -15,17 +15,17 @@ from tensorboard.plugins.hparams import metadata as hparams_metadata
 from ablations import report
 from ablations.board import server
 from ablations.compare.comparison import Row, study_rows
+from ablations.compare.headlines import headline
 from ablations.compare.printed import published_label, published_note
 from ablations.compare.records import Study, load_study
 from ablations.compare.tables import columns
-from ablations.compare.text import headline
 from ablations.figures.cost_figure import cost_figure
 from ablations.figures.drawings import drawings
 from ablations.figures.networks_figure import groups, networks_figure
 from ablations.files.markup import NOTHING
 from ablations.report.page import page
-from ablations.studies.design import Networks
-from ablations.studies.points import Point
+from ablations.studies.designs import Point
+from ablations.studies.designs.networks import Networks
 from tests.support.event_files import read
 from tests.support.fabricate import fabricate_networks, made_up_top1
 

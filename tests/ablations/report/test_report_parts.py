@@ -10,22 +10,23 @@ from rich.console import Console
 
 from ablations import report
 from ablations.compare.comparison import study_rows
+from ablations.compare.headlines import headline
 from ablations.compare.printed import published_label
 from ablations.compare.records import load_study
 from ablations.compare.tables import columns, number, rich_table
-from ablations.compare.text import headline, statistics_sentences
+from ablations.compare.text import statistics_sentences
 from ablations.figures.curves import point_curve, spread
 from ablations.figures.drawings import drawings
 from ablations.figures.figure import steps_figure
 from ablations.figures.panels import broken
 from ablations.files.markup import NOTHING, latex
 from ablations.report.page import inline_svg, page
-from ablations.studies.design import CUMULATIVE, OnTrajectory
+from ablations.studies.designs.cumulative import Cumulative, CumulativePoints
 from lit_models import TRAJECTORIES
 from tests.support.fabricate import cumulative, fabricate_study
 
 NANO = TRAJECTORIES["convnext_nano"]
-NANO_STUDY = OnTrajectory(CUMULATIVE, NANO)
+NANO_STUDY = Cumulative(NANO, CumulativePoints())
 
 
 def test_latex_escapes_what_would_break() -> None:

@@ -16,7 +16,8 @@ from ablations.planning.find_run import find_run
 from ablations.planning.plan import PlannedRun, index_of, make_plan
 from ablations.planning.run_config import to_plain
 from ablations.store.runs import INDEX, RunFolder, read_json, run_path, study_path
-from ablations.studies.config import Points, Recipe, Study
+from ablations.studies.config import Recipe, Study
+from ablations.studies.designs.networks import NetworksPoints
 from ablations.studies.study_file import load_experiments, read_source
 from datamodules.config.data import Augmentation, DataConfig
 from lit_models import SPECS, to_dict
@@ -50,7 +51,7 @@ def plain(row: PlannedRun) -> dict[str, Any]:
 
 
 def of(networks: Mapping[str, list[str]], *, data: DataConfig = IMAGENET, **changes: Any) -> Study:
-    points = Points(kind="networks", networks=dict(networks))
+    points = NetworksPoints(networks=dict(networks))
     return Study(name="s", points=points, data=data, **changes)
 
 

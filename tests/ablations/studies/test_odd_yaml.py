@@ -22,7 +22,10 @@ FILES: dict[str, tuple[str, str]] = {
     "digits": (f"{STUDY}    seeds: [{'1' * 5000}]\n", "4300 digits"),
     "missing": (f'{STUDY}    title: "???"\n', ":5 (studies.s.title): title is '???'"),
     "interpolation": (f'{STUDY}    title: "${{x.y}}"\n', ":5 (studies.s.title): title is '${x.y}'"),
-    "in a list": (f'{STUDY}    points: {{always: ["${{x}}"]}}\n', "points.always.0 is '${x}'"),
+    "in a list": (
+        f'{STUDY}    points: {{kind: add_one_in, always: ["${{x}}"]}}\n',
+        "points.always.0 is '${x}'",
+    ),
     "NaN": (f"{STUDY}    recipe: {{lr: .nan}}\n", ":5 (studies.s.recipe.lr): recipe.lr is nan"),
     "infinity": (f"{STUDY}    recipe: {{betas: [.9, .inf]}}\n", "recipe.betas.1 is inf"),
     "step inf": (NETWORKS.format("nano_convnext, expansion=inf"), "'expansion=inf' cannot be read"),

@@ -11,9 +11,10 @@ import torch
 from ablations.planning.plan import make_plan
 from ablations.planning.start_notes import identity_branches, start_warnings
 from ablations.studies.config import Experiments, Study, find_experiments
-from ablations.studies.design import Networks, made_of
+from ablations.studies.designs import made_of
+from ablations.studies.designs.networks import Networks
+from ablations.studies.designs.published import published_table
 from ablations.studies.points import study_points
-from ablations.studies.published import published_table
 from ablations.studies.study_file import load_experiments
 from lit_models import SPECS, ArchSpec, build, parse_step
 from lit_models.families.reference import Network
@@ -35,7 +36,7 @@ def experiments() -> Experiments:
 
 @pytest.fixture(scope="module")
 def of_networks(experiments: Experiments) -> Mapping[str, Study]:
-    return {n: s for n, s in experiments.studies.items() if s.points.kind == "networks"}
+    return {n: s for n, s in experiments.studies.items() if not s.trajectory}
 
 
 def test_every_study_has_a_small_one_beside_it(of_networks: Mapping[str, Study]) -> None:
@@ -43,7 +44,7 @@ def test_every_study_has_a_small_one_beside_it(of_networks: Mapping[str, Study])
     small = {name.removesuffix("_nano") for name in of_networks if name.endswith("_nano")}
     assert small == full - ALONE
     for name, study in of_networks.items():
-        networks = {network for network, *_ in study.points.networks.values()}
+        networks = {point.network or "" for point in study_points(study)}
         if name.endswith("_nano"):
             assert all(n.startswith(("nano_", "timm/test_")) for n in networks), name
             assert study.data.image_size == 32
@@ -56,7 +57,7 @@ def test_every_study_has_a_small_one_beside_it(of_networks: Mapping[str, Study])
 def test_every_study_has_a_plan_of_different_networks(of_networks: Mapping[str, Study]) -> None:
     for name, study in of_networks.items():
         plan = make_plan(study)
-        assert len(plan.unique()) == len(plan.rows) == len(study.points.networks), name
+        assert len(plan.unique()) == len(plan.rows) == len(study_points(study)), name
         assert study.description.endswith(".")
 
 

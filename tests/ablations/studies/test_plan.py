@@ -24,7 +24,9 @@ from ablations.store.runs import (
     study_path,
     write_json_atomic,
 )
-from ablations.studies.config import Points, Study, find_experiments
+from ablations.studies.config import Study, find_experiments
+from ablations.studies.designs.explicit import ExplicitPoints
+from ablations.studies.designs.leave_one_out import LeaveOneOutPoints
 from ablations.studies.study_file import load_experiments
 from datamodules.catalog.resolved import resolve
 from datamodules.config.data import DataConfig
@@ -96,7 +98,7 @@ def test_planned_rows_without_any_result_do_not_become_stale(tmp_path: Path) -> 
 
 def test_results_are_shared_between_studies(tmp_path: Path) -> None:
     finish(make_plan(STUDY), tmp_path)
-    other = replace(STUDY, name="other", points=Points(kind="leave_one_out"))
+    other = replace(STUDY, name="other", points=LeaveOneOutPoints())
     found = states(make_plan(other), tmp_path)
 
     shared = {point for (point, _), state in found.items() if state == "done"}
@@ -105,7 +107,7 @@ def test_results_are_shared_between_studies(tmp_path: Path) -> None:
 
 def test_equal_configurations_are_one_run() -> None:
     lists = {"a": ["width"], "b": ["width"], "c": []}
-    points = Points(kind="explicit", lists=lists)
+    points = ExplicitPoints(lists=lists)
     plan = make_plan(replace(STUDY, points=points, seeds=[0]))
 
     assert len(plan.rows) == 3
@@ -113,7 +115,7 @@ def test_equal_configurations_are_one_run() -> None:
 
 
 def test_the_json_of_a_plan() -> None:
-    plan = make_plan(replace(STUDY, points=Points(kind="leave_one_out"), seeds=[0]))
+    plan = make_plan(replace(STUDY, points=LeaveOneOutPoints(), seeds=[0]))
     costs = {row.spec: Cost(1, 0.5, 2) for row in plan.rows}
     found = dict.fromkeys(((row.point, row.seed) for row in plan.rows), "new")
     rows = plan_rows(plan, costs=costs, found=found, seconds={plan.rows[0].run_id: 3.0})

@@ -3,18 +3,30 @@
 import pytest
 
 from ablations.planning.plan import make_plan
-from ablations.studies.config import Points, Study
+from ablations.studies.config import Study
+from ablations.studies.designs import DESIGNS, Point, Points
+from ablations.studies.designs.add_one_in import AddOneInPoints
+from ablations.studies.designs.cumulative import CumulativePoints
+from ablations.studies.designs.explicit import ExplicitPoints
+from ablations.studies.designs.factorial import FactorialPoints
+from ablations.studies.designs.leave_one_out import LeaveOneOutPoints
 from ablations.studies.networks import network_after
-from ablations.studies.points import points_of
 from lit_models import START, TRAJECTORIES, Trajectory
 
 NANO = TRAJECTORIES["convnext_nano"]
+
+
+def points_of(chosen: Points, trajectory: Trajectory) -> tuple[Point, ...]:
+    design = DESIGNS[chosen.kind].create(chosen, trajectory=trajectory.name, published=None)
+    return design.points()
+
+
 THREE = ["relu_to_gelu", "kernel_size", "bn_to_ln"]
 
 
 @pytest.mark.parametrize("trajectory", TRAJECTORIES.values(), ids=list(TRAJECTORIES))
 def test_cumulative_is_the_trajectory(trajectory: Trajectory) -> None:
-    points = points_of(Points(), trajectory)
+    points = points_of(CumulativePoints(), trajectory)
 
     assert [point.step for point in points] == [START, *trajectory.step_names]
     for number, point in enumerate(points):
@@ -23,7 +35,7 @@ def test_cumulative_is_the_trajectory(trajectory: Trajectory) -> None:
 
 
 def test_alternatives_branch_off_and_sort_after_their_step() -> None:
-    points = points_of(Points(alternatives=True), NANO)
+    points = points_of(CumulativePoints(alternatives=True), NANO)
     labels = [point.label for point in points]
     kernel = [point for point in points if point.step.startswith("kernel_size_")]
 
@@ -38,7 +50,7 @@ def test_alternatives_branch_off_and_sort_after_their_step() -> None:
 
 
 def test_leave_one_out_starts_from_the_end() -> None:
-    end, *rest = points_of(Points(kind="leave_one_out"), NANO)
+    end, *rest = points_of(LeaveOneOutPoints(), NANO)
 
     assert (end.label, end.step, end.steps) == ("00_end", "end", NANO.step_names)
     assert [point.step for point in rest] == list(NANO.step_names)
@@ -47,18 +59,18 @@ def test_leave_one_out_starts_from_the_end() -> None:
 
 
 def test_add_one_in_starts_from_the_start_or_what_is_always_on() -> None:
-    start, first, *_ = points_of(Points(kind="add_one_in"), NANO)
+    start, first, *_ = points_of(AddOneInPoints(), NANO)
     assert (start.step, start.steps) == (START, ())
     assert (first.label, first.steps) == ("01_with_stage_ratio", ("stage_ratio",))
 
-    design = Points(kind="add_one_in", steps=["width"], always=["kernel_size", "depthwise"])
+    design = AddOneInPoints(steps=["width"], always=["kernel_size", "depthwise"])
     start, added = points_of(design, NANO)
     assert start.steps == ("depthwise", "kernel_size")
     assert added.steps == ("depthwise", "width", "kernel_size")
 
 
 def test_factorial_has_every_combination_once_in_standard_order() -> None:
-    points = points_of(Points(kind="factorial", steps=THREE), NANO)
+    points = points_of(FactorialPoints(steps=THREE), NANO)
     ordered = ("kernel_size", "relu_to_gelu", "bn_to_ln")
 
     assert len({point.steps for point in points}) == 8
@@ -74,7 +86,7 @@ def test_factorial_has_every_combination_once_in_standard_order() -> None:
 
 def test_explicit_lists_keep_their_own_order() -> None:
     lists = {"b": ["bn_to_ln", "width"], "a": []}
-    points = points_of(Points(kind="explicit", lists=lists), NANO)
+    points = points_of(ExplicitPoints(lists=lists), NANO)
 
     assert [(p.label, p.steps) for p in points] == [
         ("00_b", ("bn_to_ln", "width")),
@@ -85,10 +97,10 @@ def test_explicit_lists_keep_their_own_order() -> None:
 @pytest.mark.parametrize(
     ("design", "message"),
     [
-        (Points(kind="factorial", steps=["widht"]), "Did you mean width"),
-        (Points(kind="leave_one_out", steps=["width", "width"]), "'width' twice"),
-        (Points(kind="factorial", steps=["width"], always=["width"]), "'width' twice"),
-        (Points(kind="explicit", lists={"a": ["kernel"]}), r"points\.lists\.a has 'kernel'"),
+        (FactorialPoints(steps=["widht"]), "Did you mean width"),
+        (LeaveOneOutPoints(steps=["width", "width"]), "'width' twice"),
+        (FactorialPoints(steps=["width"], always=["width"]), "'width' twice"),
+        (ExplicitPoints(lists={"a": ["kernel"]}), r"points\.lists\.a has 'kernel'"),
     ],
 )
 def test_steps_that_are_unknown_or_repeated_are_refused(design: Points, message: str) -> None:
@@ -97,9 +109,7 @@ def test_steps_that_are_unknown_or_repeated_are_refused(design: Points, message:
 
 
 def test_an_illegal_point_of_a_generated_design_is_listed_with_the_reason() -> None:
-    plan = make_plan(
-        Study(name="s", trajectory="convnext_nano", points=Points(kind="leave_one_out"))
-    )
+    plan = make_plan(Study(name="s", trajectory="convnext_nano", points=LeaveOneOutPoints()))
 
     assert len(plan.rows) == 12
     (illegal,) = plan.illegal
@@ -108,14 +118,14 @@ def test_an_illegal_point_of_a_generated_design_is_listed_with_the_reason() -> N
 
 
 def test_an_illegal_point_of_an_explicit_list_is_an_error() -> None:
-    points = Points(kind="explicit", lists={"fine": [], "wrong": ["move_depthwise_up"]})
+    points = ExplicitPoints(lists={"fine": [], "wrong": ["move_depthwise_up"]})
 
     with pytest.raises(ValueError, match=r"wrong: step 'move_depthwise_up' cannot be applied"):
         make_plan(Study(name="s", trajectory="convnext_nano", points=points))
 
 
 def test_steps_that_are_always_on_are_no_factors() -> None:
-    again = Points(kind="factorial", steps=["width"], always=["stage_ratio"])
+    again = FactorialPoints(steps=["width"], always=["stage_ratio"])
     rows = make_plan(Study(name="s", trajectory="convnext_nano", points=again)).rows
     assert [row.point for row in rows] == ["00_start", "01_width"]
 
@@ -126,17 +136,17 @@ def test_two_settings_of_one_step_are_no_network() -> None:
     for names in (both, both[::-1]):
         with pytest.raises(ValueError, match="are settings of one step: a network has one of them"):
             network_after(names, trajectory="convnext_nano")
-    points = Points(kind="explicit", lists={"same": both})
+    same = ExplicitPoints(lists={"same": both})
     with pytest.raises(ValueError, match="same: kernel_size and kernel_size_9 are settings"):
-        make_plan(Study(name="s", trajectory="convnext_nano", points=points))
-    points = Points(kind="factorial", steps=both)
-    plan = make_plan(Study(name="both", trajectory="convnext_nano", points=points))
+        make_plan(Study(name="s", trajectory="convnext_nano", points=same))
+    each = FactorialPoints(steps=both)
+    plan = make_plan(Study(name="both", trajectory="convnext_nano", points=each))
     assert {row.step for row in plan.rows} == {START, *both}
     (illegal,) = plan.illegal
     assert set(illegal.steps) == set(both)
 
 
 def test_another_setting_of_a_step_cannot_be_left_out() -> None:
-    design = Points(kind="leave_one_out", steps=["kernel_size", "kernel_size_9"])
+    design = LeaveOneOutPoints(steps=["kernel_size", "kernel_size_9"])
     with pytest.raises(ValueError, match=r"'kernel_size_9', another setting .* cannot be left out"):
         points_of(design, NANO)

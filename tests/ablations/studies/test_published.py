@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ablations.studies.published import PublishedTable, published_keys, published_table
+from ablations.studies.designs.published import PublishedTable, published_keys, published_table
 from lit_models import START, TRAJECTORIES, Trajectory
 from lit_models.families.reference import TimmModel, named_network
 from tests.support.project import GOLDEN

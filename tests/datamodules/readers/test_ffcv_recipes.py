@@ -17,7 +17,8 @@ from ablations.commands.show import describe
 from ablations.planning.find_run import find_run
 from ablations.planning.plan import make_plan
 from ablations.planning.run_config import to_plain
-from ablations.studies.config import Points, Recipe, Study, find_experiments
+from ablations.studies.config import Recipe, Study, find_experiments
+from ablations.studies.designs.explicit import ExplicitPoints
 from ablations.studies.study_file import load_experiments, read_source, resolve_study
 from datamodules.augment.cropping import growing_side
 from datamodules.config.data import DataConfig
@@ -208,7 +209,7 @@ def test_a_point_where_the_recipe_changes_nothing_is_named_before_any_run(
     trajectories = {"convnext_nano": replace(NANO, start=start)}
     for module in ("networks", "points"):
         monkeypatch.setattr(f"ablations.studies.{module}.TRAJECTORIES", trajectories)
-    points = Points(kind="explicit", lists={"small": []})
+    points = ExplicitPoints(lists={"small": []})
 
     with pytest.raises(ValueError, match=f"study s: .* point 00_small: {reason}"):
         make_plan(replace(BLURRED, points=points))

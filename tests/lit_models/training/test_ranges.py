@@ -11,6 +11,7 @@ from ablations.cli import main
 from ablations.grid.preflight import _check_recipe
 from ablations.planning.counts import Setting
 from ablations.studies.config import StudyConfig
+from ablations.studies.designs import DESIGNS, Points
 from lit_models import SPECS
 from lit_models.recipe.config import TrainingConfig
 
@@ -120,6 +121,8 @@ def keys_of(kind: Any, prefix: str = "") -> Iterator[str]:
         inner = next((c for c in (hint, *get_args(hint)) if is_dataclass(c)), None)
         if inner is None:
             yield key
+        elif inner is Points:
+            yield from {f"{key}.{f.name}" for d in DESIGNS.values() for f in fields(d.options)}
         else:
             yield from keys_of(inner, f"{key}.")
 

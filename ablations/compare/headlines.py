@@ -1,0 +1,105 @@
+"""The result of a study in one sentence: a registry, of which a design names one."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ablations.compare.comparison import Row, by_seed, equal_predictions
+from ablations.compare.records import Study
+from ablations.compare.statistics import paired_delta
+from ablations.compare.words import EQUAL_PREDICTIONS, plural, signed
+from lit_models.registry.registry import Registry
+from lit_models.training.metrics import TEST_TOP1
+
+
+class Headline(NamedTuple):
+    """A sentence of the rows that count, at least two, and what it says that no row does.
+
+    `sentence` is called with the study and its rows on the main line that have a result; `pair`
+    gives the two of these whose difference the sentence prints where that is no row's own.
+    """
+
+    sentence: Callable[[Study, Sequence[Row]], str]
+    pair: Callable[[Sequence[Row]], tuple[Row, Row]] | None = None
+
+
+HEADLINES: Registry[Headline] = Registry("headline")
+
+
+def headline(study: Study, rows: Sequence[Row]) -> str:
+    """The result in one sentence, in the form that the study's design names."""
+    known = known_rows(rows)
+    if not known:
+        return "No run is finished yet."
+    if len(known) == 1:
+        return _single(known[0])
+    return HEADLINES[study.design.headline].sentence(study, known)
+
+
+def known_rows(rows: Sequence[Row]) -> list[Row]:
+    """The rows that a headline is about: on the main line, with a finished run."""
+    return [row for row in rows if row.adopted and row.top1]
+
+
+def _largest_difference(study: Study, known: Sequence[Row]) -> str:
+    """The reference and the largest difference to it."""
+    changed = max((row for row in known if row.delta is not None), key=_size, default=None)
+    if changed is None:
+        return _single(known[0])
+    reference = next(p.title for p in study.points if p.label == changed.reference)
+    return (
+        f"The largest difference to “{reference}” is that of “{changed.title}”: "
+        f"{signed(changed.delta)} points of top-1 on the test split"
+        f"{_interval(changed.delta_low, changed.delta_high)}."
+    )
+
+
+def _highest_and_lowest(study: Study, known: Sequence[Row]) -> str:
+    del study
+    high, low = (most(known, key=lambda row: row.top1_mean or 0.0) for most in (max, min))
+    if high is low:
+        return f"All {len(known)} networks have {high.top1_mean:.2f} % top-1 on the test split."
+    return (
+        f"Top-1 on the test split is highest for “{high.title}” ({_percent(high)}) and lowest for "
+        f"“{low.title}” ({_percent(low)}), of {len(known)} networks."
+    )
+
+
+def _from_first_to_last(study: Study, known: Sequence[Row]) -> str:
+    first, last = known[0], known[-1]
+    points = {point.label: point for point in study.points}
+    after, before = (by_seed(points[row.point], TEST_TOP1) for row in (last, first))
+    delta = paired_delta(after, before)
+    change = ""
+    if delta and equal_predictions(points[last.point], points[first.point], delta.seeds):
+        change = f": {EQUAL_PREDICTIONS}"
+    elif delta:
+        pairs = plural(len(delta.seeds), "paired seed")
+        change = f": {signed(delta.mean)} points over {pairs}{_interval(delta.low, delta.high)}"
+    return (
+        f"Top-1 on the test split from “{first.title}” ({_percent(first)}) to “{last.title}” "
+        f"({_percent(last)}){change}."
+    )
+
+
+def _single(row: Row) -> str:
+    return f"{row.title}: {_percent(row)} top-1 on the test split."
+
+
+def _size(row: Row) -> float:
+    return abs(row.delta or 0.0)
+
+
+def _percent(row: Row) -> str:
+    std = "" if row.top1_std is None else f" ± {row.top1_std:.2f}"
+    return f"{row.top1_mean:.2f}{std} %"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f", 95 % interval {signed(low)} to {signed(high)}"
+
+
+HEADLINES.register("largest difference", Headline(_largest_difference))
+HEADLINES.register("highest and lowest", Headline(_highest_and_lowest))
+HEADLINES.register(
+    "first to last", Headline(_from_first_to_last, lambda known: (known[0], known[-1]))
+)

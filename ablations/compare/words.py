@@ -1,0 +1,13 @@
+"""Numbers and phrases that several sentences of a report have in common."""
+
+EQUAL_PREDICTIONS = "the predictions are equal for all test images: no effect to measure"
+
+
+def signed(number: float | None, *, digits: int = 2) -> str:
+    """A difference with its sign (a true minus), or a dash for None."""
+    return "\u2013" if number is None else f"{number:+.{digits}f}".replace("-", "\u2212")
+
+
+def plural(number: int, noun: str) -> str:
+    """A number with its noun: `1 seed`, `3 seeds`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
