@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ablations.store.runs import run_path, study_path
+from ablations.studies.designs.grid import Grid, GridPoints
+from ablations.studies.designs.networks import Networks, NetworksPoints
 from ablations.studies.networks import network_after
 from lit_models import START, TRAJECTORIES, Trajectory, apply_steps, to_dict
+from lit_models.steps.step import IllegalStep
 
 Made = tuple[str, str, tuple[str, ...]]  # point, step, steps
 
@@ -83,15 +87,33 @@ def fabricate_networks(
     epochs: int = 4,
 ) -> Path:
     """Write a study of networks, as `points.networks` of experiments.yaml names them."""
-    made = []
-    for number, (label, (network, *steps)) in enumerate(networks.items()):
-        row = {"point": f"{number:02d}_{label}", "step": label, "steps": steps, "network": network}
-        made.append((row, to_dict(network_after(steps, network=network))))
-    index = {"trajectory": "", "points": "networks", "published": published}
+    points = Networks(NetworksPoints(networks={n: list(row) for n, row in networks.items()}))
+    made = _made(points)
+    index = {"trajectory": "", "points": points.kind, "published": published}
     setting = Setting(data, image_size, epochs)
     return _write_study(
         root, study, index, made, seeds=seeds, states=states or {}, setting=setting, ema=False
     )
+
+
+def fabricate_grid(root: Path, networks: Any, steps: Any, *, study: str = "made_up") -> Path:
+    """Write a study of every network with every list of steps, two seeds each."""
+    grid = Grid(GridPoints(networks=networks, steps=steps))
+    index = {"trajectory": "", "points": grid.kind, "published": None}
+    setting = Setting("fashion_mnist", 32, 4)
+    return _write_study(
+        root, study, index, _made(grid), seeds=(0, 1), states={}, setting=setting, ema=False
+    )
+
+
+def _made(design: Networks | Grid) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The row of the index and the spec of every point; illegal ones have none."""
+    made = []
+    for point in design.points():
+        row = {"point" if key == "label" else key: value for key, value in point.names().items()}
+        with suppress(IllegalStep):
+            made.append((row, to_dict(network_after(point.steps, network=point.network))))
+    return made
 
 
 @dataclass(frozen=True)
