@@ -112,14 +112,19 @@ class Experiments:
 def find_experiments(option: Path | None = None) -> Path:
     """The option, else ./experiments.yaml, else the project's own file.
 
-    Raises ValueError when there is none.
+    Raises ValueError when the option is no file.
     """
     if option is not None:
         if not option.is_file():
             raise ValueError(f"{option} is no file: give --file the path of an {EXPERIMENTS}")
         return option
-    project = Path(__file__).resolve().parents[2] / EXPERIMENTS
-    for path in (Path(EXPERIMENTS), project):
-        if path.is_file():
-            return path
-    raise ValueError(f"there is no {EXPERIMENTS} in {Path.cwd()}: make one, or give --file PATH")
+    own = Path(EXPERIMENTS)
+    return own if own.is_file() else shipped_experiments()
+
+
+def shipped_experiments() -> Path:
+    """The project's own file: that at the top of a checkout, or the copy in an installed package.
+
+    In the package's folder lies a link, which a wheel has as a file.
+    """
+    return Path(__file__).with_name(EXPERIMENTS).resolve()

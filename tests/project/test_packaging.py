@@ -1,6 +1,8 @@
 """What is declared (dependencies, lock, data files) is true."""
 
 import ast
+import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -17,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 import datamodules
 import lit_models
+from ablations.studies.study_file import read_source, section
 from tests.support.project import PROJECT
 
 PACKAGES = ("lit_models", "datamodules", "ablations")
@@ -121,6 +124,32 @@ def test_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile, package: st
     assert files
     assert files <= set(wheel.namelist()), "declare it in [tool.setuptools.package-data]"
     assert not [name for name in wheel.namelist() if "/results/" in name]
+
+
+def test_a_wheel_lists_and_plans_the_shipped_studies_in_an_empty_folder(
+    wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    """As after `pip install`: the wheel's files, and neither the checkout nor anything beside."""
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    wheel.extractall(site)
+    empty.mkdir()
+
+    def ablate(*arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "ablations", *arguments],
+            cwd=empty,
+            env={**os.environ, "PYTHONPATH": str(site)},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    studies = json.loads(ablate("list", "studies", "--json"))
+    source = read_source(PROJECT / "experiments.yaml")
+    assert [study["name"] for study in studies] == [*section(source, "studies")]
+    assert len(json.loads(ablate("plan", "convnext_nano", "--no-time", "--json"))) == 13
+    assert ablate("--version").startswith(f"ablate {project()['version']}\n")
+    assert list(empty.iterdir()) == []
 
 
 def test_wheel_has_the_console_script_and_the_licence(wheel: zipfile.ZipFile) -> None:
