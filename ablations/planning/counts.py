@@ -2,20 +2,19 @@
 
 `counts.json` holds the studies of this project's experiments.yaml (write it anew with
 `python -m ablations.planning.counts`); what else gets counted is kept in the runs folder. Both are
-keyed by what is counted and by the code that builds and counts, and the latter by timm's version
-too, whose networks are counted as well, so that neither can be out of date.
+keyed by what is counted and by the code that builds and counts, a network of timm's by its version
+too, so that neither can be out of date.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from ablations.files.own_files import read_own
 from ablations.files.plain_text import parse_json
 from ablations.files.shapes import Object, check_shape
+from ablations.planning.count_code import code_digest
 from ablations.planning.identity import digest
 from ablations.store.runs import write_json_atomic
 from datamodules.catalog.resolved import Data, count_classes
@@ -24,22 +23,6 @@ from lit_models.families.serialise import to_dict
 
 SHIPPED = Path(__file__).with_name("counts.json")
 _SHAPE = Object({"code": str, "counts": Object(each=[float])})
-_CODE = (  # everything between a spec and its count; families are specs
-    "network.backbone",
-    "network.blocks",
-    "network.builder",
-    "network.complexity",
-    "network.fused",
-    "space.arrangement",
-    "space.geometry",
-    "network.layers",
-    "space.legality",
-    "network.mixers",
-    "space.components",
-    "families.reference",
-    "space.spec",
-    "network.stages",
-)
 
 
 @dataclass(frozen=True)
@@ -123,24 +106,17 @@ def _count(spec: Network, setting: Setting) -> Cost:
     return Cost(counted.params, counted.gmacs, counted.activations)
 
 
-def key_of(spec: Network, setting: Setting) -> str:
-    """What a count is remembered under."""
-    return digest({"spec": to_dict(spec), **vars(setting)})[:32]
-
-
-@cache
-def code_digest() -> str:
-    """Hash of the modules that decide a count."""
-    import lit_models
-
-    folder = Path(lit_models.__file__).parent
-    text = b"\0".join((folder / f"{name.replace('.', '/')}.py").read_bytes() for name in _CODE)
-    return hashlib.sha256(text).hexdigest()
+def key_of(spec: Network, setting: Setting, *, timm: str | None = None) -> str:
+    """What a count is remembered under; `timm` is the version of it, None: the one that is here."""
+    said = {"spec": to_dict(spec), **vars(setting)}
+    if isinstance(spec, TimmModel):
+        said["timm"] = timm or metadata.version("timm")
+    return digest(said)[:32]
 
 
 def _stamp(path: Path) -> dict[str, str]:
     """What a file of counts is valid for."""
-    # the shipped file is under test with every release of timm that is allowed
+    # its networks of timm's have the version in their keys, and other releases keep our layers
     timm = {} if path == SHIPPED else {"timm": metadata.version("timm")}
     return {"code": code_digest(), **timm}
 
@@ -159,9 +135,10 @@ def read_counts(path: Path) -> dict[str, Cost]:
 
 
 def _remember(path: Path, counts: dict[str, Cost]) -> None:
+    timm = {"timm": metadata.version("timm")}
     values = {key: list(vars(cost).values()) for key, cost in sorted(counts.items())}
     try:
-        write_json_atomic(path, {**_stamp(path), "counts": values})
+        write_json_atomic(path, {**_stamp(path), **timm, "counts": values})
     except OSError:
         return  # a runs folder that cannot be written: count again next time
 

@@ -1,6 +1,5 @@
 """The state of every planned row, from files alone; and the counts that a plan shows."""
 
-import ast
 import json
 import shutil
 from dataclasses import replace
@@ -11,7 +10,7 @@ import pytest
 
 import lit_models
 from ablations.commands.plan import plan_rows
-from ablations.planning import counts
+from ablations.planning import count_code, counts
 from ablations.planning.counts import Cost, Setting, count_specs, setting_of
 from ablations.planning.plan import Plan, index_of, make_plan, states
 from ablations.store.lock import hold
@@ -31,6 +30,7 @@ from ablations.studies.study_file import load_experiments
 from datamodules.catalog.resolved import resolve
 from datamodules.config.data import DataConfig
 from lit_models import SPECS, TRAJECTORIES
+from lit_models.families.reference import TimmModel
 
 STUDY = Study(name="s", trajectory="convnext_nano", seeds=[0, 1])
 
@@ -138,37 +138,49 @@ def test_the_json_of_a_plan() -> None:
 def test_the_shipped_counts_are_up_to_date() -> None:
     """If not: python -m ablations.planning.counts."""
     remembered = counts.read_counts(counts.SHIPPED)
+    timm = json.loads(counts.SHIPPED.read_text())["timm"]
     wanted = set()
     for study in load_experiments(find_experiments()).studies.values():
         setting = setting_of(resolve(study.data))
         assert setting is not None
-        wanted |= {counts.key_of(row.spec, setting) for row in make_plan(study).rows}
+        wanted |= {counts.key_of(row.spec, setting, timm=timm) for row in make_plan(study).rows}
 
     assert set(remembered) == wanted
 
 
-def test_every_module_that_decides_a_count_makes_old_counts_stale() -> None:
+def test_every_module_that_decides_a_count_makes_old_counts_stale(tmp_path: Path) -> None:
     """Whatever counting imports, but what only draws values or is a spec, which the key holds."""
-    found: set[str] = set()
-    waiting = {"network.complexity"}
-    while waiting:
-        found |= waiting
-        waiting = set().union(*map(imported, waiting)) - found
-    found -= {"network.initialise", "network.seeding", "families.specs", "network.step_statistics"}
+    package = shutil.copytree(Path(lit_models.__file__).parent, tmp_path / "lit_models")
+    found, before = set(count_code.deciding(package)), count_code.digest_of(package)
+    assert before == count_code.code_digest()
+    assert {"network.builder", "network.layers", "space.geometry", "families.reference"} <= found
+    assert not found & {"network.initialise", "network.seeding", "families.resnet"}
+    for name in ("network/initialise.py", "families/resnet.py"):
+        add(package / name, "# a word")
+        assert count_code.digest_of(package) == before
+    add(package / "network/layers.py", "from lit_models.network.later import ONE")
+    (package / "network/later.py").write_text("ONE = 1\n")
+    assert set(count_code.deciding(package)) == {*found, "network.later"}
+    last = count_code.digest_of(package)
+    for name in sorted({*found, "network.later"}):
+        add(count_code.file_of(package, name), "# a word")
+        assert count_code.digest_of(package) != last
+        last = count_code.digest_of(package)
 
-    specs = {name for name in found if name.startswith("families.")} - {"families.reference"}
-    assert found - specs == set(counts._CODE)
+
+def add(file: Path, line: str) -> None:
+    """Write a line below a file."""
+    file.write_text(f"{file.read_text()}\n{line}\n")
 
 
-def imported(module: str) -> set[str]:
-    """The modules of lit_models that one of them imports."""
-    folder = Path(lit_models.__file__).parent
-    source = ast.parse((folder / f"{module.replace('.', '/')}.py").read_text())
-    froms = [node for node in ast.walk(source) if isinstance(node, ast.ImportFrom) and node.module]
-    names = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
-    names |= {str(node.module) for node in froms}
-    inside = {name.removeprefix("lit_models.") for name in names if name.startswith("lit_models.")}
-    return {name for name in inside if (folder / f"{name.replace('.', '/')}.py").is_file()}
+def test_a_count_of_a_network_of_timm_is_of_one_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting(224, 1000, 3)
+    ours, theirs = SPECS["resnet50"], TimmModel("resnet18")
+    before = [counts.key_of(network, setting) for network in (ours, theirs)]
+    monkeypatch.setattr(metadata, "version", lambda _: "another timm")
+    after = [counts.key_of(network, setting) for network in (ours, theirs)]
+    assert before[0] == after[0]
+    assert before[1] != after[1]
 
 
 def test_counts_are_those_of_the_networks(tmp_path: Path) -> None:
