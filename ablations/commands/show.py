@@ -16,6 +16,9 @@ from datamodules.catalog.catalog import WHEREABOUTS
 from datamodules.catalog.resolved import Data, resolve
 from lit_models.families.reference import Network
 from lit_models.families.serialise import difference
+from lit_models.space.spec import ArchSpec
+from lit_models.steps.library import named_step
+from lit_models.steps.step import apply_steps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -116,13 +119,24 @@ def _without_last(
         return None
     from lit_models.recipe.config import trained_spec, training_config
 
-    where = {"trajectory": labels.get("trajectory", ""), "network": labels.get("network")}
     training = {key: value for key, value in recipe.items() if key != "augment"}
     try:
-        before = network_after(steps[:-1], **where)
+        before = _before(steps[:-1], labels)
         return trained_spec(before, training_config(training))
     except (KeyError, ValueError, TypeError):  # also a recipe of another version
         return None
+
+
+def _before(steps: Sequence[str], labels: Mapping[str, Any]) -> Network:
+    """The network after the steps of a run's labels; raises ValueError where they are no more."""
+    if labels.get("start_from"):  # a trajectory of a study file's own
+        name, *texts = labels["start_from"]
+        start = network_after(texts, network=name)
+        assert isinstance(start, ArchSpec)
+        made = zip(steps, labels["texts"], strict=False)
+        return apply_steps(start, [named_step(name, *texts) for name, texts in made])
+    where = {"trajectory": labels.get("trajectory", ""), "network": labels.get("network")}
+    return network_after(steps, **where)
 
 
 def _modules(

@@ -115,8 +115,9 @@ def load_study(study: str, *, runs_root: Path) -> Study:
     if index is None:
         raise ValueError(f"{path}: no such file; {run} starts the study")
     try:
-        published, kind = index.get("published"), index["points"]
-        design = read_design(kind, trajectory=index["trajectory"], published=published)
+        published, kind, line = index.get("published"), index["points"], index["trajectory"]
+        outline = index.get("outline")
+        design = read_design(kind, trajectory=line, published=published, outline=outline)
     except ValueError as error:
         raise ValueError(
             f"{path}: {error} {run} writes it again and keeps every finished run"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from ablations.studies.config import Hardware
-from ablations.studies.study_file import parse_override
+from ablations.studies.settings import parse_override
 from ablations.studies.typed import Place, assign
 from datamodules.catalog.catalog import WHEREABOUTS
 from datamodules.config.data import DataConfig

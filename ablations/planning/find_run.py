@@ -11,7 +11,8 @@ from ablations.store.hints import hint
 from ablations.store.index_file import indexed_studies, read_index
 from ablations.store.runs import ALL_RUNS, RunFolder, check_study_name, run_path
 from ablations.studies.config import Study
-from ablations.studies.study_file import load_experiments, read_source, resolve_study, section
+from ablations.studies.scope import names
+from ablations.studies.study_file import load_experiments, read_source, resolve_study
 from lit_models.registry.names import nearest
 
 
@@ -57,8 +58,8 @@ def _by_place(name: str, *, root: Path, file: Path | None, planned: bool) -> Sub
         row = _only(index["rows"], name, point=point, seed=seed, by=by)
         return _subject(row["run_id"], {}, root, reason=f"{name} is run {row['run_id']} of {by}")
     source = read_source(file)
-    if study not in section(source, "studies"):
-        known = {*section(source, "studies"), *indexed_studies(root)}
+    if study not in names(source, "studies"):
+        known = {*names(source, "studies"), *indexed_studies(root)}
         raise ValueError(f"{name!r}: there is no study {study!r}. {nearest(study, known)}")
     if not planned:
         run, plan = (hint(verb, study, root=root, file=file) for verb in ("run", "plan"))

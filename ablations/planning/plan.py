@@ -10,7 +10,7 @@ from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.planning.run_config import Labels, RunConfig, decides, run_config
 from ablations.store.index_file import rows_of
 from ablations.store.runs import RunFolder, State, run_path
-from ablations.studies.config import Study
+from ablations.studies.config import Study, trajectory_of
 from ablations.studies.designs import Point
 from ablations.studies.networks import (
     for_images,
@@ -27,6 +27,7 @@ from datamodules.catalog.resolved import Data, resolve
 from datamodules.sampling.batching import accumulation
 from lit_models.families.reference import Network
 from lit_models.families.serialise import to_dict
+from lit_models.steps.trajectory import outline_to_plain
 
 PlannedState = State | Literal["stale"]
 ILLEGAL = "illegal"
@@ -121,9 +122,10 @@ def make_plan(study: Study) -> Plan:
     design = study_design(study)
     points: list[tuple[Point, Network]] = []
     illegal: list[IllegalPoint] = []
+    line = trajectory_of(study) if study.trajectory else ""
     for point in design.points():
         try:
-            spec = network_after(point.steps, trajectory=study.trajectory, network=point.network)
+            spec = network_after(point.steps, trajectory=line, network=point.network)
         except ValueError as error:
             illegal.append(IllegalPoint(point.label, point.step, point.steps, str(error)))
         else:
@@ -161,12 +163,14 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
     """What index.json says: the rows of a study, for `status`, `report` and `board`.
 
     Rows of points that name their networks also have `network` and, in a grid, `base`; the study
-    has `published`.
+    has `published`. A study on a trajectory of its file's own has the `outline` of that.
     """
     study, design = plan.study, study_design(plan.study)
     keys, extra = ["point", "step", "steps", "seed", "run_id"], dict[str, Any]()
     if not design.on_trajectory:
         keys, extra = [*keys, "network"], {"published": study.published}
+    elif study.own_trajectory is not None:
+        extra = {"outline": outline_to_plain(study.own_trajectory)}
     bases = {point.label: {"base": point.base} for point in design.points() if point.base}
     return {
         "schema": SCHEMA_VERSION,
@@ -231,6 +235,7 @@ def _rows(study: Study, data: Data, points: list[tuple[Point, Network]]) -> Iter
 
 
 def _labels(study: Study, point: Point) -> Labels:
+    own = study.own_trajectory  # of which no other file says what its names mean
     return Labels(
         study=study.name,
         trajectory=study.trajectory,
@@ -238,6 +243,8 @@ def _labels(study: Study, point: Point) -> Labels:
         step=point.step,
         steps=point.steps,
         network=point.network,
+        start_from=own.start_from if own else (),
+        texts=own.texts_of(point.steps) if own else (),
     )
 
 

@@ -30,6 +30,9 @@ class Labels:
     step: str = ""
     steps: tuple[str, ...] = ()
     network: str | None = None  # what the steps start from, where that is no trajectory
+    # on a trajectory of a study file's own: [NETWORK, STEP...], and the texts of each step
+    start_from: tuple[str, ...] = ()
+    texts: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +110,9 @@ def decides(config: RunConfig) -> dict[str, Any]:
 def to_plain(config: RunConfig, run_id: str) -> dict[str, Any]:
     """What config.json says; `config_of` reads it."""
     data, labels = config.data, asdict(config.labels)
-    if config.labels.network is None:
-        del labels["network"]
+    for key in ("network", "start_from", "texts"):
+        if not labels[key]:
+            del labels[key]
     return {
         **decides(config),
         "run_id": run_id,
@@ -182,4 +186,5 @@ def _typed(values: Mapping[str, Any], path: Path, *, keys: Sequence[str]) -> _Se
 
 def _labels(values: Mapping[str, Any]) -> Labels:
     known = {f.name: values[f.name] for f in fields(Labels) if f.name in values}
-    return Labels(**{**known, "steps": tuple(known.get("steps", ()))})
+    rows = {key: tuple(known.get(key, ())) for key in ("steps", "start_from")}
+    return Labels(**{**known, **rows, "texts": tuple(map(tuple, known.get("texts", ())))})

@@ -58,7 +58,7 @@ CONFIG = Object(
         ),
         "recipe": Object(known={"epochs": int, "augment": _DICT}),
         "seed": int,
-        "labels": Object(known={"steps": [str]}, each=_TEXT),
+        "labels": Object(known={"steps": [str], "start_from": [str], "texts": [[str]]}, each=_TEXT),
         "hardware": _DICT,
         "root": _TEXT,
         "folder": _TEXT,
@@ -93,12 +93,27 @@ _ROW = Object(
     {"network": _TEXT, "params": _COUNT, "gmacs": _NUMBER},
 )
 _ILLEGAL = Object({"point": str, "reason": str})
+_STEP = Object(
+    {"name": str, "title": str, "summary": str, "texts": [str], "group": str, "source": str}
+)
+_OUTLINE = Object(
+    {
+        "name": str,
+        "title": str,
+        "start_title": str,
+        "image_size": int,
+        "published": _TEXT,
+        "steps": [_STEP],
+        "alternatives": Object(each=[_STEP]),
+    }
+)
 INDEX = Object(
     {"points": str, "trajectory": str, "command": str, "rows": [_ROW]},
     {
         **dict.fromkeys(("title", "data_title", "published", "base", "replaced"), _TEXT),
         "overrides": ([str], None),
         "illegal": ([_ILLEGAL], None),
+        "outline": (_OUTLINE, None),
     },
 )
 

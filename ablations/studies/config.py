@@ -14,6 +14,8 @@ from ablations.studies.designs.design import Points
 from datamodules.config.data import Augmentation, DataConfig
 from lit_models.recipe.config import TrainingConfig
 from lit_models.recipe.ranges import Range, check_ranges
+from lit_models.steps.trajectories import TRAJECTORIES
+from lit_models.steps.trajectory import Trajectory
 
 EXPERIMENTS = "experiments.yaml"
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
@@ -60,6 +62,48 @@ class Hardware:
 
 
 @dataclass
+class NetworkConfig:
+    """A network of a file's own: a network after steps. [BASE, STEP...] is short for it."""
+
+    # a name of lit_models.SPECS or another network of the file
+    base: str = ""
+    # steps such as kernel_size=31, applied in the order given
+    steps: list[str] = field(default_factory=list)
+
+
+@dataclass
+class StepConfig:
+    """A step of a trajectory; its text alone is short for it."""
+
+    # one or more texts such as kernel_size=7 that are toggled together
+    steps: list[str] = field(default_factory=list)
+    # for tables and figures; empty: that of the texts
+    title: str = ""
+    # steps that belong together, such as "micro design"
+    group: str = ""
+    # paper and table
+    source: str = ""
+
+
+@dataclass
+class TrajectoryConfig:
+    """A trajectory of a file's own, beside its steps: a name and a StepConfig each.
+
+    A step may have `alternatives`, steps by name that take its place.
+    """
+
+    # for people: tables, figures
+    title: str = ""
+    # the first point: a network, or [NETWORK, STEP...]
+    start: list[str] = field(default_factory=list)
+    start_title: str = ""
+    # side in px of the images that it is for
+    image_size: int = 224
+    # a table of ablations/studies/published.yaml with rows by the names of the steps
+    published: str | None = None
+
+
+@dataclass
 class StudyConfig:
     """The keys of a study.
 
@@ -70,7 +114,8 @@ class StudyConfig:
     # for people: tables, figures
     title: str = ""
     description: str = ""
-    # a name in lit_models.TRAJECTORIES; empty where points name their networks
+    # one of the file's own, or a name in lit_models.TRAJECTORIES; empty where points name their
+    # networks
     trajectory: str = ""
     # which points are trained; what stands below depends on points.kind
     points: Points = field(default_factory=CumulativePoints)
@@ -98,6 +143,16 @@ class Study(StudyConfig):
 
     name: str = ""
     recipe_name: str = ""
+    own_trajectory: Trajectory | None = None  # None: it is one of TRAJECTORIES
+
+
+def trajectory_of(study: StudyConfig) -> Trajectory:
+    """The trajectory that a study lies on: the file's own, or a shipped one.
+
+    Raises KeyError for a study without one.
+    """
+    own = study.own_trajectory if isinstance(study, Study) else None
+    return own or TRAJECTORIES[study.trajectory]
 
 
 @dataclass(frozen=True)

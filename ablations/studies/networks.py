@@ -15,6 +15,7 @@ from lit_models.recipe.config import TrainingConfig, trained_spec
 from lit_models.space.geometry import Waste, wasted_kernels
 from lit_models.space.spec import ArchSpec
 from lit_models.steps.trajectories import TRAJECTORIES
+from lit_models.steps.trajectory import Trajectory
 
 _SHOWN = 6  # points named in a sentence
 
@@ -27,16 +28,19 @@ class Wasteful(NamedTuple):
 
 
 def network_after(
-    steps: Sequence[str], *, trajectory: str = "", network: str | None = None
+    steps: Sequence[str], *, trajectory: str | Trajectory = "", network: str | None = None
 ) -> Network:
     """The network that steps lead to, from a trajectory's start or from a named network.
+
+    A trajectory may be given by the name of a shipped one.
 
     Raises ValueError for an unknown network or step, with the nearest, and for a step that cannot
     be applied.
     """
     if network is not None:
         return edited_network(network, tuple(steps))
-    return TRAJECTORIES[trajectory].apply(steps)
+    line = TRAJECTORIES[trajectory] if isinstance(trajectory, str) else trajectory
+    return line.apply(steps)
 
 
 def image_sides(data: Data, augment: Augmentation) -> Mapping[str, int]:

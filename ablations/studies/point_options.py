@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from ablations.studies.designs import DESIGNS, cumulative, option_names
-from ablations.studies.typed import Setting
+from ablations.studies.settings import Setting
 from lit_models.registry.names import nearest
 
 _POINTS, _KIND = "points", "kind"

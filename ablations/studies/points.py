@@ -1,6 +1,6 @@
 """The design of a study, checked, and the points that it gives."""
 
-from ablations.studies.config import StudyConfig
+from ablations.studies.config import Study, StudyConfig
 from ablations.studies.designs import DESIGNS, Design, Point
 
 
@@ -17,7 +17,12 @@ def study_design(study: StudyConfig) -> Design:
                 f"{key} has no meaning with a trajectory, only where points name their networks "
                 "(points.kind=networks or grid): leave it out."
             )
-    return kind.create(study.points, trajectory=study.trajectory, published=study.published)
+    return kind.create(
+        study.points,
+        trajectory=study.trajectory,
+        published=study.published,
+        own=study.own_trajectory if isinstance(study, Study) else None,
+    )
 
 
 def study_points(study: StudyConfig) -> tuple[Point, ...]:

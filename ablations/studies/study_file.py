@@ -10,26 +10,35 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from ablations.store.runs import check_study_name
-from ablations.studies.config import Experiments, Recipe, Study, StudyConfig, find_experiments
+from ablations.studies.config import Experiments, Recipe, Study, StudyConfig
 from ablations.studies.designs import DESIGNS
+from ablations.studies.own_networks import check_network
+from ablations.studies.own_trajectories import own_trajectory, read_trajectory
 from ablations.studies.point_options import blank_points, kind_of, meaningful
 from ablations.studies.points import check_points
-from ablations.studies.typed import Keys, Setting, assign, check_name
-from ablations.studies.yaml_source import YamlSource, check_size, load_yaml, scalars_of
+from ablations.studies.scope import check_known, load_scope, owner, section
+from ablations.studies.settings import (
+    LIKE,
+    OVERRIDES,
+    Setting,
+    name_as_text,
+    parse_override,
+    setting,
+    settings_of,
+    written_out,
+)
+from ablations.studies.typed import Keys, assign, check_name
+from ablations.studies.yaml_source import YamlSource
 from datamodules.catalog.catalog import dataset
-from lit_models.steps.trajectories import TRAJECTORIES
 
-_COMMAND_LINE = "command line"
-_SECTIONS = ("hardware", "recipes", "studies")
-_OVERRIDES = "overrides"
-_SHOWN = 200  # letters of an override in an error
-_KEYS = tuple(f.name for f in fields(StudyConfig))
-# `data: digits` is short for `data: {name: digits}`.
-_SHORT = {"data": "name", "points": "kind"}
+__all__ = ["load_experiments", "read_source", "resolve_study", "section"]
+
+_SECTIONS = ("hardware", "recipes", "networks", "trajectories", "studies")
+_KEYS = (*(f.name for f in fields(StudyConfig)), LIKE, OVERRIDES)
 
 
 def load_experiments(option: Path | None = None) -> Experiments:
-    """Read and check all of an experiments file.
+    """Read and check all of an experiments file; the shipped one below it is not looked through.
 
     Raises ValueError, with file, line and key path, for the first thing wrong in it.
     """
@@ -40,8 +49,8 @@ def check_values(source: YamlSource) -> Experiments:
     """Every study and recipe of a file, typed. Raises ValueError as `load_experiments` does."""
     for name in section(source, "recipes"):
         _check_recipe(source, name)
-    names = section(source, "studies")
-    studies = {name: resolve_study(source, name, complete=False) for name in names}
+    own = section(source, "studies")
+    studies = {name: resolve_study(source, name, complete=False) for name in own}
     return Experiments(source.path, tuple(section(source, "recipes")), studies)
 
 
@@ -59,30 +68,27 @@ def _check_recipe(source: YamlSource, name: str) -> None:
     from omegaconf import OmegaConf
 
     at = ("recipes", name)
-    setting = _setting(source, at, ("recipe",), section(source, *at))
     config = pickle.loads(_blank())
-    said = assign(
-        config,
-        kind=StudyConfig,
-        keys=setting.keys,
-        value=setting.value,
-        place=setting.place,
-        text=setting.text,
-    )
+    said = _assign(config, setting(source, at, ("recipe",), section(source, *at)))
     with _placed(said, source.where(at)):
         OmegaConf.to_object(config.recipe)
 
 
 def read_source(option: Path | None = None) -> YamlSource:
-    """The experiments file with the names in it checked, its values not yet typed.
+    """The experiments file with the names in it checked, and the shipped file below it.
 
+    Networks and trajectories of the file are checked entirely, values of recipes and studies not.
     Raises ValueError for an unknown key or name, with the nearest valid one.
     """
-    source = load_yaml(find_experiments(option))
+    source = load_scope(option)
     for key in source.data:
         check_name(key, _SECTIONS, what="section", where=source.where((key,)))
     for name in section(source, "recipes"):
         _check_keys(source, ("recipes", name), Recipe)
+    for name in section(source, "networks"):
+        check_network(source, name)
+    for name in section(source, "trajectories"):
+        read_trajectory(source, name)
     for name in section(source, "studies"):
         try:
             check_study_name(name)
@@ -90,20 +96,9 @@ def read_source(option: Path | None = None) -> YamlSource:
             raise ValueError(f"{source.where(('studies', name))}: {error}") from None
         for key in section(source, "studies", name):
             where = source.where(("studies", name, key))
-            check_name(key, (*_KEYS, _OVERRIDES), what="key", where=where)
+            check_name(key, _KEYS, what="key", where=where)
+        settings_of(source, name)
     return source
-
-
-def section(source: YamlSource, *keys: str) -> Mapping[str, Any]:
-    """The mapping at a key path, empty where the file has none. Raises ValueError otherwise."""
-    found: Mapping[str, Any] = source.data
-    for depth, key in enumerate(keys, start=1):
-        value = found.get(key)
-        if value is not None and not isinstance(value, Mapping):
-            where = source.where(keys[:depth])
-            raise ValueError(f"{where}: expected a mapping, found {value!r}")
-        found = value or {}
-    return found
 
 
 def resolve_study(
@@ -116,114 +111,62 @@ def resolve_study(
     `complete` refuses that. Raises ValueError for an unknown name, an override that cannot be read,
     and a value of a wrong type.
     """
-    check_name(name, section(source, "studies"), what="study", where=str(source.path))
-    settings = _in_file(source, name)
-    typed = [parse_override(text) for text in overrides]
+    check_known(source, "studies", name, what="study", where=str(source.path))
+    holder = owner(source, "studies", name)
+    assert holder is not None
+    settings = settings_of(holder, name)
+    typed = [parse_override(text, source) for text in overrides]
     replaced = {s.keys[0] for s in typed if len(s.keys) == 1}
     settings = [s for s in settings if s.keys[0] not in replaced]
     # Whole sections before single keys, whatever their order on the command line.
     settings += sorted(typed, key=lambda s: len(s.keys) > 1)
-    study = _typed(
-        [_written_out(s, source) for s in settings], source=source, name=name, complete=complete
-    )
-    named = [s.value for s in map(_named, settings) if s.keys == ("recipe",)]
+    study = _typed(settings, source=holder, name=name, complete=complete)
+    named = [s.value for s in map(name_as_text, settings) if s.keys == ("recipe",)]
     named = [value for value in named if isinstance(value, str)]
     return replace(study, recipe_name=named[-1] if named else "")
-
-
-def parse_override(text: str) -> Setting:
-    """`recipe.epochs=3` as a setting; OmegaConf reads the value as in a dotlist."""
-    import yaml
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip(". "):
-        raise ValueError(f"{_COMMAND_LINE}: {text!r} is no key=value, such as recipe.epochs=3")
-    short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-    try:
-        check_size(value)
-        read = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]), resolve=False)
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{_COMMAND_LINE}: {short!r} cannot be read: {reason}") from None
-    assert isinstance(read, dict)
-    place, texts = f"{_COMMAND_LINE} ({short})", scalars_of(value)
-    keys = tuple(key.strip().split("."))
-    return Setting(keys, read["value"], lambda _: place, texts.get)
-
-
-def _in_file(source: YamlSource, name: str) -> list[Setting]:
-    """What the file says about a study, in the order of application: later ones win."""
-    study = ("studies", name)
-    found = [_setting(source, ("hardware",), ("hardware",), section(source, "hardware"))]
-    for key, value in section(source, *study).items():
-        if key != _OVERRIDES:
-            found.append(_setting(source, (*study, key), (key,), value))
-    for key, value in section(source, *study, _OVERRIDES).items():
-        found.append(_setting(source, (*study, _OVERRIDES, key), tuple(str(key).split(".")), value))
-    return found
-
-
-def _setting(source: YamlSource, at: Keys, keys: Keys, value: Any) -> Setting:
-    return Setting(
-        keys,
-        value,
-        lambda below: source.where((*at, *below)),
-        lambda below: source.texts.get((*at, *below)),
-    )
-
-
-def _named(setting: Setting) -> Setting:
-    """With the text of a section that is given by a name such as 2024."""
-    named = len(setting.keys) == 1 and setting.keys[0] in (*_SHORT, "recipe")
-    if not named or not isinstance(setting.value, bool | int | float):
-        return setting
-    return replace(setting, value=setting.text(()))
-
-
-def _written_out(setting: Setting, source: YamlSource) -> Setting:
-    """The long form of `data: digits`, `points: factorial` and `recipe: quick`."""
-    setting = _named(setting)
-    key, value = setting.keys[0], setting.value
-    if len(setting.keys) > 1 or not isinstance(value, str):
-        return setting
-    if key in _SHORT:
-        return Setting((key, _SHORT[key]), value, setting.place, setting.text)
-    if key == "recipe":
-        recipes = section(source, "recipes")
-        check_name(value, recipes, what="recipe", where=setting.place(()))
-        at = ("recipes", value)
-        return _setting(source, at, ("recipe",), section(source, *at))
-    return setting
 
 
 def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str, complete: bool) -> Study:
     from omegaconf import OmegaConf
 
     config, said = pickle.loads(_blank()), dict[str, str]()
-    kind = kind_of(settings)
+    long = [written_out(said_of) for said_of in settings]
+    kind = kind_of(long)
     config.points = blank_points(kind)
-    for setting in meaningful(settings, kind):
-        said |= assign(
-            config,
-            kind=StudyConfig,
-            keys=setting.keys,
-            value=setting.value,
-            place=setting.place,
-            text=setting.text,
-        )
+    for said_of in meaningful(long, kind):
+        said |= _assign(config, said_of)
     here = source.where(("studies", name))
     with _placed(said, here):
         values = OmegaConf.to_object(config)
     assert isinstance(values, StudyConfig)
+    own = None
     if DESIGNS[kind].on_trajectory:
+        scope = _scope_of("trajectory", settings, source)
         where = said.get("trajectory", here)
-        check_name(values.trajectory, TRAJECTORIES, what="trajectory", where=where)
+        own = own_trajectory(scope, values.trajectory, where=where)
+    study = Study(name=name, own_trajectory=own, **vars(values))
     with _placed(said, here):
-        check_points(values)
-        dataset(values.data, complete=complete)
-    return Study(name=name, **vars(values))
+        check_points(study)
+        dataset(study.data, complete=complete)
+    return study
+
+
+def _assign(config: Any, said: Setting) -> dict[str, str]:
+    """Set a key of a structured StudyConfig; the place of every key path that was set."""
+    return assign(
+        config,
+        kind=StudyConfig,
+        keys=said.keys,
+        value=said.value,
+        place=said.place,
+        text=said.text,
+    )
+
+
+def _scope_of(key: str, settings: Sequence[Setting], source: YamlSource) -> YamlSource:
+    """The file whose names the last setting of a key means."""
+    scopes = [said.scope for said in settings if said.keys == (key,) and said.scope is not None]
+    return scopes[-1] if scopes else source
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from functools import cache
 from math import isfinite
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -13,16 +13,6 @@ Keys = tuple[str, ...]  # a path of keys, from the top
 Place = Callable[[Keys], str]  # where the part of a value at a path below it was written
 # How the scalar at a path below a value was written, before YAML made a number of it
 Text = Callable[[Keys], str | None]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A value for a key path of a study, where it was said, and how it was written."""
-
-    keys: Keys
-    value: Any
-    place: Place
-    text: Text
 
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}

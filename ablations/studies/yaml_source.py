@@ -26,6 +26,8 @@ class YamlSource:
     lines: Mapping[Keys, int]
     # of every scalar as it is written: YAML takes 007, 1e3, 2024_01_15, 12:30 and no for no text
     texts: Mapping[Keys, str]
+    # the project's own file, whose names one's own file sees too; None for that file itself
+    shipped: "YamlSource | None" = None
 
     def where(self, keys: Keys) -> str:
         """`file:line (key.path)` of a key, or of the nearest key above it."""

@@ -9,9 +9,10 @@ widths=64+128:84+168      only where the network has the former
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lit_models.registry.names import close_names
+from lit_models.space.spec import ArchSpec
 
 # Importing a module of steps names its steps.
 from lit_models.steps import convnext, macro, micro, mixers, mixing
@@ -48,6 +49,17 @@ def parse_step(text: str) -> Step:
     )
 
 
+@dataclass(frozen=True)
+class TextEdit:
+    """The edits that texts stand for, read when they are used; it can be sent to a process."""
+
+    texts: tuple[str, ...]
+
+    def __call__(self, spec: ArchSpec) -> ArchSpec:
+        """The spec after all of them; raises ValueError for one that cannot be applied."""
+        return in_a_row([parse_step(text) for text in self.texts])(spec)
+
+
 def named_step(
     name: str,
     *texts: str,
@@ -68,7 +80,8 @@ def named_step(
         name=name,
         title=title or _joined(part.title for part in parts),
         summary="; ".join(part.summary for part in parts),
-        edit=in_a_row(parts),
+        needs=parts[0].needs if len(parts) == 1 else "",
+        edit=TextEdit(tuple(part.name for part in parts)),
         texts=tuple(part.name for part in parts),
         group=group,
         source=source or _joined(dict.fromkeys(part.source for part in parts)),

@@ -11,6 +11,7 @@ from ablations.studies.designs.published import PublishedRow, PublishedTable, pu
 from lit_models.families.reference import Network, TimmModel, named_network
 from lit_models.steps.library import parse_step
 from lit_models.steps.step import apply_steps
+from lit_models.steps.trajectory import Outline
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,16 @@ class ByNetwork(Design):
     figures: ClassVar[tuple[str, ...]] = ("networks", "cost", "curves")
 
     @classmethod
-    def create(cls, points: Points | None, *, trajectory: str, published: str | None) -> Self:
+    def create(
+        cls,
+        points: Points | None,
+        *,
+        trajectory: str,
+        published: str | None,
+        own: Outline | None = None,
+    ) -> Self:
         """The design with a table of published results."""
+        del own
         if trajectory:
             raise ValueError(
                 f"trajectory is {trajectory!r}, which has no meaning for points.kind={cls.kind}, "

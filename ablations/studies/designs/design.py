@@ -13,6 +13,7 @@ from ablations.studies.designs.point import AnyPoint, Named, Point
 from ablations.studies.designs.published import PublishedRow, PublishedTable, published_table
 from lit_models.registry.names import nearest
 from lit_models.registry.registry import Registry
+from lit_models.steps.trajectory import Outline, outline_from_plain
 
 
 @dataclass
@@ -51,13 +52,16 @@ class Design(ABC):
 
     @classmethod
     @abstractmethod
-    def create(cls, points: Any, *, trajectory: str, published: str | None) -> Self:
+    def create(
+        cls, points: Any, *, trajectory: str, published: str | None, own: Outline | None = None
+    ) -> Self:
         """The design of a study.
 
         Args:
             points: its options; None where a report needs none.
             trajectory: the name of its trajectory; empty where it has none.
             published: the key of a table of published results, for a study without trajectory.
+            own: the trajectory where it is a study file's own; a report has only its outline.
 
         Raises:
             ValueError: beginning with the key, for a name that there is not.
@@ -128,10 +132,20 @@ def option_names(kind: str) -> tuple[str, ...]:
     return tuple(f.name for f in fields(DESIGNS[kind].options) if f.name != "kind")
 
 
-def read_design(kind: str, *, trajectory: str, published: str | None) -> Design:
-    """The design that an index names. Raises ValueError, naming the key, for one that is none."""
+def read_design(
+    kind: str,
+    *,
+    trajectory: str,
+    published: str | None,
+    outline: Mapping[str, Any] | None = None,
+) -> Design:
+    """The design that an index names; `outline` is that of a trajectory of a file's own.
+
+    Raises ValueError, naming the key, for one that is none.
+    """
     if kind not in DESIGNS:
         raise ValueError(f"points is {kind!r}. {nearest(kind, DESIGNS)}")
     if published is not None:
         published_table(published)
-    return DESIGNS[kind].create(None, trajectory=trajectory, published=published)
+    own = outline_from_plain(outline) if outline is not None else None
+    return DESIGNS[kind].create(None, trajectory=trajectory, published=published, own=own)

@@ -137,7 +137,9 @@ def _entries(key: str, written: Any, expected: str) -> list[_Entry]:
     found = []
     for name, value in pairs:
         row = _row(f"{key}.{name}", value, expected)
-        found.append(_Entry(str(name), str(name) if named else "+".join(map(_word, row)), row))
+        found.append(
+            _Entry(str(name), str(name) if named else "+".join(map(text_as_name, row)), row)
+        )
     for row, times in Counter(one.row for one in found).items():
         if times > 1:
             raise ValueError(f"{key} has [{', '.join(row)}] twice: leave one out.")
@@ -151,7 +153,7 @@ def _row(key: str, written: Any, expected: str) -> Row:
     return tuple(texts)
 
 
-def _word(text: str) -> str:
+def text_as_name(text: str) -> str:
     """A network or step as part of a point's name: `kernel_size=5` is `kernel_size-5`."""
     return re.sub(r"[^A-Za-z0-9_+.]", "-", text)
 

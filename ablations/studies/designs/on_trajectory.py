@@ -10,7 +10,8 @@ from ablations.studies.designs.design import Design, Points
 from ablations.studies.designs.point import AnyPoint, Named
 from ablations.studies.designs.published import PublishedRow, PublishedTable, published_table
 from lit_models.registry.names import nearest
-from lit_models.steps.trajectories import START, TRAJECTORIES, Trajectory
+from lit_models.steps.trajectories import START, TRAJECTORIES
+from lit_models.steps.trajectory import Outline
 
 END = "end"  # the step name of the point with all steps, where a design starts from it
 
@@ -19,7 +20,7 @@ END = "end"  # the step name of the point with all steps, where a design starts 
 class OnTrajectory(Design):
     """Points of a trajectory."""
 
-    trajectory: Trajectory
+    trajectory: Outline
     chosen: Any  # the options; each design knows their type
 
     on_trajectory: ClassVar[bool] = True
@@ -28,12 +29,20 @@ class OnTrajectory(Design):
     figures: ClassVar[tuple[str, ...]] = ("steps", "curves")
 
     @classmethod
-    def create(cls, points: Points | None, *, trajectory: str, published: str | None) -> Self:
+    def create(
+        cls,
+        points: Points | None,
+        *,
+        trajectory: str,
+        published: str | None,
+        own: Outline | None = None,
+    ) -> Self:
         """The design on a trajectory; `published` is that of the trajectory itself."""
         del published
-        if trajectory not in TRAJECTORIES:
+        if own is None and trajectory not in TRAJECTORIES:
             raise ValueError(f"trajectory is {trajectory!r}. {nearest(trajectory, TRAJECTORIES)}")
-        return cls(TRAJECTORIES[trajectory], cls.options() if points is None else points)
+        line = TRAJECTORIES[trajectory] if own is None else own
+        return cls(line, cls.options() if points is None else points)
 
     @property
     def title(self) -> str:
