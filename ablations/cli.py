@@ -34,6 +34,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "make a checkpoint of published weights; executes nothing",
         ),
         "evaluate": Verb(f"{_ROOM}.evaluate", "the scores of a checkpoint on a data set"),
+        "schema": Verb(f"{_ROOM}.schema", "the JSON Schema of a study file, for editors"),
         "exec-run": Verb(f"{_ROOM}.exec_run"),  # only the launcher types it
     }
 )

@@ -57,6 +57,7 @@ OPTIONS = {
         *("-h", "checkpoint"),
     ],
     "evaluate": [*COMMON, "--json", "--split", "checkpoint", "data", "overrides"],
+    "schema": DEBUG,
     "exec-run": ["--debug", "--help", "-h", "folder"],
 }
 HEAVY = {"torch", "lightning", "timm", "torchvision", "matplotlib", "sklearn", "tensorboard"}
