@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ablations.compare.comparison import Row, by_seed, equal_predictions
+from ablations.compare.columns import by_seed
+from ablations.compare.comparison import equal_predictions
 from ablations.compare.records import Study
+from ablations.compare.row import Row
 from ablations.compare.statistics import paired_delta
 from ablations.compare.words import EQUAL_PREDICTIONS, plural, signed
 from lit_models.registry.registry import Registry
@@ -37,7 +39,7 @@ def headline(study: Study, rows: Sequence[Row]) -> str:
 
 def known_rows(rows: Sequence[Row]) -> list[Row]:
     """The rows that a headline is about: on the main line, with a finished run."""
-    return [row for row in rows if row.adopted and row.top1]
+    return [row for row in rows if row.on_main_line and row.top1]
 
 
 def _largest_difference(study: Study, known: Sequence[Row]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ablations.compare.comparison import Row
+from ablations.compare.row import Row
 
 
 class Origin(NamedTuple):

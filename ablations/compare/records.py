@@ -49,7 +49,7 @@ class Point:
     network: str | None  # what the steps start from, where that is no trajectory
     base: str | None  # the label of what it is compared with, where the design says so
     title: str
-    adopted: bool  # False: a setting that the trajectory tried beside the one it went on with
+    on_main_line: bool  # False: an alternative that the trajectory did not keep
     runs: tuple[Run, ...]
     params: int | None = None  # as planned; a finished run's own count is in its summary
     gmacs: float | None = None
@@ -167,7 +167,7 @@ def _points(rows: Sequence[Run], design: Design, index: Mapping[str, Any]) -> tu
         named = PlannedPoint(label, one.step, one.steps, one.network, one.base)
         said: dict[str, Any] = {
             "title": design.title_of(named),
-            "adopted": design.on_main_line(named),
+            "on_main_line": design.on_main_line(named),
         }
         ordered = tuple(sorted(runs, key=lambda run: run.seed))
         points.append(Point(**vars(named), **said, runs=ordered, **sizes[label]))

@@ -1,11 +1,11 @@
 """The comparison as a table: in the terminal, Markdown, CSV, LaTeX."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ablations.compare.comparison import Row
-from ablations.compare.words import signed
+from ablations.compare import built_in  # noqa: F401 registers the columns that there always are
+from ablations.compare.columns import COLUMNS, Column
+from ablations.compare.row import Row
 from ablations.files.markup import NOTHING, latex, markdown, terminal
 from ablations.files.plain_text import as_csv
 from ablations.studies.designs import Design
@@ -13,100 +13,12 @@ from ablations.studies.designs import Design
 if TYPE_CHECKING:
     from rich.table import Table
 
-NO_EFFECT = "equal predictions"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table for people: its heading, and what it says of a row."""
-
-    heading: str
-    cell: Callable[[Row], str]
-    left: bool = False
-    spare: int = 0  # a narrow terminal leaves out the column with the largest number first
-
 
 def columns(rows: Sequence[Row], *, design: Design) -> tuple[Column, ...]:
-    """The columns that have something to say."""
-    chosen = [
-        Column(design.noun, lambda row: row.title if row.adopted else f"({row.title})", left=True),
-        Column("seeds", _seeds),
-        Column("top-1 (%)", lambda row: plus_minus(row.top1_mean, row.top1_std)),
-        *_differences(rows, design),
-        Column("balanced (%)", _balanced, spare=1),
-        Column(
-            "EMA top-1 (%)", lambda row: plus_minus(row.ema_top1_mean, row.ema_top1_std), spare=2
-        ),
-        Column(
-            "published (%)", lambda row: plus_minus(row.published_top1, row.published_std), spare=4
-        ),
-        Column("params (M)", lambda row: number(row.params and row.params / 1e6), spare=3),
-        Column("published params (M)", lambda row: printed(row.published_params_m), spare=9),
-        Column("GMACs", lambda row: number(row.gmacs), spare=1),
-        Column("published GMACs", lambda row: printed(row.published_gmacs), spare=8),
-        Column("images/s", lambda row: number(row.images_per_s, digits=0), spare=5),
-        Column("memory (MiB)", lambda row: number(row.peak_memory_mb, digits=0), spare=6),
-        *(_printed_elsewhere(name) for name in _more(rows)),
-        Column("made of", lambda row: row.made_of or NOTHING, left=True, spare=12),
-    ]
+    """The columns that have something to say, from left to right."""
+    kinds = sorted(COLUMNS.values(), key=lambda kind: kind.order)
+    chosen = [column for kind in kinds for column in kind.shown(rows, design)]
     return tuple(c for c in chosen if any(c.cell(row) != NOTHING for row in rows))
-
-
-def _balanced(row: Row) -> str:
-    """Balanced accuracy where it is not top-1 once more."""
-    if not row.unbalanced:
-        return NOTHING
-    return plus_minus(row.balanced_accuracy_mean, row.balanced_accuracy_std)
-
-
-def _differences(rows: Sequence[Row], design: Design) -> tuple[Column, ...]:
-    """The differences, and what each is taken from where one heading cannot say it."""
-    titles = {row.point: row.title for row in rows}
-    taken_from = list(dict.fromkeys(row.reference for row in rows if row.reference))
-    if not all(row.made_of for row in rows) or not taken_from:
-        return (Column(f"Δ {design.compared_with} [95 %]", difference),)
-    if len(taken_from) == 1:
-        return (Column(f"Δ {titles[taken_from[0]]} [95 %]", difference),)
-    reference = Column(
-        "reference", lambda row: titles.get(row.reference or "", NOTHING), left=True, spare=10
-    )
-    return Column(f"Δ {design.compared_with} [95 %]", difference), reference
-
-
-def _more(rows: Sequence[Row]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for row in rows for name in row.published_more))
-
-
-def _printed_elsewhere(name: str) -> Column:
-    return Column(f"published {name}", lambda row: printed(row.published_more.get(name)), spare=11)
-
-
-def plus_minus(mean: float | None, std: float | None) -> str:
-    """`81.97 ± 0.06`, without the second part when there is no std."""
-    if mean is None:
-        return NOTHING
-    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
-
-
-def printed(value: float | None) -> str:
-    """A published number with the digits that it was printed with."""
-    return NOTHING if value is None else f"{value:g}"
-
-
-def difference(row: Row) -> str:
-    """`+0.50 [+0.10, +0.90]`, without the interval when there is none to measure."""
-    if row.equal_predictions:
-        return NO_EFFECT
-    if row.delta_low is None or row.delta_high is None:
-        return signed(row.delta)
-    return f"{signed(row.delta)} [{signed(row.delta_low)}, {signed(row.delta_high)}]"
-
-
-def number(value: float | None, *, digits: int = 3) -> str:
-    """A size with a fixed number of digits; three significant ones below 1."""
-    if value is None:
-        return NOTHING
-    return f"{value:.{digits}f}" if value >= 1 or digits == 0 else f"{value:#.3g}"
 
 
 def markdown_table(rows: Sequence[Row], *, design: Design) -> str:
@@ -120,7 +32,7 @@ def markdown_table(rows: Sequence[Row], *, design: Design) -> str:
 
 def csv_table(rows: Sequence[Row]) -> str:
     """Every field of every row, unrounded; mappings as `key:value` pairs."""
-    return as_csv([{name: _cell(value) for name, value in asdict(row).items()} for row in rows])
+    return as_csv([{name: _cell(value) for name, value in row.plain().items()} for row in rows])
 
 
 def _cell(value: object) -> object:
@@ -151,8 +63,8 @@ def rich_table(
     """The table for a terminal, and the headings of the columns left out when it is too narrow."""
     shown = list(columns(rows, design=design))
     left_out: list[str] = []
-    while _width(shown, rows) > width and any(column.spare for column in shown):
-        least = max(shown, key=lambda column: column.spare)
+    while _width(shown, rows) > width and any(column.drop_order for column in shown):
+        least = max(shown, key=lambda column: column.drop_order)
         shown.remove(least)
         left_out.append(least.heading)
     return _rich(rows, shown, title), tuple(left_out)
@@ -174,9 +86,5 @@ def _rich(rows: Sequence[Row], shown: Sequence[Column], title: str) -> "Table":
         table.add_column(terminal(column.heading), justify="left" if column.left else "right")
     for row in rows:
         cells = (terminal(column.cell(row)) for column in shown)
-        table.add_row(*cells, style=None if row.adopted else "dim")
+        table.add_row(*cells, style=None if row.on_main_line else "dim")
     return table
-
-
-def _seeds(row: Row) -> str:
-    return str(row.seeds) if row.seeds == row.planned_seeds else f"{row.seeds}/{row.planned_seeds}"

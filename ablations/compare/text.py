@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from ablations.compare.comparison import Row, run_problem
+from ablations.compare.comparison import run_problem
 from ablations.compare.data_facts import data_sentences, data_title, test_images
 from ablations.compare.headlines import HEADLINES, known_rows
 from ablations.compare.records import Study
+from ablations.compare.row import Row
 from ablations.compare.statistics import comparisons_sentence, images_sentence, seeds_sentence
 from ablations.compare.words import EQUAL_PREDICTIONS, plural
 

@@ -23,7 +23,7 @@ class Curve:
     """Validation top-1 of one point by epoch: mean, lowest and highest over the finished seeds."""
 
     title: str
-    adopted: bool
+    on_main_line: bool
     epochs: tuple[float, ...]
     mean: tuple[float, ...]
     low: tuple[float, ...]
@@ -42,7 +42,7 @@ def point_curve(point: Point) -> Curve | None:
     values = [[seed[epoch] for seed in seeds] for epoch in shared]
     mean = tuple(sum(group) / len(group) for group in values)
     low, high = tuple(map(min, values)), tuple(map(max, values))
-    return Curve(point.title, point.adopted, tuple(shared), mean, low, high)
+    return Curve(point.title, point.on_main_line, tuple(shared), mean, low, high)
 
 
 def curves_figure(study: Study) -> "Figure":
@@ -72,7 +72,7 @@ def _draw(axes: "Axes", curve: Curve, colour: tuple[float, float, float, float])
     style: Style = {
         "color": colour,
         "linewidth": 1.3,
-        "linestyle": "-" if curve.adopted else DASHES,
+        "linestyle": "-" if curve.on_main_line else DASHES,
     }
     marker = "o" if len(curve.epochs) == 1 else None
     axes.plot(curve.epochs, curve.mean, marker=marker, markersize=3, **style)
@@ -103,7 +103,7 @@ def _legend(figure: "Figure", curves: Sequence[Curve]) -> None:
     ]
     if any(curve.low != curve.high for curve in curves):
         entries.append(Patch(facecolor=INK, alpha=0.15, label="lowest to highest seed"))
-    if not all(curve.adopted for curve in curves):
+    if not all(curve.on_main_line for curve in curves):
         entries.append(Line2D([], [], color=INK, linestyle=DASHES, label=TRIED))
     figure.legend(handles=entries, loc="outside lower left", ncols=3, frameon=False, fontsize=SMALL)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablations.compare.comparison import Row
 from ablations.compare.printed import published_note
 from ablations.compare.records import Study
+from ablations.compare.row import Row
 from ablations.figures.cost_figure import cost_figure
 from ablations.figures.curves import curves_figure
 from ablations.figures.figure import steps_figure

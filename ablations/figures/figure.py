@@ -6,9 +6,9 @@ After Figure 2 of arXiv 2201.03545.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ablations.compare.comparison import Row
 from ablations.compare.printed import published_label
 from ablations.compare.records import Study
+from ablations.compare.row import Row
 from ablations.compare.text import setting
 from ablations.figures.panels import (
     HATCH,

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ablations.compare.comparison import Row
 from ablations.compare.printed import published_label
 from ablations.compare.records import Study
+from ablations.compare.row import Row
 from ablations.compare.text import setting
 from ablations.figures.panels import (
     HEAD_AND_FOOT,

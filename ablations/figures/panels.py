@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from ablations.compare.comparison import Row
-from ablations.compare.tables import number, plus_minus
+from ablations.compare.cells import number, plus_minus
+from ablations.compare.row import Row
 from ablations.figures.style import COST, FAINT, FONT_SIZE, INK, SMALL, TRIED, Style, bare, short
 
 if TYPE_CHECKING:
@@ -44,23 +44,23 @@ def measured(index: int, row: Row) -> Mark:
     text = plus_minus(mean, row.top1_std)
     missing = row.planned_seeds - row.seeds
     text += f"  ({row.seeds} of {row.planned_seeds} seeds)" if missing else ""
-    return Mark(index, mean, row.top1_std, tuple(row.top1.values()), text, not row.adopted)
+    return Mark(index, mean, row.top1_std, tuple(row.top1.values()), text, not row.on_main_line)
 
 
 def published(index: int, row: Row) -> Mark:
     """What was published for a row of the figure."""
     mean = row.published_top1 or 0.0
     text = plus_minus(mean, row.published_std)
-    return Mark(index, mean, row.published_std, (), text, not row.adopted)
+    return Mark(index, mean, row.published_std, (), text, not row.on_main_line)
 
 
 def name_rows(axes: "Axes", rows: Sequence[Row]) -> None:
-    """Titles down the left side; what was not adopted is set back and in grey."""
+    """Titles down the left side; alternatives that were not kept are set back and in grey."""
     axes.set_ylim(len(rows) - 0.45, -0.55)
     axes.set_yticks(range(len(rows)), [short(row.title) for row in rows])
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
-        label.set_color(INK if row.adopted else FAINT)
-        label.set_fontsize(FONT_SIZE if row.adopted else SMALL)
+        label.set_color(INK if row.on_main_line else FAINT)
+        label.set_fontsize(FONT_SIZE if row.on_main_line else SMALL)
 
 
 def accuracy_panel(
@@ -150,15 +150,17 @@ def cost_panel(
     """A cost of every row as a thin bar from 0, with its number."""
     set_title(axes, title)
     bare(axes)
-    known = [(index, cost, row.adopted) for index, row in enumerate(rows) if (cost := value(row))]
+    known = [
+        (index, cost, row.on_main_line) for index, row in enumerate(rows) if (cost := value(row))
+    ]
     largest = max((cost for _, cost, _ in known), default=1.0)
     axes.set_xlim(0, largest * 1.7)
     axes.set_xticks([0])
     axes.tick_params(axis="x", labelsize=SMALL)
     axes.set_xlabel(unit, fontsize=SMALL)
-    for index, cost, adopted in known:
-        hatch: Style = {} if adopted else {"hatch": HATCH}
-        face = COST if adopted else "none"
+    for index, cost, is_kept in known:
+        hatch: Style = {} if is_kept else {"hatch": HATCH}
+        face = COST if is_kept else "none"
         axes.barh(index, cost, height=0.3, facecolor=face, edgecolor=COST, linewidth=0.8, **hatch)
         axes.text(cost + largest * 0.05, index, number(cost), va="center", fontsize=SMALL)
 
@@ -169,7 +171,7 @@ def legend(figure: "Figure", rows: Sequence[Row], marks: Sequence[Mark]) -> None
     from matplotlib.patches import Patch
 
     entries: list[Line2D | Patch] = []
-    if not all(row.adopted for row in rows):
+    if not all(row.on_main_line for row in rows):
         entries.append(Patch(facecolor="none", edgecolor=INK, hatch=HATCH, label=TRIED))
     if any(len(mark.values) > 1 for mark in marks):
         dot: Style = {"marker": "o", "markersize": 3, "linestyle": "none", "color": INK}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ablations.compare.comparison import Row
+    from ablations.compare.row import Row
     from ablations.report.write import ReportPaths
 
 __all__ = ["print_terminal", "rows", "to_json", "write_report"]

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ablations.compare.comparison import Row
+from ablations.compare.cells import difference, number
 from ablations.compare.records import Point, Study
-from ablations.compare.tables import difference, number
+from ablations.compare.row import Row
 from ablations.compare.words import EQUAL_PREDICTIONS, plural, signed
 from lit_models.families.reference import Network
 from lit_models.families.serialise import difference as spec_difference
 from lit_models.families.serialise import from_dict
+from lit_models.training.metrics import IMAGES_PER_S, PEAK_MEMORY_MB
 
 LONGEST_VALUE = 90  # characters of a field's value
 MOST_FIELDS = 12
@@ -79,8 +80,8 @@ def _costs(row: Row, before: Row) -> tuple[tuple[str, str], ...]:
     pairs = [
         ("params (M)", before.params and before.params / 1e6, row.params and row.params / 1e6, 3),
         ("GMACs", before.gmacs, row.gmacs, 3),
-        ("images/s in training", before.images_per_s, row.images_per_s, 0),
-        ("memory (MiB)", before.peak_memory_mb, row.peak_memory_mb, 0),
+        ("images/s in training", before.values.get(IMAGES_PER_S), row.values.get(IMAGES_PER_S), 0),
+        ("memory (MiB)", before.values.get(PEAK_MEMORY_MB), row.values.get(PEAK_MEMORY_MB), 0),
     ]
     return tuple(
         (name, _change(old, new, digits)) for name, old, new, digits in pairs if new is not None
@@ -89,9 +90,9 @@ def _costs(row: Row, before: Row) -> tuple[tuple[str, str], ...]:
 
 def _change(old: float | None, new: float, digits: int) -> str:
     if old is None:
-        return number(new, digits=digits)
+        return number(new, decimals=digits)
     relative = f" ({signed(100 * (new / old - 1), digits=1)} %)" if old else ""
-    return f"{number(old, digits=digits)} → {number(new, digits=digits)}{relative}"
+    return f"{number(old, decimals=digits)} → {number(new, decimals=digits)}{relative}"
 
 
 def _accuracy(row: Row) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from ablations.compare.comparison import Row
 from ablations.compare.headlines import headline
 from ablations.compare.records import Study
+from ablations.compare.row import Row
 from ablations.compare.tables import columns
 from ablations.compare.text import (
     missing_runs,
@@ -92,7 +92,7 @@ def _table(study: Study, rows: Sequence[Row]) -> str:
         cells = (
             f'<td class="{s}">{escape(c.cell(row))}</td>' for c, s in zip(shown, side, strict=True)
         )
-        lines.append(f'<tr class="{"" if row.adopted else "tried"}">{"".join(cells)}</tr>\n')
+        lines.append(f'<tr class="{"" if row.on_main_line else "tried"}">{"".join(cells)}</tr>\n')
     return _scroll(f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>")
 
 

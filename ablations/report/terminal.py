@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ablations.compare.built_in import PUBLISHED
 from ablations.compare.comparison import study_rows
 from ablations.compare.data_facts import data_sentences
 from ablations.compare.headlines import headline
@@ -29,7 +30,7 @@ def print_report(study: str, *, runs_root: Path, console: Console | None = None)
     table, left_out = rich_table(rows, design=found.design, title=title, width=console.width)
     console.print(table)
     notes = [headline(found, rows), progress(found)]
-    if "published (%)" not in left_out:
+    if PUBLISHED not in left_out:
         notes.append(published_note(rows))
     if left_out:
         notes.append(f"Left out for lack of width: {', '.join(left_out)}.")

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.compare.comparison import Row, study_rows, to_json
+from ablations.compare.comparison import study_rows, to_json
 from ablations.compare.headlines import headline
 from ablations.compare.printed import published_note
 from ablations.compare.records import Study, load_study
+from ablations.compare.row import Row
 from ablations.compare.tables import csv_table, latex_table, markdown_table
 from ablations.compare.text import (
     missing_runs,

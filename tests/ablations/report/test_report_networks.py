@@ -14,10 +14,11 @@ from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from ablations import report
 from ablations.board import server
-from ablations.compare.comparison import Row, study_rows
+from ablations.compare.comparison import study_rows
 from ablations.compare.headlines import headline
 from ablations.compare.printed import published_label, published_note
 from ablations.compare.records import Study, load_study
+from ablations.compare.row import Row
 from ablations.compare.tables import columns
 from ablations.figures.cost_figure import cost_figure
 from ablations.figures.drawings import drawings
@@ -73,7 +74,7 @@ def test_a_step_is_compared_with_the_network_without_it_and_others_with_the_firs
     pairs = [made_up_top1(5, seed) - made_up_top1(4, seed) for seed in range(3)]
     assert last.delta == pytest.approx(sum(pairs) / 3)
     assert last.made_of == "resnet_inverted_dw kernel_size=5"
-    assert all(row.adopted for row in rows)
+    assert all(row.on_main_line for row in rows)
 
 
 def test_a_step_whose_network_is_not_in_the_study_is_compared_with_the_first(

@@ -9,11 +9,12 @@ import pytest
 from rich.console import Console
 
 from ablations import report
+from ablations.compare.cells import number
 from ablations.compare.comparison import study_rows
 from ablations.compare.headlines import headline
 from ablations.compare.printed import published_label
 from ablations.compare.records import load_study
-from ablations.compare.tables import columns, number, rich_table
+from ablations.compare.tables import columns, rich_table
 from ablations.compare.text import statistics_sentences
 from ablations.figures.curves import point_curve, spread
 from ablations.figures.drawings import drawings
@@ -99,7 +100,7 @@ def test_the_published_curve_has_a_panel_of_its_own(tmp_path: Path, kind: str, p
     assert axes[-1].get_xlim()[0] == 0
 
 
-def test_the_headline_goes_from_the_first_to_the_last_adopted_point(tmp_path: Path) -> None:
+def test_the_headline_goes_from_the_first_to_the_last_point_of_the_line(tmp_path: Path) -> None:
     fabricate_study(tmp_path)
     study = load_study("made_up", runs_root=tmp_path)
     text = headline(study, study_rows(study))

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from ablations import report
-from ablations.compare.comparison import Row, study_rows
+from ablations.compare.comparison import study_rows
 from ablations.compare.records import load_study
+from ablations.compare.row import Row
 from ablations.store.runs import RunFolder
 from lit_models import TRAJECTORIES
 from tests.support.fabricate import Made, cumulative, fabricate_study, leave_one_out, made_up_top1
@@ -44,7 +45,7 @@ def test_an_alternative_is_compared_with_the_step_before_the_one_it_replaces(
     rows = rows_by_point(tmp_path)
     group = [row for point, row in rows.items() if point.startswith("07")]
     assert [row.reference for row in group] == ["06_move_depthwise_up"] * 4
-    assert [row.adopted for row in group] == [True, False, False, False]
+    assert [row.on_main_line for row in group] == [True, False, False, False]
     assert rows["08_relu_to_gelu"].reference == "07_kernel_size"
 
 
@@ -118,14 +119,19 @@ def test_a_point_without_results_keeps_its_planned_size(tmp_path: Path) -> None:
     states = {("12_separate_downsampling", seed): "new" for seed in range(3)}
     fabricate_study(tmp_path, states=states)
     row = rows_by_point(tmp_path)["12_separate_downsampling"]
-    assert (row.seeds, row.top1_mean, row.delta, row.images_per_s) == (0, None, None, None)
+    assert (row.seeds, row.top1_mean, row.delta, row.values["images_per_s"]) == (
+        0,
+        None,
+        None,
+        None,
+    )
     assert (row.params, row.gmacs) == (1015, 0.001)
 
 
 def test_ema_is_reported_beside_the_raw_weights(tmp_path: Path) -> None:
     fabricate_study(tmp_path, ema=True)
     row = rows_by_point(tmp_path)["00_start"]
-    assert (row.top1_mean, row.ema_top1_mean) == pytest.approx((50.1, 50.35))
+    assert (row.top1_mean, row.values["ema_top1_mean"]) == pytest.approx((50.1, 50.35))
 
 
 def test_json_has_the_documented_keys_and_survives_a_round_trip(tmp_path: Path) -> None:
