@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from textwrap import fill
 from types import MappingProxyType
 from typing import Any
@@ -11,13 +12,9 @@ from ablations.commands.parsing import add_json, add_places
 from ablations.files.markup import printable
 from ablations.files.plain_text import as_json
 from ablations.studies.config import shipped_experiments
-from ablations.studies.study_file import check_values, read_source, section
-from ablations.studies.yaml_source import YamlSource
-from datamodules.catalog.catalog import DATASETS
-from lit_models.families.specs import SPECS
+from ablations.studies.listing import listing
+from ablations.studies.study_file import check_values, read_source
 from lit_models.registry.names import close_names, nearest
-from lit_models.steps.library import STEP_FACTORIES
-from lit_models.steps.trajectories import TRAJECTORIES, Trajectory
 
 # What may be asked for, and its key in what `--json` prints.
 KINDS: Mapping[str, str] = MappingProxyType(
@@ -82,82 +79,16 @@ def _matching(
 ) -> Sequence[dict[str, Any]]:
     if pattern is None:
         return entries
-    names = [entry["name"] for entry in entries]
+    known = [entry["name"] for entry in entries]
     matching = [entry for entry in entries if fnmatchcase(entry["name"], pattern)]
     if not matching:
-        close = close_names(pattern, names)
+        close = close_names(pattern, known)
         meant = f"Did you mean {' or '.join(close)}? " if close else ""
         raise ValueError(
             f"none of the {kind} is called {pattern!r}. {meant}`ablate list {kind}` shows all "
-            f"{len(names)}"
+            f"{len(known)}"
         )
     return matching
-
-
-def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
-    """What `--json` prints: lists of objects.
-
-    studies: name, title, description, trajectory, points, networks (of points: networks, by name;
-    else empty), data, folder (of a data set of one's own, else null), recipe, seeds. trajectories:
-    name, title, image_size, published and steps (name, title, summary, alternatives). networks:
-    name and image_size (that its token MLPs are built for; null: any). steps (of networks): name
-    and text (what it looks like). datasets: name, title, num_classes, image_size, licence, source.
-    recipes: name and the keys that it sets.
-    """
-    return {
-        "studies": [_study(source, name) for name in section(source, "studies")],
-        "trajectories": [_trajectory(t) for t in TRAJECTORIES.values()],
-        "networks": [{"name": n, "image_size": spec.image_size} for n, spec in SPECS.items()],
-        "steps": [{"name": n, "text": step.syntax} for n, step in STEP_FACTORIES.items()],
-        "datasets": [
-            {
-                key: getattr(info, key)
-                for key in ("name", "title", "num_classes", "image_size", "licence", "source")
-            }
-            for info in DATASETS.values()
-        ],
-        "recipes": [
-            {"name": name, **section(source, "recipes", name)}
-            for name in section(source, "recipes")
-        ],
-    }
-
-
-def _study(source: YamlSource, name: str) -> dict[str, Any]:
-    said, texts, at = section(source, "studies", name), source.texts, ("studies", name)
-    points = said.get("points", "cumulative")
-    return {
-        "name": name,
-        **{key: texts.get((*at, key), "") for key in ("title", "description", "trajectory")},
-        "points": _short(points, "kind", default="cumulative"),
-        "networks": points.get("networks", {}) if isinstance(points, Mapping) else {},
-        "data": _short(said.get("data", "digits"), "name", default="digits"),
-        "folder": texts.get((*at, "data", "folder")),
-        "recipe": _short(said.get("recipe", ""), "name", default=""),
-        "seeds": said.get("seeds", [0]),
-    }
-
-
-def _short(value: Any, key: str, *, default: str) -> Any:
-    return value.get(key, default) if isinstance(value, Mapping) else value
-
-
-def _trajectory(trajectory: Trajectory) -> dict[str, Any]:
-    return {
-        "name": trajectory.name,
-        "title": trajectory.title,
-        "image_size": trajectory.image_size,
-        "published": trajectory.published,
-        "steps": [
-            {
-                "name": step.name,
-                "title": step.title,
-                "summary": step.summary,
-                "alternatives": [s.name for s in trajectory.alternatives.get(step.name, ())],
-            }
-            for step in trajectory.steps
-        ],
-    }
 
 
 def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
@@ -169,10 +100,11 @@ def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
 
 def _print_studies(studies: Sequence[Mapping[str, Any]]) -> None:
     for study in studies:
-        _say(f"{study['name']}  {study['title']}")
-        _say(f"    {study['description']}")
+        _say(f"{_named(study)}  {study['title']}")
+        if study["description"]:
+            _say(f"    {study['description']}")
         line = study["trajectory"] or f"{len(study['networks'])} networks"
-        kind = f", {study['points']}" if study["trajectory"] else ""
+        kind = f", {study['points']}" if study["points"] != "networks" else ""
         folder = f" ({study['folder']})" if study["folder"] else ""
         _say(
             f"    {line}{kind}, data {study['data']}{folder}, "
@@ -182,15 +114,19 @@ def _print_studies(studies: Sequence[Mapping[str, Any]]) -> None:
 
 def _print_trajectories(trajectories: Sequence[Mapping[str, Any]]) -> None:
     for trajectory in trajectories:
-        _say(f"\ntrajectory {trajectory['name']}  {trajectory['title']}")
+        _say(f"\ntrajectory {_named(trajectory)}  {trajectory['title']}")
+        group = ""
         for number, step in enumerate(trajectory["steps"], start=1):
+            if step["group"] != group:
+                group = step["group"]
+                _say(f"    {group}")
             also = f" (also {', '.join(step['alternatives'])})" if step["alternatives"] else ""
             _say(f"  {number:2} {step['name']:22} {step['summary']}{also}")
 
 
 def _print_networks(networks: Sequence[Mapping[str, Any]]) -> None:
-    names = ", ".join(network["name"] for network in networks)
-    _say(fill(names, _WIDTH, initial_indent="  ", subsequent_indent="  "))
+    every = ", ".join(map(_named, networks))
+    _say(fill(every, _WIDTH, initial_indent="  ", subsequent_indent="  "))
 
 
 def _print_steps(steps: Sequence[Mapping[str, Any]]) -> None:
@@ -206,9 +142,15 @@ def _print_datasets(datasets: Sequence[Mapping[str, Any]]) -> None:
 def _print_recipes(recipes: Sequence[Mapping[str, Any]]) -> None:
     for recipe in recipes:
         _say(
-            f"  {recipe['name']:15} {recipe.get('epochs', '?')} epochs, batch "
+            f"  {_named(recipe):15} {recipe.get('epochs', '?')} epochs, batch "
             f"{recipe.get('batch_size', '?')}, {recipe.get('optimizer', '?')}"
         )
+
+
+def _named(entry: Mapping[str, Any]) -> str:
+    """The name, and the file's where it is one's own."""
+    file = f" ({Path(entry['file']).name})" if "file" in entry else ""
+    return f"{entry['name']}{file}"
 
 
 def _say(text: str) -> None:

@@ -7,6 +7,7 @@ recipe and seeds. `ablations.studies.study_file` reads them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from ablations.studies.designs.cumulative import CumulativePoints
@@ -72,8 +73,8 @@ class NetworkConfig:
 
 
 @dataclass
-class StepConfig:
-    """A step of a trajectory; its text alone is short for it."""
+class AlternativeConfig:
+    """Another setting of a step of a trajectory; its text alone is short for it."""
 
     # one or more texts such as kernel_size=7 that are toggled together
     steps: list[str] = field(default_factory=list)
@@ -86,11 +87,16 @@ class StepConfig:
 
 
 @dataclass
-class TrajectoryConfig:
-    """A trajectory of a file's own, beside its steps: a name and a StepConfig each.
+class StepConfig(AlternativeConfig):
+    """A step of a trajectory; its text alone is short for it."""
 
-    A step may have `alternatives`, steps by name that take its place.
-    """
+    # other settings of the step, a name for each: one takes the step's place
+    alternatives: dict[str, AlternativeConfig] = field(default_factory=dict)
+
+
+@dataclass
+class TrajectoryConfig:
+    """A trajectory of a file's own."""
 
     # for people: tables, figures
     title: str = ""
@@ -99,8 +105,10 @@ class TrajectoryConfig:
     start_title: str = ""
     # side in px of the images that it is for
     image_size: int = 224
-    # a table of ablations/studies/published.yaml with rows by the names of the steps
+    # a table of studies/designs/published.yaml with rows by the names of the steps
     published: str | None = None
+    # a name for each step, in order
+    steps: dict[str, StepConfig] = field(default_factory=dict)
 
 
 @dataclass
@@ -135,6 +143,18 @@ class StudyConfig:
         wrong = [seed for seed in self.seeds if not 0 <= seed <= _MAX_SEED]
         if wrong:
             raise ValueError(f"seeds has {wrong}, but seeds go from 0 to {_MAX_SEED}.")
+
+
+# The sections of a study file: what stands under it, or under each of the names in it.
+SECTIONS: Mapping[str, type] = MappingProxyType(
+    {
+        "hardware": Hardware,
+        "recipes": Recipe,
+        "networks": NetworkConfig,
+        "trajectories": TrajectoryConfig,
+        "studies": StudyConfig,
+    }
+)
 
 
 @dataclass

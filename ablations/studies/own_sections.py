@@ -47,24 +47,24 @@ def typed_section(
     at: Keys,
     *,
     texts: Sequence[str] = (),
-    more: Sequence[str] = (),
+    left: Sequence[str] = (),
 ) -> T:
     """The mapping at a key path as a dataclass.
 
-    Keys in `texts` are lists of which one text alone is short; those in `more` are left to the
-    caller. Raises ValueError, with file and line, for an unknown key, with the nearest, and for a
+    Keys in `texts` are lists of which one text alone is short; those in `left` stay at their
+    defaults. Raises ValueError, with file and line, for an unknown key, with the nearest, and for a
     value of another type.
     """
     from omegaconf import OmegaConf
 
     config = OmegaConf.structured(kind)
-    valid = [*(f.name for f in fields(kind)), *more]  # type: ignore[arg-type]
+    valid = [f.name for f in fields(kind)]  # type: ignore[arg-type]
     for key, value in section(source, *at).items():
         here = (*at, key)
         check_name(key, valid, what=f"key of {'.'.join(at)}", where=source.where(here))
         if key in texts:
             setattr(config, key, texts_at(source, here))
-        elif key not in more:
+        elif key not in left:
             _assign(config, kind, source, here, value)
     made = OmegaConf.to_object(config)
     assert isinstance(made, kind)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ablations.studies.config import StepConfig, TrajectoryConfig
+from ablations.studies.config import AlternativeConfig, StepConfig, TrajectoryConfig
 from ablations.studies.designs.published import published_table
 from ablations.studies.networks import network_after
 from ablations.studies.own_networks import network_row
@@ -40,7 +40,7 @@ def read_trajectory(source: YamlSource, name: str) -> Trajectory:
     """
     at = ("trajectories", name)
     check_word(source, at, what="trajectory")
-    config = typed_section(source, TrajectoryConfig, at, texts=("start",), more=("steps",))
+    config = typed_section(source, TrajectoryConfig, at, texts=("start",), left=("steps",))
     written = section(source, *at, "steps")
     for key, found in (("start", config.start), ("steps", written)):
         if not found:
@@ -88,10 +88,10 @@ def _step(source: YamlSource, at: Keys, *, alone: bool = False) -> Step:
     name, where = at[-1], source.where(at)
     check_word(source, at, what="step", reserved=_RESERVED)
     if isinstance(value_at(source, at), Mapping):
-        more = () if alone else (_ALTERNATIVES,)
-        config = typed_section(source, StepConfig, at, texts=("steps",), more=more)
+        kind = AlternativeConfig if alone else StepConfig
+        config = typed_section(source, kind, at, texts=("steps",), left=(_ALTERNATIVES,))
     else:
-        config = StepConfig(steps=texts_at(source, at))
+        config = AlternativeConfig(steps=texts_at(source, at))
     try:
         return named_step(
             name, *config.steps, title=config.title, group=config.group, source=config.source

@@ -63,6 +63,13 @@ def settings_of(source: YamlSource, name: str) -> list[Setting]:
     return [setting(source, ("hardware",), ("hardware",), hardware), *_of_study(source, name, ())]
 
 
+def last_said(source: YamlSource, name: str) -> dict[str, Setting]:
+    """What the files say about a study by its whole keys, without single keys."""
+    holder = owner(source, "studies", name)
+    said = settings_of(holder, name) if holder is not None else []
+    return {one.keys[0]: name_as_text(one) for one in said if len(one.keys) == 1}
+
+
 def _of_study(source: YamlSource, name: str, seen: tuple[tuple[str, str], ...]) -> list[Setting]:
     at = ("studies", name)
     said = section(source, *at)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from ablations.store.runs import check_study_name
-from ablations.studies.config import Experiments, Recipe, Study, StudyConfig
+from ablations.studies.config import SECTIONS, Experiments, Recipe, Study, StudyConfig
 from ablations.studies.designs import DESIGNS
 from ablations.studies.own_networks import check_network
 from ablations.studies.own_trajectories import own_trajectory, read_trajectory
@@ -33,7 +33,6 @@ from datamodules.catalog.catalog import dataset
 
 __all__ = ["load_experiments", "read_source", "resolve_study", "section"]
 
-_SECTIONS = ("hardware", "recipes", "networks", "trajectories", "studies")
 _KEYS = (*(f.name for f in fields(StudyConfig)), LIKE, OVERRIDES)
 
 
@@ -82,7 +81,7 @@ def read_source(option: Path | None = None) -> YamlSource:
     """
     source = load_scope(option)
     for key in source.data:
-        check_name(key, _SECTIONS, what="section", where=source.where((key,)))
+        check_name(key, SECTIONS, what="section", where=source.where((key,)))
     for name in section(source, "recipes"):
         _check_keys(source, ("recipes", name), Recipe)
     for name in section(source, "networks"):

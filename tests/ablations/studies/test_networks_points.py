@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from ablations.cli import main
-from ablations.commands.list import listing
 from ablations.commands.plan import kernel_notes, plan_costs
 from ablations.commands.show import describe
 from ablations.planning.find_run import find_run
@@ -18,6 +17,7 @@ from ablations.planning.run_config import to_plain
 from ablations.store.runs import INDEX, RunFolder, read_json, run_path, study_path
 from ablations.studies.config import Recipe, Study
 from ablations.studies.designs.networks import NetworksPoints
+from ablations.studies.listing import listing
 from ablations.studies.study_file import load_experiments, read_source
 from datamodules.config.data import Augmentation, DataConfig
 from lit_models import SPECS, to_dict
@@ -325,7 +325,7 @@ def test_one_illegal_network_stops_a_plan_made_by_hand() -> None:
 def test_the_list_shows_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path)
     found = listing(read_source(path))
-    (study,) = found["studies"]
+    study = found["studies"][0]
 
     assert {"name": "spach_xxs_patch16_224_mlp", "image_size": 224} in found["networks"]
     assert (

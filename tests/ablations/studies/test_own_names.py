@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from ablations.cli import main
 from ablations.commands.show import describe
 from ablations.compare.records import load_study
 from ablations.planning.find_run import find_run
 from ablations.planning.plan import index_of, make_plan
 from ablations.store.runs import study_path, write_json_atomic
 from ablations.studies.config import Study, find_experiments
+from ablations.studies.listing import listing
 from ablations.studies.study_file import load_experiments, read_source, resolve_study
 from lit_models import SPECS, apply_steps, parse_step
 
@@ -138,6 +140,27 @@ def test_a_file_sees_the_shipped_names_and_shadows_them(tmp_path: Path) -> None:
     assert list(load_experiments(write(tmp_path)).studies) == [
         *("base", "like_it", "line", "convnext_nano"),
     ]
+
+
+def test_the_list_says_whose_a_name_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = listing(read_source(write(tmp_path)))
+    for kind, own in {
+        "studies": ["base", "like_it", "line", "convnext_nano"],
+        "networks": ["wide", "wider"],
+        "trajectories": ["mine"],
+        "recipes": ["quick"],
+    }.items():
+        names = [entry["name"] for entry in found[kind]]
+        assert [entry["name"] for entry in found[kind] if "file" in entry] == own
+        assert names[: len(own)] == own
+        assert len(set(names)) == len(names) > len(own)
+    assert found["studies"][1]["networks"] == {"a": ["wide"], "b": ["wider", "norm=batch"]}
+    assert found["recipes"][0]["lr"] == 0.5
+    assert main(["list", "--file", str(tmp_path / "own.yaml")]) == 0
+    printed = capsys.readouterr().out
+    assert "like_it (own.yaml)  Base" in printed
+    assert "\nconvnext_nano_fashion  ResNet" in printed
+    assert "    micro design\n   2 both" in printed
 
 
 @pytest.mark.parametrize(
