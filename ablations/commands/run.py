@@ -29,6 +29,7 @@ from ablations.planning.plan import Plan, PlannedRun, index_of, make_plan
 from ablations.planning.scale_notes import stuck_scales
 from ablations.planning.start_notes import start_warnings
 from ablations.process.output import lasting
+from ablations.store.finished import look_at
 from ablations.store.hints import Typed
 from ablations.store.index_file import Replaced, replaced_by
 from ablations.store.runs import (
@@ -99,8 +100,8 @@ def run_plan(plan: Plan, root: Path, *, typed: Typed) -> int:
     check_writable(root)
     if gone is not None and gone.runs:
         launch.say(f"note: {replacing(gone, typed)}")
-    folders = {name: RunFolder(run_path(root, name)) for name in unique}
-    left = [row for name, row in unique.items() if folders[name].state() != "done"]
+    looks = look_at(unique, root)
+    left = [row for name, row in unique.items() if looks[name].state != "done"]
     if not left:
         _write_index(launch)
         return _conclude(launch, [], Ended())

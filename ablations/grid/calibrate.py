@@ -7,6 +7,7 @@ from pathlib import Path
 from ablations.grid.measure import bench_of, measure
 from ablations.planning.counts import Cost, setting_of
 from ablations.planning.plan import Plan, PlannedRun
+from ablations.store.finished import look_at
 from ablations.store.runs import RunFolder, run_path
 from datamodules.catalog.resolved import Data
 from datamodules.catalog.sizes import sizes
@@ -56,15 +57,14 @@ def estimate(plan: Plan, costs: Mapping[Network, Cost], *, runs_root: Path) -> E
 
 def _split(plan: Plan, runs_root: Path) -> tuple[list[PlannedRun], dict[Network, float]]:
     """Runs that are not done, and the measured seconds of networks that another seed has done."""
-    todo, known = [], dict[Network, float]()
-    for row in plan.unique().values():
-        folder = RunFolder(run_path(runs_root, row.run_id))
-        if folder.state() != "done":
-            todo.append(row)
-            continue
-        seconds = (folder.summary() or {}).get(FIT_SECONDS)
-        if seconds is not None:
-            known[row.spec] = float(seconds)
+    unique, known = plan.unique(), dict[Network, float]()
+    looks = look_at(unique, runs_root)
+    todo = [row for name, row in unique.items() if looks[name].state != "done"]
+    for name, row in reversed(unique.items()):  # the last seed's
+        if looks[name].state == "done" and row.spec not in known:
+            summary = RunFolder(run_path(runs_root, name)).summary() or {}
+            if summary.get(FIT_SECONDS) is not None:
+                known[row.spec] = float(summary[FIT_SECONDS])
     return todo, known
 
 

@@ -161,8 +161,9 @@ class Grid:
     def _mark_reasons(self) -> None:
         """Try again to say what could not be said."""
         for row in self.rows:
-            said = self.folder(row).state_in_files() not in ("new", "running")
-            if row.run_id in self.reasons and not said:
+            if row.run_id not in self.reasons:
+                continue
+            if self.folder(row).state_in_files() in ("new", "running"):
                 self._mark(row, "failed", self.reasons[row.run_id])
 
     def _look_elsewhere(self) -> None:

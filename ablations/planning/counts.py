@@ -16,7 +16,7 @@ from ablations.files.plain_text import parse_json
 from ablations.files.shapes import Object, check_shape
 from ablations.planning.count_code import code_digest
 from ablations.planning.identity import digest
-from ablations.store.runs import write_json_atomic
+from ablations.store.runs import CACHE, write_json_atomic
 from datamodules.catalog.resolved import Data, count_classes
 from lit_models.families.reference import Network, TimmModel
 from lit_models.families.serialise import to_dict
@@ -56,7 +56,7 @@ def count_specs(
 
     Raises ValueError when an image is too small for a network.
     """
-    cache_file = runs_root / "cache" / "counts.json" if runs_root else None
+    cache_file = runs_root / CACHE / "counts.json" if runs_root else None
     known = read_counts(SHIPPED) | (read_counts(cache_file) if cache_file else {})
     found: dict[Network, Cost] = {}
     fresh: dict[str, Cost] = {}

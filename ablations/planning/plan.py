@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ablations.planning.identity import named, texts
 from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.planning.run_config import Labels, RunConfig, decides, run_config
+from ablations.store.finished import look_at
 from ablations.store.index_file import rows_of
 from ablations.store.runs import RunFolder, State, run_path
 from ablations.studies.config import Study, trajectory_of
@@ -148,10 +149,11 @@ def states(plan: Plan, runs_root: Path) -> dict[tuple[str, int], PlannedState]:
     """
     rows = rows_of(plan.study.name, runs_root)
     before = {(row["point"], row["seed"]): row["run_id"] for row in rows}
+    looks = look_at(plan.unique(), runs_root)
     found: dict[tuple[str, int], PlannedState] = {}
     for row in plan.rows:
         key = (row.point, row.seed)
-        state: PlannedState = RunFolder(run_path(runs_root, row.run_id)).state()
+        state: PlannedState = looks[row.run_id].state
         old = before.get(key, row.run_id)
         if state == "new" and old != row.run_id and _has_results(run_path(runs_root, old)):
             state = "stale"

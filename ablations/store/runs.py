@@ -2,6 +2,7 @@
 
     runs/all/RUN_ID/       one folder a run, shared by all studies that contain it
     runs/studies/STUDY/    index.json (the rows of the last `ablate run`), report/, tensorboard/
+    runs/cache/            what need not be found out twice; it may be deleted at any time
 
 Files are written to a temporary name and renamed, so that a reader never sees half of one.
 """
@@ -12,10 +13,11 @@ import os
 import re
 import socket
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from ablations.files.own_files import open_own
 from ablations.files.plain_text import as_json
@@ -29,7 +31,7 @@ from lit_models.training.metrics import EPOCH
 RUNS_VARIABLE = "ABLATE_RUNS"
 DEFAULT_RUNS = "runs"
 
-ALL_RUNS, STUDIES = "all", "studies"
+ALL_RUNS, STUDIES, CACHE = "all", "studies", "cache"
 CONFIG = "config.json"
 PROVENANCE = "provenance.json"
 STATUS = "status.json"
@@ -96,6 +98,14 @@ def check_label(label: str) -> str:
     return label
 
 
+class Look(NamedTuple):
+    """What became of a run, why, and what its worker said last (empty: nothing readable)."""
+
+    state: State
+    message: str | None
+    status: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Readers of one run's folder. They raise ValueError, naming the file, when it is corrupted."""
@@ -159,37 +169,45 @@ class RunFolder:
 
     def state(self) -> State:
         """What became of the run. Never raises: what cannot be read has failed."""
-        return self.health()[0]
+        return self.look().state
 
     def message(self) -> str | None:
         """Why the run failed or stopped, or what else there is to say of it."""
-        return self.health()[1]
+        return self.look().message
 
     def health(self) -> tuple[State, str | None]:
         """State and message together."""
-        state, message = self._recorded()
-        if state == "done":
-            return state, message
+        return self.look()[:2]
+
+    def look(self) -> Look:
+        """State, message and status together."""
+        found = self._recorded()
+        if found.state == "done":
+            return found
         try:
             if is_held(self.path / LOCK):
-                return "running", message if state == "running" else None
+                message = found.message if found.state == "running" else None
+                return Look("running", message, found.status)
         except OSError as error:  # nobody can hold it
-            return "failed", f"{self.path / LOCK} cannot be used: {error.strerror}"
-        state, message = self._recorded()  # again: what held the lock may have ended meanwhile
-        return ("failed", SILENT) if state == "running" else (state, message)
+            reason = f"{self.path / LOCK} cannot be used: {error.strerror}"
+            return Look("failed", reason, found.status)
+        found = self._recorded()  # again: what held the lock may have ended meanwhile
+        return Look("failed", SILENT, found.status) if found.state == "running" else found
 
     def state_in_files(self) -> State:
         """What the files say, whether or not a process is alive: for the holder of the lock."""
-        return self._recorded()[0]
+        return self._recorded().state
 
-    def _recorded(self) -> tuple[State, str | None]:
+    def _recorded(self) -> Look:
+        status: Mapping[str, Any] = {}
         try:
-            status = self.status()
-            if status is not None and status["state"] == "done" and self.summary() is None:
-                return "failed", f"status says done but there is no {SUMMARY}; {_REMEDY}"
+            status = self.status() or {}
+            if status.get("state") == "done" and self.summary() is None:
+                reason = f"status says done but there is no {SUMMARY}; {_REMEDY}"
+                return Look("failed", reason, status)
         except ValueError as error:
-            return "failed", str(error)
-        return (status["state"], status.get("message")) if status else ("new", None)
+            return Look("failed", str(error), status)
+        return Look(status.get("state", "new"), status.get("message"), status)
 
 
 def mark(folder: Path, state: State, message: str) -> None:

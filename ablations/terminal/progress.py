@@ -9,8 +9,9 @@ from typing import Any
 
 from ablations.files.own_files import open_own
 from ablations.planning.plan import PlannedState
+from ablations.store.finished import look_at
 from ablations.store.heartbeat import SILENCE, file_system_time, last_heard
-from ablations.store.runs import ALL_RUNS, LOG, RunFolder, run_path
+from ablations.store.runs import ALL_RUNS, LOG, Look, RunFolder, run_path
 
 _IN_TURN = 20  # run folders read at each look besides those of active runs
 
@@ -35,25 +36,20 @@ class Progress:
     quiet: float | None = None
 
 
-def progress_of(row: Mapping[str, Any], runs_root: Path) -> Progress:
-    """The progress of a row of index.json. Never raises for what a run folder holds."""
-    folder = RunFolder(run_path(runs_root, row["run_id"]))
-    state, message = folder.health()
-    try:
-        status = folder.status() or {}
-    except ValueError:  # the message above says so
-        status = {}
+def _progress_of(row: Mapping[str, Any], look: Look) -> Progress:
+    """The progress of a row of index.json."""
+    status = look.status
     return Progress(
         run_id=row["run_id"],
         point=row["point"],
         step=row["step"],
         seed=row["seed"],
-        state=state,
+        state=look.state,
         epoch=int(status.get("epoch") or 0),
         epochs=status.get("epochs"),
         metrics=status.get("metrics") or {},
         seconds=status.get("seconds"),
-        message=message,
+        message=look.message,
     )
 
 
@@ -71,7 +67,7 @@ class Follower:
         for place, row in enumerate(self._planned):
             self._places.setdefault(row["run_id"], []).append(place)
         self._shown: dict[int, Progress] = {}
-        self._read(self._places)
+        self._show(look_at(self._places, runs_root))
         self._active: set[str] = set()
         self._turn = deque(self._unfinished())
 
@@ -87,7 +83,8 @@ class Follower:
         """
         now = set(active)
         some = {self._turn.popleft() for _ in range(min(_IN_TURN, len(self._turn)))}
-        self._read(now | self._active | some)
+        runs = now | self._active | some
+        self._show({run: RunFolder(run_path(self._root, run)).look() for run in runs})
         self._active = now
         if not self._turn:
             self._turn = deque(self._unfinished())
@@ -98,8 +95,11 @@ class Follower:
             run for run, places in self._places.items() if self._shown[places[0]].state != "done"
         ]
 
-    def _read(self, runs: Iterable[str]) -> None:
-        found = {run: progress_of(self._planned[self._places[run][0]], self._root) for run in runs}
+    def _show(self, looks: Mapping[str, Look]) -> None:
+        found = {
+            run: _progress_of(self._planned[self._places[run][0]], look)
+            for run, look in looks.items()
+        }
         if any(row.state == "running" for row in found.values()):
             time = file_system_time(self._root / ALL_RUNS)
             found = {run: _with_silence(row, self._root, time) for run, row in found.items()}

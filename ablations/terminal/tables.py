@@ -7,6 +7,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ablations.files.markup import terminal
 from ablations.planning.plan import ILLEGAL, PlannedState
@@ -25,6 +26,7 @@ STYLES: Mapping[PlannedState, str] = MappingProxyType(
 )
 SHOWN = (VAL_TOP1, TRAIN_LOSS)
 _WIDE = 120  # columns from which a run's whole id fits
+_LINE = Text("\n")
 _NUMBERS = ("seed", "params", "GMACs", "epoch", "time", *SHOWN)
 
 
@@ -47,9 +49,9 @@ def progress_table(rows: Sequence[Progress], *, title: str, width: int) -> Table
         ["point", "seed", *run, "state", "epoch", *SHOWN, "time"],
         width=width,
     )
-    for row in rows:
-        table.add_row(
-            terminal(row.point),
+    cells: list[tuple[str | Text, ...]] = [
+        (
+            row.point,
             str(row.seed),
             *([row.run_id] if run else []),
             terminal(row.state, STYLES[row.state]),
@@ -57,27 +59,44 @@ def progress_table(rows: Sequence[Progress], *, title: str, width: int) -> Table
             *(f"{row.metrics[name]:.3f}" if name in row.metrics else "" for name in SHOWN),
             seconds_text(row.seconds),
         )
-    return table
+        for row in rows
+    ]
+    return _filled(table, cells)
 
 
 def plan_table(rows: Sequence[Mapping[str, Any]], *, title: str, width: int) -> Table:
     """The table of `ablate plan`; where it is narrow run ids are cut to what `show` needs."""
     table = _table(title, ["point", "seed", "run", "params", "GMACs", "state", "time"], width=width)
-    for row in rows:
-        if row["state"] == ILLEGAL:
-            table.add_row(terminal(row["point"]), "", "", "", "", terminal(ILLEGAL, "dim"), "")
-            continue
-        run = row["run_id"]
-        table.add_row(
-            terminal(row["point"]),
-            str(row["seed"]),
-            run if width >= _WIDE else run.rsplit("-", 1)[-1][:8],
-            f"{row['params']:,}" if row["params"] is not None else "?",
-            f"{row['gmacs']:.4f}" if row["gmacs"] is not None else "?",
-            terminal(row["state"], STYLES[row["state"]]),
-            seconds_text(row["seconds"]),
-        )
+    return _filled(table, [_plan_cells(row, wide=width >= _WIDE) for row in rows])
+
+
+def _plan_cells(row: Mapping[str, Any], *, wide: bool) -> tuple[str | Text, ...]:
+    if row["state"] == ILLEGAL:
+        return (row["point"], "", "", "", "", terminal(ILLEGAL, "dim"), "")
+    run = row["run_id"]
+    return (
+        row["point"],
+        str(row["seed"]),
+        run if wide else run.rsplit("-", 1)[-1][:8],
+        f"{row['params']:,}" if row["params"] is not None else "?",
+        f"{row['gmacs']:.4f}" if row["gmacs"] is not None else "?",
+        terminal(row["state"], STYLES[row["state"]]),
+        seconds_text(row["seconds"]),
+    )
+
+
+def _filled(table: Table, rows: Sequence[Sequence[str | Text]]) -> Table:
+    """The table with these rows, a line each.
+
+    A column is one cell of many lines: rich takes twice as long for as many cells.
+    """
+    if rows:
+        table.add_row(*(_LINE.join(map(_line, column)) for column in zip(*rows, strict=True)))
     return table
+
+
+def _line(cell: str | Text) -> Text:
+    return cell if isinstance(cell, Text) else terminal(cell.replace("\n", " "))
 
 
 def seconds_text(seconds: float | None) -> str:

@@ -3,10 +3,9 @@
 import io
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -14,8 +13,7 @@ from rich.console import Console
 from ablations.planning.plan import PlannedRun
 from ablations.store.heartbeat import Heartbeat
 from ablations.store.lock import hold
-from ablations.store.runs import LOCK, LOG
-from ablations.terminal import progress as progress_module
+from ablations.store.runs import LOCK, LOG, Look, RunFolder
 from ablations.terminal.live_table import LiveView, PlainView, make_view
 from ablations.terminal.progress import Follower, Progress, eta, last_lines, progress
 from ablations.terminal.tables import plan_table, progress_table, seconds_text
@@ -169,13 +167,13 @@ def test_only_what_can_have_changed_is_read_again(
         finish(make_folder(tmp_path, row))
     read: list[str] = []
     follower = Follower(index_of(rows), tmp_path)
-    real = progress_module.progress_of
+    real = RunFolder.look
 
-    def progress_of(row: Mapping[str, Any], root: Path) -> Progress:
-        read.append(row["run_id"])
-        return real(row, root)
+    def look(folder: RunFolder) -> Look:
+        read.append(folder.path.name)
+        return real(folder)
 
-    monkeypatch.setattr(progress_module, "progress_of", progress_of)
+    monkeypatch.setattr(RunFolder, "look", look)
     active = {rows[150].run_id}
     assert sum(row.state == "done" for row in follower.look(active)) == 150
     assert set(read) >= active
