@@ -63,13 +63,25 @@ def _typed(kind: Any, value: Any, path: str) -> Any:
         items = [_typed(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
         return origin(items)
     if origin in (types.UnionType, Union):
-        inner = next(a for a in arguments if a is not type(None))
-        return None if value is None else _typed(inner, value, path)
+        return _one_of(tuple(arguments), value, path)
     if origin is Literal:
         if value not in arguments:
             raise ValueError(f"{path}: expected one of {arguments}, found {value!r}")
         return value
     return _plain_value(kind, value, path)
+
+
+def _one_of(kinds: tuple[type, ...], value: Any, path: str) -> Any:
+    """A value of an optional type, or of one of several plain ones."""
+    inner = [kind for kind in kinds if kind is not type(None)]
+    if value is None and len(inner) < len(kinds):
+        return None
+    if len(inner) == 1:
+        return _typed(inner[0], value, path)
+    if type(value) not in inner:
+        names = ", ".join(kind.__name__ for kind in inner)
+        raise ValueError(f"{path}: expected one of {names}, found {value!r}")
+    return value
 
 
 def _plain_value(kind: type, value: Any, path: str) -> Any:

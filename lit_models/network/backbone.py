@@ -11,7 +11,9 @@ from timm.models._features import feature_take_indices
 from torch import nn
 
 from lit_models.network.fused import channels_last_on_cpu
+from lit_models.network.layers import extras_of
 from lit_models.network.stages import Head, Stage, conv_stack
+from lit_models.primitives.table import primitive
 from lit_models.space.geometry import block_sides
 from lit_models.space.spec import ArchSpec
 
@@ -150,8 +152,15 @@ class Backbone(nn.Module):
         return {"stem": r"^stem", "blocks": r"^stages\.(\d+)" if coarse else fine}
 
     def no_weight_decay(self) -> set[str]:
-        """Names without weight decay, beyond the 1-d parameters that timm leaves out: none."""
-        return set()
+        """Names without weight decay, beyond the 1-d parameters that timm leaves out.
+
+        They are those that primitives name.
+        """
+        return {
+            f"{placed.path}.{name}"
+            for placed in extras_of(self)
+            for name in primitive(placed.extra.name).no_weight_decay
+        }
 
 
 def _listed(indices: int | Sequence[int] | None) -> int | list[int] | None:

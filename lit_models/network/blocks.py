@@ -110,6 +110,7 @@ def _row(spec: space.ArchSpec, branch: space.Branch, place: BlockContext) -> nn.
                 norm=role in branch.norms,
                 activation=role in branch.activations,
                 activation_kind=branch.activation_kind,
+                extras=branch.extras_after(role),
             )
         row.add_module(role, layer)
         channels = target
@@ -133,6 +134,7 @@ def _spatial(
         activation="spatial" in branch.activations,
         activation_kind=branch.activation_kind,
         parallel_kernels=spatial.parallel_kernels,
+        extras=branch.extras_after("spatial"),
         mixer=None if spatial.convolves else _mixer(spec, branch, channels, place),
     )
     if spatial.shared:

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lit_models.families.reference import Network, TimmModel
 from lit_models.network.builder import build
+from lit_models.network.layers import extras_of
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def count(
 
 def _without_norms(model: nn.Module) -> nn.Module:
     """The module with its norms taken out: they count for nothing and are slow to trace."""
-    for parent in model.modules():
+    inside = {part for placed in extras_of(model) for part in placed.module.modules()}
+    for parent in set(model.modules()) - inside:  # a primitive may read its norm's parameters
         for name, child in parent.named_children():
             if isinstance(child, nn.BatchNorm2d | nn.LayerNorm | nn.GroupNorm):
                 setattr(parent, name, nn.Identity())

@@ -10,7 +10,10 @@ import torch
 from torch import nn
 
 from lit_models.network.blocks import Branch
-from lit_models.network.layers import LayerScale
+from lit_models.network.extras import redraw
+from lit_models.network.layers import LayerScale, extras_of
+from lit_models.network.seeding import stable_seed
+from lit_models.primitives.table import primitive
 from lit_models.space.spec import Init
 
 
@@ -20,12 +23,24 @@ def initialise(model: nn.Module, init: Init, *, seed: int | None = None) -> None
         return
     base = int(torch.randint(2**62, ()).item()) if seed is None else seed
     with torch.no_grad():
+        own = _own_parts(model, base)
         for name, module in model.named_modules():
-            _fill(module, init, generator=_generator(base, name))
+            if module not in own:
+                _fill(module, init, generator=_generator(base, name))
         if init.zero_last_norm:
             _zero_last_norms(model)
         if init.zero_classifier:
             _zero_classifier(model)
+
+
+def _own_parts(model: nn.Module, seed: int) -> set[nn.Module]:
+    """Draw the parameters of every primitive; the modules that keep what was drawn."""
+    own: set[nn.Module] = set()
+    for found in extras_of(model):
+        redraw(found, seed=stable_seed("extra", seed, found.path))
+        if primitive(found.extra.name).init == "own":
+            own |= set(found.module.modules())
+    return own
 
 
 def _generator(seed: int, name: str) -> torch.Generator:

@@ -1,15 +1,16 @@
 """The primitives that the builder composes: norms, convolution + norm + activation, layer scale."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 import torch
 from timm.layers import BlurPool2d, GroupNorm1, LayerNorm2d, create_act_layer
 from torch import nn
 
+from lit_models.network.extras import Placed, make_extra
 from lit_models.network.fused import GELU, PointwiseConv
 from lit_models.space.geometry import padding
-from lit_models.space.spec import BLURRED_CHANNELS, ActivationKind, ArchSpec, NormKind
+from lit_models.space.spec import BLURRED_CHANNELS, ActivationKind, ArchSpec, Extra, NormKind
 
 # Epsilons: PyTorch's 1e-5 for batch norm and group norm, 1e-6 for layer norm as in the released
 # code of ConvNeXt (arXiv 2201.03545) and SPACH (arXiv 2108.13002).
@@ -75,8 +76,9 @@ class ConvNormAct(nn.Sequential):
     """A convolution `conv` with optional `norm` and `act`, in the spec's order.
 
     With the spec's `blur_pool`, a stride and enough channels, `blur` comes first. With
-    `parallel_kernels` the convolution is a `ParallelConv`, and a `mixer` takes its place. Maps
-    `(N, C, H, W)` to `(N, width, H / stride, W / stride)`, rounding up.
+    `parallel_kernels` the convolution is a `ParallelConv`, and a `mixer` takes its place.
+    Primitives (`extras`) come last, each under its name. Maps `(N, C, H, W)` to
+    `(N, width, H / stride, W / stride)`, rounding up.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class ConvNormAct(nn.Sequential):
         bias: bool | None = None,
         parallel_kernels: tuple[int, ...] | None = None,
         mixer: nn.Module | None = None,
+        extras: tuple[Extra, ...] = (),
     ) -> None:
         super().__init__()
         if spec.blur_pool and stride > 1 and channels >= BLURRED_CHANNELS:
@@ -127,6 +130,17 @@ class ConvNormAct(nn.Sequential):
             wanted, make = makers[name]
             if wanted:
                 self.add_module(name, make())
+        self.extras, self.width = extras, width
+        for extra in extras:
+            self.add_module(extra.name, make_extra(extra, width))
+
+
+def extras_of(model: nn.Module) -> Iterator[Placed]:
+    """Every primitive of a network."""
+    for path, layer in model.named_modules():
+        for extra in layer.extras if isinstance(layer, ConvNormAct) else ():
+            module = layer.get_submodule(extra.name)
+            yield Placed(f"{path}.{extra.name}", module, extra, layer.width)
 
 
 class LayerScale(nn.Module):

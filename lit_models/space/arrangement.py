@@ -68,6 +68,10 @@ class Arrangement:
         """Every distinct branch description, in order."""
         return tuple(branch for block in self.blocks for branch in block.branches)
 
+    def primitives(self) -> frozenset[str]:
+        """Names of the primitives that stand in its blocks."""
+        return frozenset(extra.name for branch in self.branches() for extra in branch.extras)
+
     def block_width(self, stage: int) -> int:
         """Channels between the blocks of a stage."""
         ratio = self.block_at(stage, 0).branches[0].ratio

@@ -15,25 +15,17 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
-Role = Literal["pointwise_in", "spatial", "pointwise_out"]
+from lit_models.primitives.primitive import ROLES, Role
+from lit_models.space.extras import Extra
+from lit_models.space.illegal import require
+
 Place = Literal["input", "pointwise_in", "spatial", "pointwise_out", "sum"]
 NormKind = Literal["batch", "layer", "group", "none"]
 ActivationKind = Literal["relu", "gelu", "silu"]
 SpatialKind = Literal["dense", "depthwise", "attention", "token_mlp"]
 
-ROLES: tuple[Role, ...] = ("pointwise_in", "spatial", "pointwise_out")
 CONVOLUTIONS: tuple[SpatialKind, ...] = ("dense", "depthwise")
 HEAD_WIDTH = 32  # channels of one attention head where the number of heads is not given
-
-
-class IllegalSpec(ValueError):
-    """A combination of choices that is not a network; the message says why and what it needs."""
-
-
-def require(condition: bool, message: str) -> None:  # noqa: FBT001 reads like assert
-    """Raise IllegalSpec with the message unless the condition holds."""
-    if not condition:
-        raise IllegalSpec(message)
 
 
 @dataclass(frozen=True)
@@ -167,6 +159,7 @@ class Branch:
     layer_scale: float | None = None
     bypass: int | None = None
     activation_kind: ActivationKind | None = None
+    extras: tuple[Extra, ...] = ()  # those after one layer stand in this order
 
     def __post_init__(self) -> None:
         require(bool(self.layers or self.bypass), "a branch needs at least one layer or a bypass")
@@ -206,6 +199,21 @@ class Branch:
         for name, places in (("norms", self.norms), ("activations", self.activations)):
             extra = sorted(places - legal)
             require(not extra, f"{name} at {extra}: this branch only has the layers {self.layers}")
+        for found in self.extras:
+            require(
+                found.after in self.layers,
+                f"the primitive {found.name} stands after {found.after}: this branch only has the "
+                f"layers {self.layers}",
+            )
+            same = [other for other in self.extras if other.name == found.name]
+            require(
+                len({other.after for other in same}) == len(same),
+                f"the primitive {found.name} stands twice after {found.after}",
+            )
+
+    def extras_after(self, role: Role) -> tuple[Extra, ...]:
+        """The primitives that follow a layer of the row, in order."""
+        return tuple(extra for extra in self.extras if extra.after == role)
 
     @property
     def expands_channels(self) -> bool:

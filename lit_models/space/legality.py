@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from lit_models.space.arrangement import Arrangement
-from lit_models.space.components import Branch, ConvLayer, require
+from lit_models.space.components import Branch, ConvLayer
 from lit_models.space.geometry import block_sides
+from lit_models.space.illegal import require
 
 BLURRED_CHANNELS = 16  # `blur_pool` leaves convolutions with fewer input channels alone
 

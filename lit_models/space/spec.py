@@ -10,24 +10,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from lit_models.primitives.primitive import ROLES, Role
 from lit_models.space.arrangement import Arrangement
 from lit_models.space.components import (
-    ROLES,
     ActivationKind,
     Block,
     Branch,
     ConvLayer,
     Downsample,
     Head,
-    IllegalSpec,
     Init,
     NormKind,
     Place,
-    Role,
     Spatial,
     SpatialKind,
     Stem,
 )
+from lit_models.space.extras import Extra, ExtraOption
+from lit_models.space.illegal import IllegalSpec
 from lit_models.space.legality import BLURRED_CHANNELS, check, strided_inputs
 
 __all__ = [
@@ -36,6 +36,8 @@ __all__ = [
     "Branch",
     "ConvLayer",
     "Downsample",
+    "Extra",
+    "ExtraOption",
     "Head",
     "IllegalSpec",
     "Init",

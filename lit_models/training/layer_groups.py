@@ -42,9 +42,12 @@ def convnext_groups(backbone: nn.Module, training: TrainingConfig) -> list[dict[
             f"one has {len(stages)}: leave it out to have timm's groups"
         )
     assert training.layer_decay is not None
+    kept: set[str] = getattr(backbone, "no_weight_decay", set)()
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, value in names.items():
-        decays = training.decay_all or not (value.ndim <= 1 or name.endswith(".bias"))
+        decays = training.decay_all or not (
+            value.ndim <= 1 or name.endswith(".bias") or name in kept
+        )
         layer = convnext_layer(name)
         group = groups.setdefault(
             (layer, decays),

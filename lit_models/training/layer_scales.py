@@ -12,12 +12,18 @@ from lit_models.training.metrics import stage_scale
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-GAMMA = "gamma"  # the last part of a layer scale's name, ours and timm's
+# A layer scale's name, ours and timm's; a primitive in a row of layers may have a gamma of its own.
+_GAMMA = re.compile(r"(?!.*\.layers\.(?:pointwise_in|spatial|pointwise_out)\.)(?:.*\.)?gamma")
 _STAGE = re.compile(r"stages\.(\d+)\.")
 # Below the first a branch hardly takes part at the start. With less than the second as the sum of
 # the learning rates it does not get to take part as it does where layer scales come from (arXiv
 # 2201.03545: 1e-6, and a sum of 187).
 SMALL, ENOUGH = 1e-2, 5.0
+
+
+def is_layer_scale(name: str) -> bool:
+    """Whether a parameter of a network is a layer scale, by its name."""
+    return _GAMMA.fullmatch(name) is not None
 
 
 def mean_layer_scales(backbone: "nn.Module") -> dict[str, "Tensor"]:
@@ -26,7 +32,7 @@ def mean_layer_scales(backbone: "nn.Module") -> dict[str, "Tensor"]:
 
     found: defaultdict[int, list[Tensor]] = defaultdict(list)
     for name, value in backbone.named_parameters():
-        if name.rpartition(".")[2] == GAMMA:
+        if is_layer_scale(name):
             stage = _STAGE.match(name)
             found[int(stage[1]) if stage else 0].append(value.detach().abs().flatten())
     return {stage_scale(s): torch.cat(values).mean() for s, values in sorted(found.items())}

@@ -13,7 +13,7 @@ from torch import nn
 
 from lit_models.recipe.config import CONSTANT, PIECEWISE, TrainingConfig
 from lit_models.training.layer_groups import convnext_groups
-from lit_models.training.layer_scales import GAMMA
+from lit_models.training.layer_scales import is_layer_scale
 
 
 class PiecewiseLinear(Scheduler):
@@ -85,7 +85,7 @@ def _decay_scales(
 ) -> None:
     """Move layer scales from groups without weight decay to groups of their own with it."""
     names = backbone.named_parameters()
-    scales = {id(scale) for name, scale in names if name.rpartition(".")[2] == GAMMA}
+    scales = {id(scale) for name, scale in names if is_layer_scale(name)}
     for group in list(optimizer.param_groups):
         mine = [value for value in group["params"] if id(value) in scales]
         if mine and not group["weight_decay"]:

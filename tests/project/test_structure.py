@@ -26,6 +26,7 @@ from tests.support.structure import (
 LAYERS = {
     "lit_models": (
         ("registry",),
+        ("primitives",),
         ("space",),
         ("families",),
         ("steps",),

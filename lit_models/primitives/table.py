@@ -1,0 +1,38 @@
+"""Every primitive by name: importing this module registers the built-in ones."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from lit_models.primitives import response_norm, squeeze_excite
+from lit_models.primitives.primitive import PRIMITIVES, Primitive
+from lit_models.registry.names import nearest
+
+BUILT_IN = (response_norm, squeeze_excite)
+
+
+def primitive(name: str) -> Primitive:
+    """The primitive of a name; raises ValueError for an unknown one, with the nearest."""
+    if name not in PRIMITIVES:
+        raise ValueError(
+            f"there is no primitive {name!r}. {nearest(name, PRIMITIVES)} One of your own needs "
+            "its file: --use FILE"
+        )
+    return PRIMITIVES[name]
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a primitive is part of this project."""
+    return Path(PRIMITIVES.origin(name).file).parent == Path(__file__).parent
+
+
+def code_of(names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of the files of those primitives that come from outside this project, by name."""
+    outside = sorted(name for name in names if not is_built_in(name))
+    return {name: _checksum(PRIMITIVES.origin(name).file) for name in outside}
+
+
+def _checksum(file: str) -> str:
+    """Of a file; of its name where it is no file, as in a notebook."""
+    path = Path(file)
+    return hashlib.sha256(path.read_bytes() if path.is_file() else file.encode()).hexdigest()
