@@ -16,10 +16,12 @@ from ablations.files.plain_text import parse_json
 from ablations.files.shapes import Object, check_shape
 from ablations.planning.count_code import code_digest
 from ablations.planning.identity import digest
+from ablations.planning.normal_form import hashed
 from ablations.store.runs import CACHE, write_json_atomic
 from datamodules.catalog.resolved import Data, count_classes
 from lit_models.families.reference import Network, TimmModel
 from lit_models.families.serialise import to_dict
+from lit_models.primitives.table import code_of
 
 SHIPPED = Path(__file__).with_name("counts.json")
 _SHAPE = Object({"code": str, "counts": Object(each=[float])})
@@ -107,10 +109,15 @@ def _count(spec: Network, setting: Setting) -> Cost:
 
 
 def key_of(spec: Network, setting: Setting, *, timm: str | None = None) -> str:
-    """What a count is remembered under; `timm` is the version of it, None: the one that is here."""
-    said = {"spec": to_dict(spec), **vars(setting)}
+    """What a count is remembered under; `timm` is the version of it, None: the one that is here.
+
+    The code of primitives from outside this project is part of it.
+    """
+    said = {"spec": hashed(to_dict(spec), type(spec)), **vars(setting)}
     if isinstance(spec, TimmModel):
         said["timm"] = timm or metadata.version("timm")
+    elif code := code_of(spec.primitives()):
+        said["primitives"] = code
     return digest(said)[:32]
 
 

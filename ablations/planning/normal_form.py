@@ -18,8 +18,10 @@ from ablations.studies.config import Recipe
 from datamodules.config.data import Augmentation, DataConfig
 from lit_models.families.reference import TimmModel
 from lit_models.families.serialise import to_plain
+from lit_models.primitives.primitive import PRIMITIVES
+from lit_models.primitives.table import is_built_in
 from lit_models.space import components
-from lit_models.space.spec import ArchSpec
+from lit_models.space.spec import ArchSpec, Extra, ExtraOption
 
 # Raise it when the same configuration starts to mean something else: all results become stale.
 # 4: draws and running statistics by a micro batch's place in its step, and what it takes resolved.
@@ -29,6 +31,7 @@ FILE = Path(__file__).with_name("schema.json")
 CLASSES: tuple[type, ...] = (
     *(components.Block, components.Branch, components.ConvLayer, components.Downsample),
     *(components.Head, components.Init, components.Spatial, components.Stem),
+    *(Extra, ExtraOption),
     *(ArchSpec, TimmModel, Recipe, Augmentation, DataConfig),
 )
 Table = Mapping[str, Mapping[str, Any]]  # class -> field -> default in plain data
@@ -75,7 +78,8 @@ def _dataclass_in(kind: Any) -> tuple[type[Any] | None, Mapping[str, Any]]:
 def _later(found: type[Any]) -> Mapping[str, Any]:
     """The fields that came after the schema, with their defaults."""
     known = frozen_schema().fields.get(found.__name__, {})
-    return {f.name: default_of(f) for f in fields(found) if f.name not in known}
+    later = [f for f in fields(found) if f.name not in known]
+    return {f.name: default_of(f) for f in later if not _required(f)}
 
 
 def _dataclasses(kind: Any) -> Iterator[type[Any]]:
@@ -91,12 +95,25 @@ def default_of(field: Field[Any]) -> Any:
     """A field's default as plain data; `required` is a word for none."""
     if field.default_factory is not MISSING:
         return to_plain(field.default_factory())
-    return "required" if field.default is MISSING else to_plain(field.default)
+    return "required" if _required(field) else to_plain(field.default)
+
+
+def _required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def current_fields() -> Table:
-    """Every field of every class of a run's configuration, with its default."""
-    return {c.__name__: {f.name: default_of(f) for f in fields(c)} for c in CLASSES}
+    """Every field of every class of a run's configuration, with its default.
+
+    So are the options of every primitive of this project: left at a default, they are in no hash.
+    """
+    classes = {c.__name__: {f.name: default_of(f) for f in fields(c)} for c in CLASSES}
+    options = {
+        f"primitive {name}": {rule.name: rule.default for rule in primitive.options.values()}
+        for name, primitive in PRIMITIVES.items()
+        if is_built_in(name)
+    }
+    return classes | options
 
 
 def renewed(schema: Schema, now: Table, *, version: int) -> Schema:
@@ -117,7 +134,9 @@ def renewed(schema: Schema, now: Table, *, version: int) -> Schema:
                         "configuration means something else now"
                     )
     added = {
-        name: {f: default for f, default in now[name].items() if f not in schema.fields[name]}
+        name: {
+            f: default for f, default in now[name].items() if f not in schema.fields.get(name, {})
+        }
         for name in now
     }
     return Schema(version, schema.fields, {name: table for name, table in added.items() if table})

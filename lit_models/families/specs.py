@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from lit_models.families.convmixer import CONVMIXERS
 from lit_models.families.convnext import CONVNEXTS
+from lit_models.families.convnext_v2 import CONVNEXTS_V2
 from lit_models.families.nano import NANOS
 from lit_models.families.replknet import REPLKNETS
 from lit_models.families.resnet import RESNETS
@@ -24,6 +25,7 @@ SPECS: Mapping[str, ArchSpec] = MappingProxyType(
     {
         **RESNETS,
         **CONVNEXTS,
+        **CONVNEXTS_V2,
         **BASELINES,
         **ROBUST_RESNETS,
         **SCALED,

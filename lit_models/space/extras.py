@@ -43,10 +43,11 @@ class Extra:
             )
         given: dict[str, Value] = {}
         for option in self.options:
-            if option.name not in known.options or option.name in given:
-                twice = "twice the" if option.name in given else "no"
+            if option.name in given:
+                raise ValueError(f"the primitive {self.name} has twice the option {option.name!r}")
+            if option.name not in known.options:
                 raise ValueError(
-                    f"the primitive {self.name} has {twice} option {option.name!r}. "
+                    f"the primitive {self.name} has no option {option.name!r}. "
                     f"{nearest(option.name, known.options)}"
                 )
             given[option.name] = known.options[option.name].checked(option.value)

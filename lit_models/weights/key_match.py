@@ -8,6 +8,7 @@ from torch import Tensor
 from lit_models.weights.layouts import fitting, is_open
 
 _COUNTER = "num_batches_tracked"
+_PER_CHANNEL = (".gamma", ".grn.weight", ".grn.bias")  # our keys
 _FEW = 3  # names in a message
 
 Shape = tuple[int, ...]
@@ -119,9 +120,9 @@ def _same(key: str, ours: Mapping[str, Tensor], theirs: Tensor) -> bool:
 def same_shape(key: str, ours: Tensor, theirs: Tensor) -> bool:
     """Whether their tensor can be ours: a 1x1 convolution may be a linear layer there.
 
-    `(out, in, 1, 1)` is `(out, in)`, and a layer scale `(1, 1, C)` is `(C,)`.
+    `(out, in, 1, 1)` is `(out, in)`, and a layer scale or GRN's `(1, 1, C)` is `(C,)`.
     """
-    if key.endswith(".gamma"):
+    if ours.ndim == 1 and key.endswith(_PER_CHANNEL):
         return ours.numel() == theirs.numel() == max(theirs.shape, default=1)
     return _linear(ours) == _linear(theirs)
 

@@ -1,32 +1,31 @@
 """The key layouts that are known, as data: our names and those of other repositories.
 
-Official repositories: ConvNeXt (facebookresearch, 048efce), RobustCNN (UCSC-VLAA, 81b4336), SPACH
-(microsoft, dcede1e), convmixer (locuslab, 4704811), RepLKNet-pytorch (DingXiaoH, b76808a). timm 1.0
-has ResNet (with torchvision's keys), ConvNeXt and ConvMixer; torchvision 0.26 a ConvNeXt.
+Official repositories: ConvNeXt (facebookresearch, 048efce), ConvNeXt-V2 (facebookresearch,
+2553895), RobustCNN (UCSC-VLAA, 81b4336), SPACH (microsoft, dcede1e), convmixer (locuslab, 4704811),
+RepLKNet-pytorch (DingXiaoH, b76808a). timm 1.0 has ResNet (with torchvision's keys), ConvNeXt,
+ConvNeXt V2 and ConvMixer; torchvision 0.26 a ConvNeXt.
 """
 
-from lit_models.weights.layouts import Layout, Rules
+from lit_models.weights.convnext_keys import (
+    CONVNEXT,
+    CONVNEXT_V2,
+    ISOTROPIC,
+    TIMM_CONVNEXT,
+    TIMM_CONVNEXT_V2,
+    TORCHVISION_CONVNEXT,
+)
+from lit_models.weights.layouts import BRANCH, Layout, Rules, blocks
 
-_B = "stages.{s}.blocks.{b}.0"  # our first branch of a block
 _C = "stages.{s}.blocks.{b}.1"  # our second
 _STAGES = r"stages\.1\."
-
-
-def _blocks(ours: str, theirs: str, rules: Rules) -> Rules:
-    """Rules below a branch of ours and a block there."""
-    return tuple((f"{ours}.{name}", f"{theirs}.{there}") for name, there in rules)
-
-
-def _one_stage(rules: Rules) -> Rules:
-    """The same rules for networks whose only stage is stage 0."""
-    return tuple((name.replace("stages.{s}", "stages.0"), there) for name, there in rules)
+_GRN = r"stages\.1\..*\.grn\."
 
 
 _RESNET: Rules = (
     ("stem.0.conv", "conv1"),
     ("stem.0.norm", "bn1"),
-    *_blocks(
-        _B,
+    *blocks(
+        BRANCH,
         "layer{s+1}.{b}",
         (
             ("layers.pointwise_in.conv", "conv1"),
@@ -42,72 +41,10 @@ _RESNET: Rules = (
     ("head.fc", "fc"),
 )
 
-_CONVNEXT_BLOCK: Rules = (
-    ("layers.spatial.conv", "dwconv"),
-    ("layers.spatial.norm", "norm"),
-    ("layers.pointwise_in.conv", "pwconv1"),
-    ("layers.pointwise_out.conv", "pwconv2"),
-    ("scale.gamma", "gamma"),
-)
-_CONVNEXT: Rules = (
-    ("stem.0.conv", "downsample_layers.0.0"),
-    ("stem.0.norm", "downsample_layers.0.1"),
-    ("stages.{s}.downsample.0", "downsample_layers.{s}.0"),
-    ("stages.{s}.downsample.1.conv", "downsample_layers.{s}.1"),
-    *_blocks(_B, "stages.{s}.{b}", _CONVNEXT_BLOCK),
-    ("head.norm", "norm"),
-    ("head.fc", "head"),
-)
-_ISOTROPIC: Rules = (
-    ("stem.0.conv", "stem"),
-    *_one_stage(_blocks(_B, "blocks.{b}", _CONVNEXT_BLOCK)),
-    ("head.norm", "norm"),
-    ("head.fc", "head"),
-)
-_TIMM_CONVNEXT: Rules = (
-    ("stem.0.conv", "stem.0"),
-    ("stem.0.norm", "stem.1"),
-    ("stages.{s}.downsample.0", "stages.{s}.downsample.0"),
-    ("stages.{s}.downsample.1.conv", "stages.{s}.downsample.1"),
-    *_blocks(
-        _B,
-        "stages.{s}.blocks.{b}",
-        (
-            ("layers.spatial.conv", "conv_dw"),
-            ("layers.spatial.norm", "norm"),
-            ("layers.pointwise_in.conv", "mlp.fc1"),
-            ("layers.pointwise_out.conv", "mlp.fc2"),
-            ("scale.gamma", "gamma"),
-        ),
-    ),
-    ("head.norm", "head.norm"),
-    ("head.fc", "head.fc"),
-)
-
-_TORCHVISION_CONVNEXT: Rules = (
-    ("stem.0.conv", "features.0.0"),
-    ("stem.0.norm", "features.0.1"),
-    ("stages.{s}.downsample.0", "features.{2*s}.0"),
-    ("stages.{s}.downsample.1.conv", "features.{2*s}.1"),
-    *_blocks(
-        _B,
-        "features.{2*s+1}.{b}",
-        (
-            ("layers.spatial.conv", "block.0"),
-            ("layers.spatial.norm", "block.2"),
-            ("layers.pointwise_in.conv", "block.3"),
-            ("layers.pointwise_out.conv", "block.5"),
-            ("scale.gamma", "layer_scale"),
-        ),
-    ),
-    ("head.norm", "classifier.0"),
-    ("head.fc", "classifier.2"),
-)
-
 _ROBUST: Rules = (
     ("stem.0.conv", "stem.**"),
-    *_blocks(
-        _B,
+    *blocks(
+        BRANCH,
         "stages.{s}.blocks.{b}",
         (
             ("layers.pointwise_in.conv", "pwconv1"),
@@ -142,8 +79,8 @@ _SPACH_CHANNEL: Rules = (
 
 def _spach(ours: str, theirs: str) -> Rules:
     return (
-        *_blocks(f"{ours}.0", theirs, _SPACH_MIXING),
-        *_blocks(f"{ours}.1", theirs, _SPACH_CHANNEL),
+        *blocks(f"{ours}.0", theirs, _SPACH_MIXING),
+        *blocks(f"{ours}.1", theirs, _SPACH_CHANNEL),
     )
 
 
@@ -205,8 +142,8 @@ def _replknet(large: Rules) -> Rules:
     return (
         ("stem.{i}.conv", "stem.{i}.conv"),
         ("stem.{i}.norm", "stem.{i}.bn"),
-        *_blocks(_B, "stages.{s}.blocks.{2*b}", (*_REPLKNET_WIDE, *large)),
-        *_blocks(_C, "stages.{s}.blocks.{2*b+1}", _REPLKNET_FEED),
+        *blocks(BRANCH, "stages.{s}.blocks.{2*b}", (*_REPLKNET_WIDE, *large)),
+        *blocks(_C, "stages.{s}.blocks.{2*b+1}", _REPLKNET_FEED),
         ("stages.{s}.downsample.{i}.conv", "transitions.{s-1}.{i}.conv"),
         ("stages.{s}.downsample.{i}.norm", "transitions.{s-1}.{i}.bn"),
         ("head.norm_before", "norm"),
@@ -218,16 +155,26 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("timm's ResNet, which is also torchvision's", _RESNET, timm=True, ordered=True),
     Layout(
         "timm's ConvNeXt",
-        _TIMM_CONVNEXT,
+        TIMM_CONVNEXT,
         timm=True,
         linear=r"mlp\.fc\d\.weight$",
         needs=_STAGES,
         ordered=True,
     ),
-    Layout("torchvision's ConvNeXt", _TORCHVISION_CONVNEXT, needs=_STAGES, ordered=True),
+    Layout(
+        "timm's ConvNeXt V2",
+        TIMM_CONVNEXT_V2,
+        timm=True,
+        linear=r"mlp\.fc\d\.weight$",
+        linear_from=96,  # timm's atto, femto, pico and nano have convolutions there
+        needs=_GRN,
+        ordered=True,
+    ),
+    Layout("torchvision's ConvNeXt", TORCHVISION_CONVNEXT, needs=_STAGES, ordered=True),
     Layout("timm's ConvMixer", _TIMM_CONVMIXER, timm=True),
-    Layout("the official ConvNeXt", _CONVNEXT, needs=_STAGES, ordered=True),
-    Layout("the official isotropic ConvNeXt", _ISOTROPIC, ordered=True),
+    Layout("the official ConvNeXt", CONVNEXT, needs=_STAGES, ordered=True),
+    Layout("the official ConvNeXt V2", CONVNEXT_V2, needs=_GRN, ordered=True),
+    Layout("the official isotropic ConvNeXt", ISOTROPIC, ordered=True),
     Layout("the official Robust-ResNet (RobustCNN)", _ROBUST),
     Layout("the official single-stage SPACH", _SPACH_SINGLE),
     Layout("the official multi-stage SPACH", _SPACH_MULTI, needs=_STAGES),

@@ -22,6 +22,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 Rules = tuple[tuple[str, str], ...]
+BRANCH = "stages.{s}.blocks.{b}.0"  # our first branch of a block
 
 _BRACES = re.compile(r"\{(?:(\d+)\*)?([a-z]+)([+-]\d+)?\}")
 _LEAF = r"(?:\.(?:weight|bias|running_mean|running_var|num_batches_tracked))?"
@@ -37,6 +38,7 @@ class Layout:
     rules: Rules
     timm: bool = False
     linear: str = ""  # a regular expression: weights there of linear layers, here of convolutions
+    linear_from: int = 0  # ... where the first stage is at least that wide
     needs: str = ""  # a regular expression that some key of the network begins with
     ordered: bool = False  # layers of a block come in the order of the rules, not in any
 
@@ -59,14 +61,29 @@ class Layout:
         fits = any(re.match(self.needs, key) for key in keys)
         return named if fits and not (self.ordered and _out_of_order(places)) else None
 
-    def is_linear(self, name: str) -> bool:
-        """Whether the tensor of that name there is `(out, in)` and ours `(out, in, 1, 1)`."""
+    def is_linear(self, name: str, *, width: int) -> bool:
+        """Whether the tensor of that name there is `(out, in)` and ours `(out, in, 1, 1)`.
+
+        `width` is the width of the network's first stage.
+        """
+        if width < self.linear_from:
+            return False
         return bool(self.linear) and re.search(self.linear, name) is not None
 
     def count(self, keys: Iterable[str]) -> int:
         """How many of these keys of another repository could be of this layout."""
         patterns = [_theirs(_BRACES.sub("{n}", theirs), leaf=_LEAF) for _, theirs in self.rules]
         return sum(any(p.fullmatch(key) for p in patterns) for key in keys)
+
+
+def blocks(ours: str, theirs: str, rules: Rules) -> Rules:
+    """Rules below a branch of ours and a block there."""
+    return tuple((f"{ours}.{name}", f"{theirs}.{there}") for name, there in rules)
+
+
+def one_stage(rules: Rules) -> Rules:
+    """The same rules for networks whose only stage is stage 0."""
+    return tuple((name.replace("stages.{s}", "stages.0"), there) for name, there in rules)
 
 
 def is_open(name: str) -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lit_models.families.reference import Network
 from lit_models.network.builder import build
+from lit_models.space.spec import ArchSpec
 from lit_models.weights.key_match import Match, match, problems
 from lit_models.weights.layout_tables import ALL_LAYOUTS, LAYOUTS, OWN
 from lit_models.weights.unwrapping import prefix_hint, unwrap
@@ -130,13 +131,19 @@ def layouts_of(model: nn.Module, *, timm: bool = False) -> dict[str, dict[str, s
     """The layouts of a network, each with our key -> the name there; `timm`: only timm's."""
     keys = list(model.state_dict())
     found = {} if timm else {OWN: {key: key for key in keys}}
-    if getattr(getattr(model, "spec", None), "blur_pool", False):
-        return found  # no original blurs in the same places, though its keys are the same
+    spec = getattr(model, "spec", None)
+    if isinstance(spec, ArchSpec) and (spec.blur_pool or _has_options(spec)):
+        return found  # the keys are an original's, what the network computes is not
     for layout in LAYOUTS:
         names = layout.names(keys) if layout.timm or not timm else None
         if names is not None:
             found[layout.name] = names
     return found
+
+
+def _has_options(spec: ArchSpec) -> bool:
+    """Whether a primitive of the network is not as its source has it."""
+    return any(extra.options for branch in spec.branches() for extra in branch.extras)
 
 
 def classifier_of(model: nn.Module) -> str:

@@ -18,8 +18,9 @@ def to_timm(model: Backbone) -> dict[str, Tensor]:
     blur pool.
     """
     layout, names = _timm_layout(model)
+    width = model.spec.widths[0]
     return {
-        names[key]: tensor.flatten(1) if layout.is_linear(names[key]) else tensor
+        names[key]: tensor.flatten(1) if layout.is_linear(names[key], width=width) else tensor
         for key, tensor in model.state_dict().items()
     }
 

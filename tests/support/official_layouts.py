@@ -10,6 +10,7 @@ from torch import Tensor
 from lit_models import ArchSpec
 from lit_models.families.convmixer import convmixer
 from lit_models.families.convnext import convnext, isotropic
+from lit_models.families.convnext_v2 import convnext_v2
 from lit_models.families.replknet import replknet
 from lit_models.families.robust_resnet import WIDTHS
 from lit_models.families.spach import conv_stem, multi_stage, single_stage
@@ -61,23 +62,31 @@ class Case:
         return writer.state
 
 
-def _convnext_block(w: Writer, name: str, dim: int, *, scale: bool = True) -> None:
+def _convnext_block(
+    w: Writer, name: str, dim: int, *, scale: bool = True, grn: bool = False
+) -> None:
     w.layer(f"{name}.dwconv", dim, 1, 7, 7)
     w.layer(f"{name}.norm", dim)
     w.layer(f"{name}.pwconv1", 4 * dim, dim)
+    if grn:
+        w.tensor(f"{name}.grn.gamma", 1, 1, 1, 4 * dim)
+        w.tensor(f"{name}.grn.beta", 1, 1, 1, 4 * dim)
     w.layer(f"{name}.pwconv2", dim, 4 * dim)
     if scale:
         w.tensor(f"{name}.gamma", dim)
 
 
-def _convnext(w: Writer) -> None:
+def _convnext_v2(w: Writer) -> None:
+    _convnext(w, scale=False, grn=True)
+
+
+def _convnext(w: Writer, *, scale: bool = True, grn: bool = False) -> None:
     w.layer("downsample_layers.0.0", 4, 3, 4, 4)
     w.layer("downsample_layers.0.1", 4)
     w.layer("downsample_layers.1.0", 4)
     w.layer("downsample_layers.1.1", 8, 4, 2, 2)
-    _convnext_block(w, "stages.0.0", 4)
-    _convnext_block(w, "stages.1.0", 8)
-    _convnext_block(w, "stages.1.1", 8)
+    for name, dim in (("stages.0.0", 4), ("stages.1.0", 8), ("stages.1.1", 8)):
+        _convnext_block(w, name, dim, scale=scale, grn=grn)
     w.layer("norm", 8)
     w.layer("head", CLASSES, 8)
 
@@ -229,6 +238,7 @@ def _cases() -> dict[str, Case]:
         "convnext": Case(
             "the official ConvNeXt", convnext((1, 2), width=4, drop_path_rate=0), _convnext
         ),
+        "convnext_v2": Case("the official ConvNeXt V2", convnext_v2((1, 2), width=4), _convnext_v2),
         "isotropic": Case(
             iso, isotropic(2, width=4, drop_path_rate=0, layer_scale=1e-6), _isotropic(scale=True)
         ),

@@ -27,6 +27,7 @@ from lit_models.families.reference import TimmModel
 from lit_models.families.serialise import from_dict, to_dict
 from lit_models.recipe.config import TrainingConfig
 from lit_models.recipe.weight_files import WEIGHT_KEYS
+from lit_models.space.spec import Extra, ExtraOption
 
 SPEC = SPECS["convnext_tiny"]
 DATA = DataConfig(name="cifar10")
@@ -166,7 +167,10 @@ def grown(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> An
 
 def everything() -> dict[str, Any]:
     """A run that has every class of a configuration in it."""
-    spec = SPECS["robust_resnet_down_inverted_dw_small_reparam"]
+    extra = Extra("se", "pointwise_out", (ExtraOption("reduction", 8),))
+    spec = SPECS["robust_resnet_down_inverted_dw_small_reparam"].map_branches(
+        lambda branch: replace(branch, extras=(extra,))
+    )
     return identify(spec=spec, recipe=replace(RECIPE, augment=Augmentation(hflip=0.5)))
 
 

@@ -11,7 +11,9 @@ import timm
 import torch
 
 from lit_models import SPECS, ArchSpec, count
+from lit_models.families.convnext import convnext_block
 from lit_models.network.complexity import measure
+from lit_models.space.spec import Spatial
 from tests.support.project import GOLDEN as GOLDEN_FILE
 from tests.support.systems import SYSTEMS
 
@@ -21,6 +23,17 @@ RESNET_PARAMETERS = {  # arXiv 1512.03385; with timm's resnet200 of layers 3 24 
     "resnet101": 44_549_160,
     "resnet152": 60_192_808,
     "resnet200": 64_673_832,
+}
+# millions of parameters as the README of github.com/facebookresearch/ConvNeXt-V2, 1e48272, has them
+CONVNEXT_V2 = {
+    "convnextv2_atto": "3.7",
+    "convnextv2_femto": "5.2",
+    "convnextv2_pico": "9.1",
+    "convnextv2_nano": "15.6",
+    "convnextv2_tiny": "28.6",
+    "convnextv2_base": "89",
+    "convnextv2_large": "198",
+    "convnextv2_huge": "660",
 }
 BASELINES = (
     "resnet_dw",
@@ -35,6 +48,16 @@ BASELINE_GMACS = 4.6  # arXiv 2206.03452: the cost that its baselines are brough
 def test_parameters_and_multiply_adds_are_those_of_the_public_code(name: str) -> None:
     assert GOLDEN[name]["params"] == SYSTEMS[name]["params"]
     assert round(GOLDEN[name]["gmacs"] * 1e9) == SYSTEMS[name]["macs"]
+
+
+@pytest.mark.parametrize("name", CONVNEXT_V2)
+def test_convnext_v2_has_the_size_of_its_table_and_the_cost_of_convnext(name: str) -> None:
+    printed = CONVNEXT_V2[name]
+    digits = len(printed.partition(".")[2])
+    assert f"{GOLDEN[name]['params'] / 1e6:.{digits}f}" == printed
+    # the multiply-adds are those of V1: a norm of responses has none
+    plain = replace(SPECS[name], blocks=(convnext_block(Spatial("depthwise", 7)),))
+    assert GOLDEN[name]["gmacs"] == round(count(plain, image_size=224).gmacs, 9)
 
 
 @pytest.mark.parametrize("name", RESNET_PARAMETERS)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lit_models import SPECS, ArchSpec, Backbone, build, load_official, parse_step
+from lit_models.space.spec import Extra, ExtraOption
 from lit_models.weights.official import fit, layouts_of
 from lit_models.weights.unwrapping import unwrap
 from tests.support.official_layouts import CASES, CLASSES, Case, State
@@ -311,6 +312,11 @@ def layouts(spec: ArchSpec) -> list[str]:
         return list(layouts_of(build(spec)))
 
 
+def _with_extra(extra: Extra) -> ArchSpec:
+    spec = SPECS["convnextv2_tiny"]
+    return spec.map_branches(lambda branch: replace(branch, extras=(extra,)))
+
+
 def test_the_layouts_of_a_network_come_from_its_keys() -> None:
     resnet = "timm's ResNet, which is also torchvision's"
     convnext = [
@@ -321,6 +327,11 @@ def test_the_layouts_of_a_network_come_from_its_keys() -> None:
     ]
     assert layouts(SPECS["resnet50"]) == ["this project", resnet]
     assert layouts(SPECS["convnext_tiny"]) == convnext
+    v2 = ["this project", "timm's ConvNeXt V2", "the official ConvNeXt V2"]
+    assert layouts(SPECS["convnextv2_tiny"]) == v2
+    other = (ExtraOption("eps", 1e-3),)
+    assert layouts(_with_extra(Extra("grn", "pointwise_in", other))) == ["this project"]
+    assert layouts(_with_extra(Extra("grn", "pointwise_out"))) == ["this project"]
     assert layouts(SPECS["convnext_tiny_k31_parallel5"]) == ["this project"]
     assert layouts(SPECS["resnet_up_inverted_dw"]) == ["this project"]  # no ResNet's order
 

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lit_models import SPECS, ArchSpec
 from lit_models.families.convnext import isotropic
+from lit_models.families.convnext_v2 import CONVNEXTS_V2
 from lit_models.space.spec import Branch
 from tests.support.official_forward.convnext import ConvNeXt
 from tests.support.official_forward.draw import parameters
@@ -22,7 +23,7 @@ from tests.support.official_pairs import ONE_A_FAMILY, difference, narrow
 from tests.support.systems import SYSTEMS
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", [*SYSTEMS, *CONVNEXTS_V2])
 def test_named_networks_compute_what_the_official_ones_do(name: str) -> None:
     assert difference(SPECS[name], narrow(named()[name])) < 1e-9
 

@@ -15,7 +15,7 @@ from tests.support.official_pairs import ONE_A_FAMILY, directions, images, loade
 from tests.support.systems import SYSTEMS
 
 
-@pytest.mark.parametrize("name", ONE_A_FAMILY)
+@pytest.mark.parametrize("name", [*ONE_A_FAMILY, "convnextv2_atto"])
 def test_gradients_agree_too(name: str) -> None:
     """Of the image, element by element, and the length of that of all weights together."""
     config = narrow(named()[name])
@@ -39,7 +39,7 @@ def test_gradients_agree_too(name: str) -> None:
     assert abs(ratio - 1) < 1e-12
 
 
-@pytest.mark.parametrize("name", ONE_A_FAMILY)
+@pytest.mark.parametrize("name", [*ONE_A_FAMILY, "convnextv2_atto"])
 @torch.no_grad()
 def test_one_image_on_one_thread_is_no_exception(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_models import SPECS, TRAJECTORIES, ArchSpec, Backbone, build, from_timm, load_official
+from lit_models.families.convnext_v2 import CONVNEXTS_V2
 from lit_models.weights.key_match import match, problems
 from lit_models.weights.official import layouts_of
 from lit_models.weights.timm_weights import to_timm
@@ -37,6 +38,8 @@ class Pair:
 PAIRS = (
     Pair("resnet50"),
     Pair("convnext_tiny"),
+    Pair("convnextv2_atto"),
+    Pair("convnextv2_tiny"),
     Pair("convmixer_768_32", side=35, depth=3),
     Pair("convmixer_1536_20", side=35, depth=2),
     Pair("convmixer_1024_20_ks9_p14", side=56, depth=2),
@@ -46,6 +49,7 @@ OURS = {"convmixer_1024_20_ks9_p14": "convmixer_1024_20"}
 BY_KEYS = (
     *("resnet50", "resnet101", "resnet152", "resnet200"),
     *("convnext_tiny", "convnext_small", "convnext_base", "convnext_large", "convnext_xlarge"),
+    *CONVNEXTS_V2,
     *("convmixer_768_32", "convmixer_1536_20", "convmixer_1024_20_ks9_p14"),
 )
 

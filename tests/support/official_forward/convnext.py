@@ -1,4 +1,7 @@
-"""ConvNeXt and its isotropic form (arXiv 2201.03545), keyed as in facebookresearch/ConvNeXt."""
+"""ConvNeXt and its isotropic form (arXiv 2201.03545), keyed as in facebookresearch/ConvNeXt.
+
+With `grn` ConvNeXt V2 (arXiv 2301.00808), keyed as in facebookresearch/ConvNeXt-V2.
+"""
 
 from dataclasses import dataclass
 
@@ -26,6 +29,7 @@ class ConvNeXt:
     dims: tuple[int, ...]
     isotropic: bool = False
     layer_scale: bool = True
+    grn: bool = False
     kernel_size: int = 7
     num_classes: int = 1000
 
@@ -57,6 +61,9 @@ def random_state(config: ConvNeXt, *, seed: int = 0, device: str = "cpu") -> Sta
         draw.linear(f"{block}.pwconv2", (dim, 4 * dim))
         if config.layer_scale:
             draw.scale(f"{block}.gamma", dim)
+        if config.grn:
+            draw.scale(f"{block}.grn.gamma", 1, 1, 1, 4 * dim)
+            draw.scale(f"{block}.grn.beta", 1, 1, 1, 4 * dim)
     draw.norm("norm", config.dims[-1])
     draw.linear("head", (config.num_classes, config.dims[-1]))
     return draw.state
@@ -81,7 +88,12 @@ def forward(state: State, images: Tensor, config: ConvNeXt) -> Tensor:
 def _block(state: State, name: str, x: Tensor) -> Tensor:
     y = depthwise(state, f"{name}.dwconv", x).permute(0, 2, 3, 1)
     y = linear(state, f"{name}.pwconv1", layer_norm(state, f"{name}.norm", y))
-    y = linear(state, f"{name}.pwconv2", F.gelu(y)).permute(0, 3, 1, 2)
+    y = F.gelu(y)
+    if f"{name}.grn.gamma" in state:
+        energy = y.square().sum((1, 2), keepdim=True).sqrt()
+        divided = energy / (energy.mean(-1, keepdim=True) + 1e-6)
+        y = state[f"{name}.grn.gamma"] * (y * divided) + state[f"{name}.grn.beta"] + y
+    y = linear(state, f"{name}.pwconv2", y).permute(0, 3, 1, 2)
     if f"{name}.gamma" in state:
         y = per_channel(state[f"{name}.gamma"], y)
     return x + y

@@ -94,6 +94,26 @@ def _spach() -> dict[str, Config]:
     return dict(found)
 
 
+def _convnext_v2() -> dict[str, Config]:
+    small, large = (2, 2, 6, 2), (3, 3, 27, 3)
+    sizes = {
+        "atto": (small, 40),
+        "femto": (small, 48),
+        "pico": (small, 64),
+        "nano": ((2, 2, 8, 2), 80),
+        "tiny": ((3, 3, 9, 3), 96),
+        "base": (large, 128),
+        "large": (large, 192),
+        "huge": (large, 352),
+    }
+    return {
+        f"convnextv2_{name}": ConvNeXt(
+            depths, tuple(dim << stage for stage in range(4)), layer_scale=False, grn=True
+        )
+        for name, (depths, dim) in sizes.items()
+    }
+
+
 def named() -> dict[str, Config]:
     """Every official network by name, and every SPACH network with each of its flags."""
     small, base = (3, 3, 27, 3), (128, 256, 512, 1024)
@@ -125,6 +145,7 @@ def named() -> dict[str, Config]:
         "convnext_isotropic_large": ConvNeXt((36,), (1024,), isotropic=True, layer_scale=False),
         # the command that trained the released weights leaves the layer scale on
         "convnext_isotropic_large__scale": ConvNeXt((36,), (1024,), isotropic=True),
+        **_convnext_v2(),
         **robusts,
         **{f"{name}__scale": replace(it, scaled=True) for name, it in robusts.items()},
         **replknets,
