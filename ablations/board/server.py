@@ -8,18 +8,20 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from ablations.board.changes import EVENTS, Changes
 from ablations.board.events import write_events
 from ablations.board.links import forget, links_to, renew_links
 from ablations.board.view import mean_events, run_events, study_events
-from ablations.compare.records import load_study
+from ablations.compare.records import Study, load_study
 from ablations.files.own_folders import own_folder
 from ablations.process.tether import tethered
 from ablations.store.runs import INDEX, STUDIES, study_path
 
-FOLDER, EVENTS = "tensorboard", "tensorboard"  # of a study, and of a run
+FOLDER = "tensorboard"  # of a study
 ALL = ".tensorboard"
 HOST, FIRST_PORT, PORTS = "127.0.0.1", 6006, 100
 REFRESH_SECONDS = 10.0
@@ -27,16 +29,23 @@ REFRESH_SECONDS = 10.0
 MEANS = "#custom_scalars&regexInput=mean$&_smoothingWeight=0"
 
 
-def refresh(study: str, *, runs_root: Path) -> Path:
+def refresh(study: str, *, runs_root: Path, runs: Collection[str] | None = None) -> Path:
     """Bring the study's TensorBoard folder up to date and return it; writes only what changed.
 
-    Raises ValueError when the study was never run, or a part of the folder is a link.
+    With `runs`, only points that have one of these runs are looked at. Raises ValueError when the
+    study was never run, or a part of the folder is a link.
     """
-    found = load_study(study, runs_root=runs_root)
-    path = STUDIES, study, FOLDER
+    _renew(load_study(study, runs_root=runs_root, only=runs), runs_root, runs)
+    return study_path(runs_root, study) / FOLDER
+
+
+def _renew(found: Study, runs_root: Path, runs: Collection[str] | None) -> None:
+    path = STUDIES, found.name, FOLDER
     folder = own_folder(runs_root, *path)
-    write_events(folder, "study", study_events(found))
-    for run in found.runs:
+    points = [p for p in found.points if runs is None or any(r.run_id in runs for r in p.runs)]
+    if runs is None or any(point.done for point in points):
+        write_events(folder, "study", study_events(found))
+    for run in (run for point in points for run in point.runs):
         place = folder / run.point / f"seed{run.seed}"
         links = links_to(run.folder / EVENTS, place)
         if links or run.done or place.exists():
@@ -44,11 +53,10 @@ def refresh(study: str, *, runs_root: Path) -> Path:
             renew_links(place, links)
             # From the start: TensorBoard lists runs by their first time, and this one is 0 for all.
             write_events(place, "hparams", run_events(found, run))
-    for point in found.points:
+    for point in points:
         if events := mean_events(point):
             write_events(own_folder(runs_root, *path, point.label, "mean"), "mean", events)
-    forget(folder, {run.point for run in found.runs})
-    return folder
+    forget(folder, {point.label for point in found.points})
 
 
 def serve(study: str | None, *, runs_root: Path, port: int | None = None) -> int:
@@ -59,7 +67,8 @@ def serve(study: str | None, *, runs_root: Path, port: int | None = None) -> int
     studies = [study] if study else _all_studies(runs_root)
     if not studies:
         raise ValueError(f"{runs_root} has no study yet; `ablate run NAME` starts one")
-    _refresh_all(studies, runs_root)
+    changes = {name: Changes(name, runs_root) for name in studies}
+    _refresh_all(changes, runs_root)
     logdir = study_path(runs_root, study) / FOLDER if study else _folder_of_all(studies, runs_root)
     chosen = free_port(port)
     command = [sys.executable, "-m", "ablations.process.tether", "tensorboard.main"]
@@ -70,17 +79,19 @@ def serve(study: str | None, *, runs_root: Path, port: int | None = None) -> int
     print(f"means over seeds: {url}{MEANS}", flush=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends TensorBoard, as Ctrl-C does
     with subprocess.Popen(command, env=tethered()) as process:
-        return _watch(process, studies, runs_root)
+        return _watch(process, changes, runs_root)
 
 
-def _watch(process: "subprocess.Popen[bytes]", studies: list[str], runs_root: Path) -> int:
+def _watch(
+    process: "subprocess.Popen[bytes]", changes: Mapping[str, Changes], runs_root: Path
+) -> int:
     """Refresh the folders while TensorBoard runs."""
     try:
         while True:
             try:
                 return process.wait(timeout=REFRESH_SECONDS)
             except subprocess.TimeoutExpired:
-                _refresh_all(studies, runs_root)
+                _refresh_all(changes, runs_root)
     except KeyboardInterrupt:
         return 0
     finally:
@@ -100,13 +111,18 @@ def _folder_of_all(studies: list[str], runs_root: Path) -> Path:
     return folder
 
 
-def _refresh_all(studies: list[str], runs_root: Path) -> None:
-    """Refresh every study; one that cannot be is named, and the others go on."""
-    for study in studies:
+def _refresh_all(changes: Mapping[str, Changes], runs_root: Path) -> None:
+    """Refresh every study that changed; one that cannot be is named, and the others go on."""
+    for study, changed in changes.items():
         try:
-            refresh(study, runs_root=runs_root)
+            runs = changed.look()
+            if runs is None or runs:
+                found = load_study(study, runs_root=runs_root, only=runs)
+                _renew(found, runs_root, runs)
+                changed.shown(found, runs)
         except (ValueError, OSError) as error:
-            if len(studies) == 1 and isinstance(error, ValueError):
+            changed.forget()
+            if len(changes) == 1 and isinstance(error, ValueError):
                 raise
             print(f"TensorBoard's folder of {study} was not renewed: {error}", file=sys.stderr)
 

@@ -1,7 +1,8 @@
 """A study as its files tell it: `index.json` and the run folders that it names, nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,16 +98,22 @@ class Study:
 
     def point_of(self, run: Run) -> Point:
         """The point that a run belongs to."""
-        return next(point for point in self.points if point.label == run.point)
+        return self._by_label[run.point]
+
+    @cached_property
+    def _by_label(self) -> Mapping[str, Point]:
+        return {point.label: point for point in self.points}
 
     def reference(self, point: Point) -> Point | None:
         """The point that a point is compared with; None for the first."""
         return self.design.reference(point, self.points)
 
 
-def load_study(study: str, *, runs_root: Path) -> Study:
+def load_study(study: str, *, runs_root: Path, only: Collection[str] | None = None) -> Study:
     """Read a study's index and every run folder in it.
 
+    With `only`, the runs of the points that have one of these runs are read, and all others are as
+    new.
     Raises ValueError when the study was never run or its index cannot be read. A run folder that is
     missing or damaged is no error: its run says so.
     """
@@ -124,7 +131,8 @@ def load_study(study: str, *, runs_root: Path) -> Study:
         ) from None
     if not index["rows"]:
         raise ValueError(f"{path}: the study has no runs")
-    rows = [_row(row, runs_root) for row in index["rows"]]
+    read = {row["point"] for row in index["rows"] if only is None or row["run_id"] in only}
+    rows = [_row(row, runs_root, read=row["point"] in read) for row in index["rows"]]
     illegal = tuple(Illegal(i["point"], i["reason"]) for i in index.get("illegal") or ())
     points = _points(rows, design, index)
     title = str(index.get("title") or design.title)
@@ -132,12 +140,12 @@ def load_study(study: str, *, runs_root: Path) -> Study:
     return Study(study, title, index["command"], design, points, illegal, named)
 
 
-def _row(row: Mapping[str, Any], runs_root: Path) -> Run:
+def _row(row: Mapping[str, Any], runs_root: Path, *, read: bool) -> Run:
     planned: dict[str, Any] = {name: row[name] for name in ("point", "step", "seed", "run_id")}
     folder = RunFolder(run_path(runs_root, row["run_id"]))
     planned |= {"steps": tuple(row["steps"])}
     planned |= {"network": row.get("network"), "base": row.get("base")}
-    planned |= {"folder": folder.path, "state": folder.state()}
+    planned |= {"folder": folder.path, "state": folder.state() if read else "new"}
     nothing: dict[str, Any] = dict.fromkeys(("config", "summary", "provenance"))
     nothing["metrics"] = ()
     if planned["state"] == "new":

@@ -36,8 +36,8 @@ def texts(decides: Mapping[str, Any]) -> dict[str, str]:
 
 def named(texts: Mapping[str, str], *, name: str, seed: int) -> str:
     """The run id of one seed of a configuration, on the data set of that name."""
-    whole = {**texts, "seed": _canonical(seed)}
-    text = ",".join(f"{_canonical(key)}:{whole[key]}" for key in sorted(whole))
+    whole = {**texts, "seed": str(seed)}
+    text = ",".join(f'"{key}":{whole[key]}' for key in sorted(whole))
     return f"{name}-seed{seed}-{_sha256('{' + text + '}')[:12]}"
 
 

@@ -7,7 +7,6 @@ run that was damaged or taken away is noticed as ever.
 
 import json
 import os
-import stat
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -27,6 +26,7 @@ from ablations.store.runs import (
 )
 
 _FILE, _VERSION = "finished.json", 1
+_FILES = (STATUS, SUMMARY)  # that say what became of a run
 # Seconds that a file was left alone before it is remembered: two changes within a tick of the file
 # system's clock could look the same.
 _SETTLED = 2.0
@@ -38,7 +38,7 @@ class Finished:
     """What is remembered of a finished run.
 
     Attributes:
-        files: what the file system said of status.json and summary.json before they were read.
+        files: the stamp of status.json and summary.json before they were read.
         status: what status.json said.
     """
 
@@ -51,35 +51,35 @@ def look_at(run_ids: Iterable[str], runs_root: Path) -> dict[str, Look]:
     known, new, found = _remembered(runs_root), dict[str, Finished](), dict[str, Look]()
     for name in run_ids:
         folder = run_path(runs_root, name)
-        files, before = _files(folder), known.get(name)
+        files, before = stamp(folder, _FILES), known.get(name)
         if before is not None and before.files == files:
             found[name] = Look("done", before.status.get("message"), before.status)
             continue
         found[name] = RunFolder(folder).look()
-        if found[name].state == "done" and files is not None and _settled(folder):
+        if found[name].state == "done" and _settled(folder):
             new[name] = Finished(files, found[name].status)
     if len(new) > len(known) // _FEW:
         _remember(runs_root, {**known, **new})
     return found
 
 
-def _files(folder: Path) -> str | None:
-    """Inode, size and times of a run's files in words; None where one is absent or no file."""
+def stamp(folder: Path, names: Iterable[str]) -> str:
+    """What changes when one of these files does: their inodes, kinds, sizes and times, in words."""
     said = []
-    for name in (STATUS, SUMMARY):
+    for name in names:
         try:
             found = os.lstat(f"{folder}/{name}")
         except OSError:
-            return None
-        if not stat.S_ISREG(found.st_mode):
-            return None
-        said += [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
-    return " ".join(map(str, said))
+            said.append("none")
+        else:
+            times = f"{found.st_mtime_ns} {found.st_ctime_ns}"
+            said.append(f"{found.st_ino} {found.st_mode} {found.st_size} {times}")
+    return "; ".join(said)
 
 
 def _settled(folder: Path) -> bool:
     try:
-        times = [(folder / name).lstat() for name in (STATUS, SUMMARY)]
+        times = [(folder / name).lstat() for name in _FILES]
     except OSError:
         return False
     return all(abs(time.time() - max(t.st_mtime, t.st_ctime)) > _SETTLED for t in times)

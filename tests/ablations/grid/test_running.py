@@ -206,13 +206,13 @@ def test_a_failed_run_is_told_with_its_reason_and_exit_code_1(
     assert f"`{command}` again trains what is missing" in out
 
 
-@pytest.mark.parametrize(("rows", "renewals"), [(10, [1, 1]), (10_000, [0, 0])])
+@pytest.mark.parametrize(("rows", "renewals"), [(10, [1, 1]), (10_000, [1, 1]), (100_000, [0, 0])])
 def test_the_board_is_renewed_in_proportion(
     rows: int, renewals: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    renewed: list[str] = []
+    renewed: list[object] = []
     monkeypatch.setattr(
-        "ablations.board.server.refresh", lambda study, runs_root: renewed.append(study)
+        "ablations.board.server.refresh", lambda _study, runs_root, runs: renewed.append(runs)
     )
     clock = [100.0]
     monkeypatch.setattr("ablations.board.refreshing.time.monotonic", lambda: clock[0])
@@ -227,3 +227,5 @@ def test_the_board_is_renewed_in_proportion(
     clock[0] += 1000
     board(fake_row(1, "finish"))
     assert len(renewed) == renewals[1] + 1
+    ended = {fake_row(number, "finish").run_id for number in ((1,) if renewals[0] else (0, 1))}
+    assert renewed[-1] == (None if rows == 10 else ended)

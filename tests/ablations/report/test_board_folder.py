@@ -9,12 +9,16 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ablations.board import server
+from ablations.board.changes import Changes
 from ablations.board.events import scalar, write_events
-from ablations.compare.records import load_study
+from ablations.compare.records import Run, load_study
+from ablations.store.lock import hold
+from ablations.store.runs import RunFolder, write_json_atomic
 from lit_models import TRAJECTORIES
 from tests.support.event_files import by_step, read
 from tests.support.fabricate import Made, cumulative, fabricate_study, made_up_top1
@@ -77,6 +81,63 @@ def test_a_new_epoch_changes_its_mean_only(tmp_path: Path) -> None:
     others = [made_up_top1(1, seed) * 3 / 4 for seed in (0, 2)]
     found = by_step(read(folder / "01_stage_ratio" / "mean"), "mean/val/top1")
     assert found[3] == pytest.approx((99 + sum(others)) / 3, rel=1e-6)
+
+
+def test_only_the_points_of_runs_that_ended_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = {("01_stage_ratio", 1): "interrupted", ("02_patchify_stem", 0): "interrupted"}
+    fabricate_study(tmp_path, points=SHORT, states=states)
+    folder = server.refresh("made_up", runs_root=tmp_path)
+    before, ended, waiting = snapshot(folder), *changed_runs(tmp_path)
+    read_folders: list[str] = []
+    real = RunFolder.whole_config
+
+    def whole_config(run: RunFolder) -> dict[str, Any]:
+        read_folders.append(run.path.name)
+        return real(run)
+
+    monkeypatch.setattr(RunFolder, "whole_config", whole_config)
+    server.refresh("made_up", runs_root=tmp_path, runs={ended.run_id})
+    assert places(before, snapshot(folder)) == {"01_stage_ratio/mean"}
+    assert len(read_folders) == 3
+    assert waiting.run_id not in read_folders
+    server.refresh("made_up", runs_root=tmp_path)
+    assert places(before, snapshot(folder)) == {"01_stage_ratio/mean", "02_patchify_stem/mean"}
+
+
+def changed_runs(root: Path) -> tuple[Run, Run]:
+    """Two interrupted runs of a study, each with an epoch more."""
+    one, other = (run for run in load_study("made_up", runs_root=root).runs if not run.done)
+    for run in (one, other):
+        with (run.folder / "metrics.csv").open("a") as file:
+            file.write("3,1920,0.001,1.5,0.5,0.5,99,99\n")
+    return one, other
+
+
+def places(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> set[str]:
+    """The folders whose files have changed."""
+    names = before.keys() | after.keys()
+    return {str(Path(name).parent) for name in names if before.get(name) != after.get(name)}
+
+
+def test_a_board_that_watches_looks_at_what_was_touched(tmp_path: Path) -> None:
+    study = fabricate_study(tmp_path, points=SHORT, states={("01_stage_ratio", 1): "interrupted"})
+    changes = Changes("made_up", tmp_path)
+    assert changes.look() is None
+    assert changes.look() == set()
+    (run,) = (run for run in load_study("made_up", runs_root=tmp_path).runs if not run.done)
+    write_json_atomic(run.folder / "status.json", {"state": "running"})
+    assert changes.look() == {run.run_id}
+    with hold(run.folder / "lock"):
+        changes.shown(load_study("made_up", runs_root=tmp_path), {run.run_id})
+    assert changes.look() == {run.run_id}  # it runs: it may die without a word
+    changes.shown(load_study("made_up", runs_root=tmp_path), {run.run_id})
+    assert changes.look() == set()
+    changes.forget()
+    assert changes.look() is None
+    (study / "index.json").write_text((study / "index.json").read_text())
+    assert changes.look() is None
 
 
 def test_links_to_files_that_are_gone_are_replaced(tmp_path: Path) -> None:
