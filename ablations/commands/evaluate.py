@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", choices=["test", "val"], default="test", help="which images; default: test"
     )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="keep the scores in the folder of the run, for the next `ablate report`",
+    )
     add_places(parser)
     add_json(parser, instead_of="text")
 
@@ -58,7 +63,7 @@ def command(options: argparse.Namespace) -> int:
     images, image_size, top1, top5 and balanced_accuracy (percent; top5 is null with five classes or
     fewer), loss, and ema (null, or the same of the averaged weights).
     """
-    from ablations.evaluation.evaluation import evaluate
+    from ablations.evaluation.analysis import EVALUATION, EvaluationSettings
 
     name, overrides = options.data, list(options.overrides)
     if name is not None and "=" in name:  # no data set: the first override
@@ -66,8 +71,12 @@ def command(options: argparse.Namespace) -> int:
     subject = find_subject(options.checkpoint, root=runs_root(options.runs), file=options.file)
     source = str(subject.path.parent.parent / CONFIG)
     config = evaluation_config(name, overrides, run=subject.config, source=source)
-    found = evaluate(subject.path, config, split=options.split)
-    told = asdict(found)
+    settings = EvaluationSettings(config, options.split)
+    folder = subject.path.parent.parent
+    if options.keep and not subject.config:
+        raise ValueError(f"--keep: {subject.path} is no run's, whose folder would keep the scores")
+    told = dict(EVALUATION.measure(subject.path, settings))
+    kept = EVALUATION.keep(folder, told, settings) if options.keep else None
     raw = told.pop("raw")
     if options.json:
         named = {"checkpoint": str(subject.path), "run_id": subject.config.get("run_id")}
@@ -75,13 +84,15 @@ def command(options: argparse.Namespace) -> int:
         return 0
     if subject.reason is not None:
         print(subject.reason)
-    where = f"{found.images:,} images at {found.image_size} px"
+    where = f"{told['images']:,} images at {told['image_size']} px"
     if other_images(subject.config, config.data):
         print("note: these images are not those that the run was planned with: files have changed")
-    print(f"{subject.path} on the {found.split} split of {title(config.data)}, {where}")
+    print(f"{subject.path} on the {told['split']} split of {title(config.data)}, {where}")
     for name, scores in (("", raw), ("averaged weights: ", told["ema"])):
         if scores is not None:
             print(f"{name}{_scores_text(scores)}")
+    if kept is not None:
+        print(f"kept in {kept}: `ablate report` shows it")
     return 0
 
 

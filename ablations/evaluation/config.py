@@ -11,6 +11,8 @@ from datamodules.catalog.catalog import WHEREABOUTS
 from datamodules.config.data import DataConfig
 from lit_models.recipe.config import Precision
 
+Split = Literal["test", "val"]
+
 
 @dataclass
 class EvaluatedAugmentation:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
-from ablations.evaluation.config import EvaluationConfig
+from ablations.evaluation.config import EvaluationConfig, Split
 from ablations.run.devices import resolve_devices
 from ablations.run.session import own_environment, quiet
 from datamodules import ImageDataModule
@@ -20,7 +20,6 @@ from lit_models.training.metrics import BALANCED, LOSS, TOP1, TOP5, metric
 from lit_models.weights.checkpoints import AVERAGED, read_weights
 from lit_models.weights.finite import require_finite
 
-Split = Literal["test", "val"]
 _SCORES = (TOP1, TOP5, BALANCED, LOSS)
 
 

@@ -1,9 +1,8 @@
 """Which figures a report has, and what is said about them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ablations.compare.drawing import Drawing
 from ablations.compare.printed import published_note
 from ablations.compare.records import Study
 from ablations.compare.row import Row
@@ -12,10 +11,6 @@ from ablations.figures.curves import curves_figure
 from ablations.figures.figure import steps_figure
 from ablations.figures.networks_figure import networks_figure
 from lit_models.registry.registry import Registry
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 STEPS = (
     "Top-1 accuracy on the test split after each step, and multiply-adds of one image. "
@@ -29,17 +24,6 @@ COST = "Top-1 accuracy on the test split against multiply-adds of one image and 
 SHADES = "Rows of one shade are one network with different steps."
 LINES = "A line goes from a network to the same one with one step more."
 CURVES = "Top-1 accuracy on the validation split after each epoch, of the seeds that are finished."
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure: name of its files, heading on the page, a short description, what it shows."""
-
-    name: str
-    heading: str
-    alt: str
-    caption: str
-    draw: "Callable[[], Figure]"
 
 
 # What draws a figure: called with the study, its rows and what is to be said of published values.

@@ -33,6 +33,7 @@ def rows(study: str, *, runs_root: Path) -> "tuple[Row, ...]":
     """The comparison, one row a point. Raises ValueError when the study was never run."""
     from ablations.compare.comparison import study_rows
     from ablations.compare.records import load_study
+    from ablations.report import analyses  # noqa: F401 registers their columns
 
     return study_rows(load_study(study, runs_root=runs_root))
 

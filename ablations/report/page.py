@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from ablations.compare.analysis import analysis_sections
+from ablations.compare.drawing import Drawing
 from ablations.compare.headlines import headline
 from ablations.compare.records import Study
 from ablations.compare.row import Row
@@ -16,7 +18,6 @@ from ablations.compare.text import (
     statistics_sentences,
 )
 from ablations.compare.words import plural
-from ablations.figures.drawings import Drawing
 from ablations.report.cards import Card, cards
 from ablations.report.origin import configuration, provenance_facts
 
@@ -32,11 +33,14 @@ def page(study: Study, rows: Sequence[Row], pictures: Mapping[Drawing, str]) -> 
         ("The numbers", _table(study, rows)),
         *others,
         (f"What each {study.design.noun} changed", _cards(cards(study, rows))),
+        *((s.heading, _list(s.sentences)) for s in analysis_sections(study, rows)),
         ("What these numbers can show", _list(statistics_sentences(study, rows))),
         ("Runs without a result", _missing(study)),
         ("Where the numbers come from", _facts(provenance_facts(study))),
     ]
-    body = "".join(f"<section><h2>{name}</h2>{text}</section>\n" for name, text in sections if text)
+    body = "".join(
+        f"<section><h2>{escape(name)}</h2>{text}</section>\n" for name, text in sections if text
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -19,6 +19,7 @@ from ablations.compare.text import (
     setting,
 )
 from ablations.files.markup import terminal
+from ablations.report import analyses  # noqa: F401 registers their columns, figures and sections
 
 
 def print_report(study: str, *, runs_root: Path, console: Console | None = None) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.compare.analysis import Section, analysis_figures, analysis_sections
 from ablations.compare.comparison import study_rows, to_json
+from ablations.compare.drawing import Drawing
 from ablations.compare.headlines import headline
 from ablations.compare.printed import published_note
 from ablations.compare.records import Study, load_study
@@ -17,12 +19,13 @@ from ablations.compare.text import (
     setting,
     statistics_sentences,
 )
-from ablations.figures.drawings import Drawing, drawings
+from ablations.figures.drawings import drawings
 from ablations.figures.style import figure_style, save
 from ablations.files.markup import fenced
 from ablations.files.markup import markdown as escaped
 from ablations.files.own_folders import own_folder
 from ablations.files.plain_text import as_json
+from ablations.report import analyses  # noqa: F401 registers their columns, figures and sections
 from ablations.report.origin import provenance_facts
 from ablations.report.page import page
 from ablations.store.hints import hint
@@ -73,7 +76,7 @@ def write_report(study: str, *, runs_root: Path) -> ReportPaths:
             f"study {study!r} has no finished run in {runs_root} ({len(found.runs)} planned: "
             f"{states}); {run} trains them, {status} shows them"
         )
-    chosen = drawings(found, rows)
+    chosen = (*drawings(found, rows), *analysis_figures(found, rows))
     paths = paths_of(own_folder(runs_root, STUDIES, study, REPORT), chosen)
     pictures = _write_figures(chosen, paths)
     _write_tables(found, rows, paths)
@@ -102,6 +105,11 @@ def _write_tables(study: Study, rows: Sequence[Row], paths: ReportPaths) -> None
     write_text_atomic(paths.latex, latex_table(rows, design=study.design, caption=caption))
 
 
+def _section(section: Section) -> tuple[str, str]:
+    sentences = "\n".join(f"- {escaped(sentence)}" for sentence in section.sentences)
+    return f"## {escaped(section.heading)}", sentences
+
+
 def markdown(study: Study, rows: Sequence[Row], chosen: Sequence[Drawing]) -> str:
     """The report as Markdown, with the figures as files beside it."""
     first, *others = ([f"![{d.alt}]({d.name}.svg)", escaped(d.caption)] for d in chosen)
@@ -113,6 +121,7 @@ def markdown(study: Study, rows: Sequence[Row], chosen: Sequence[Drawing]) -> st
         *first,
         markdown_table(rows, design=study.design).strip(),
         *(line for other in others for line in other),
+        *(line for section in analysis_sections(study, rows) for line in _section(section)),
         "## What these numbers can show",
         "\n".join(f"- {escaped(sentence)}" for sentence in statistics_sentences(study, rows)),
     ]

@@ -90,7 +90,7 @@ PROVENANCE = Object(known={"sessions": [_SESSION]})
 
 _ROW = Object(
     {"point": str, "step": str, "steps": [str], "seed": int, "run_id": str},
-    {"network": _TEXT, "params": _COUNT, "gmacs": _NUMBER},
+    {"network": _TEXT, "base": _TEXT, "params": _COUNT, "gmacs": _NUMBER},
 )
 _ILLEGAL = Object({"point": str, "reason": str})
 _STEP = Object(

@@ -17,6 +17,7 @@ from torch import nn
 
 from ablations.cli import main
 from ablations.commands.import_weights import import_weights
+from ablations.evaluation.analysis import EVALUATION
 from ablations.evaluation.config import evaluation_config
 from ablations.evaluation.evaluation import evaluate
 from ablations.run.checkpoint import write_checkpoint
@@ -281,6 +282,9 @@ def test_a_run_is_evaluated_as_it_was_tested(
     assert found["top1"] == pytest.approx(summary["val/top1"])
     assert main(["evaluate", folder.name, "data.test_limit=20", *runs]) == 0
     assert printed(capsys)["images"] == 20
+    assert main(["evaluate", folder.name, "data.test_limit=20", "--keep", *runs[:2]]) == 0
+    assert "`ablate report` shows it" in capsys.readouterr().out
+    assert list(EVALUATION.kept(folder)) == ["digits test, 8 px, 20 images"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""What an analysis of trained networks is: measured once a run, kept with it, shown in reports.
+
+An analysis is one folder, such as `ablations/evaluation`: a subclass of `Analysis`, what it
+measures with, and a line in `ablations/report/analyses.py`. Its results lie in the run's folder, as
+`analyses/NAME.json`: an object with the results by what they were measured on.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ablations.compare.columns import COLUMNS, ReportColumn
+from ablations.compare.drawing import Drawing
+from ablations.compare.records import Study
+from ablations.compare.row import Row
+from ablations.files.own_folders import own_folder
+from ablations.files.shapes import Object
+from ablations.store.runs import RunFolder, read_json, write_json_atomic
+from lit_models.registry.registry import Registry
+
+_FOLDER = "analyses"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the report's page: a heading and sentences."""
+
+    heading: str
+    sentences: tuple[str, ...]
+
+
+class Analysis(ABC):
+    """An analysis of trained networks, by its `name`. Only `measure` may need torch."""
+
+    name: ClassVar[str]
+    shape: ClassVar[Object]  # of one result, as it stands in the file
+
+    @abstractmethod
+    def measure(self, checkpoint: Path, settings: Any) -> Mapping[str, Any]:
+        """Measure a checkpoint: a result as plain data.
+
+        Raises ValueError when the checkpoint cannot be read or the settings do not suit it.
+        """
+
+    @abstractmethod
+    def key(self, result: Mapping[str, Any], settings: Any) -> str:
+        """On what a result was measured, for people: results with one key replace each other."""
+
+    def columns(self) -> Mapping[str, ReportColumn]:
+        """The columns that it adds to reports, by name; none of them without results."""
+        return {}
+
+    def figures(self, study: Study, rows: Sequence[Row]) -> Sequence[Drawing]:
+        """The figures that it adds to a report."""
+        del study, rows
+        return ()
+
+    def section(self, study: Study, rows: Sequence[Row]) -> Section | None:
+        """The section that it adds to a report; None without results."""
+        del study, rows
+        return None
+
+    def keep(self, run: Path, result: Mapping[str, Any], settings: Any) -> Path:
+        """Keep a result in the folder of a finished run; the file.
+
+        Raises ValueError when the run is not finished, since it may still change.
+        """
+        state = RunFolder(run).state()
+        if state != "done":
+            raise ValueError(
+                f"{run} is {state}: results are kept of finished runs only, whose weights stay"
+            )
+        own_folder(run, _FOLDER)
+        path = self._file(run)
+        write_json_atomic(path, {**self.kept(run), self.key(result, settings): result})
+        return path
+
+    def kept(self, run: Path) -> Mapping[str, Mapping[str, Any]]:
+        """The results in a run's folder. Raises ValueError, naming the file, for a damaged one."""
+        return read_json(self._file(run), Object(each=self.shape)) or {}
+
+    def _file(self, run: Path) -> Path:
+        return run / _FOLDER / f"{self.name}.json"
+
+
+ANALYSES: Registry[Analysis] = Registry("analysis")
+
+
+def register_analysis(analysis: Analysis) -> None:
+    """Add an analysis, with its columns, to every report."""
+    ANALYSES.register(analysis.name, analysis)
+    for name, column in analysis.columns().items():
+        COLUMNS.register(name, column)
+
+
+def analysis_figures(study: Study, rows: Sequence[Row]) -> tuple[Drawing, ...]:
+    """The figures of all analyses."""
+    return tuple(one for analysis in ANALYSES.values() for one in analysis.figures(study, rows))
+
+
+def analysis_sections(study: Study, rows: Sequence[Row]) -> tuple[Section, ...]:
+    """The sections of all analyses that have something to say."""
+    found = (analysis.section(study, rows) for analysis in ANALYSES.values())
+    return tuple(section for section in found if section is not None)

@@ -1,0 +1,5 @@
+"""The analyses that reports know: one line each. What they bring stands in their own folders."""
+
+from ablations.evaluation.analysis import EVALUATION
+
+__all__ = ["EVALUATION"]
