@@ -192,7 +192,7 @@ def _check_start(recipe: Recipe, specs: Iterable[Network], setting: Setting) -> 
     for spec in specs:
         with torch.device("meta"):
             model = build(spec, num_classes=setting.num_classes, in_chans=setting.in_chans)
-        starting_weights(model, content, value=recipe.start_from, ema=recipe.start_from_ema)
+        starting_weights(model, content, recipe)
 
 
 def visible_gpus() -> tuple[str, ...]:

@@ -26,7 +26,6 @@ from ablations.store.runs import RunFolder
 from datamodules import Data, ImageDataModule, build_data_module
 from lit_models.families.serialise import to_dict
 from lit_models.training.classifier import LitClassifier
-from lit_models.training.initial_weights import start
 
 # Expected here, so no news in a log: in-memory data needs no workers, the EMA copy never trains.
 _EXPECTED = (
@@ -60,7 +59,7 @@ class Session:
         self.recorder.damaged = found.damaged
         if self.devices.rank == 0:
             found.set_aside()
-        if found.path is None and (said := start(self.module)):
+        if found.path is None and (said := self.module.start()):
             print(said, flush=True)  # to the run's log
         if self.devices.kind == "cuda":
             torch.cuda.reset_peak_memory_stats()

@@ -39,9 +39,9 @@ def dataset(config: DataConfig, *, complete: bool = True) -> DatasetInfo:
     info = DATASETS[config.name]
     if info.own and not config.folder and complete:
         raise ValueError(f"data.name={config.name} needs data.folder: {info.obtain}.")
-    for key in ("folder", "test_fraction"):
+    for key, fixed in (("folder", None), ("test_fraction", info.test_fraction)):
         value = getattr(config, key)
-        if value is not None and not info.own:
+        if value not in (None, fixed) and not info.own:
             raise ValueError(f"data.{key}={value} has no meaning for data.name={config.name}.")
     return info
 

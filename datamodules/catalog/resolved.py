@@ -67,7 +67,7 @@ def resolve(config: DataConfig) -> Data:
     found = loader_choice.manifest(config, info) if config.loader != "torch" else None
     loader = loader_choice.choose_loader(config, info, found)
     read = found if loader_choice.reads_beton(loader, info) else None
-    held_out = config.test_fraction
+    held_out = info.test_fraction if config.test_fraction is None else config.test_fraction
     if held_out is None and info.own and read is not None:
         held_out = read.test_fraction  # as the beton was written
     whole = replace(

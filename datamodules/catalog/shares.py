@@ -20,10 +20,13 @@ def apportion(
     exact = [size * count / every for size in sizes]
     most = [size - leave for size in sizes]
     quotas = [min(max(int(share), least), top) for share, top in zip(exact, most, strict=True)]
+    given = sum(quotas)
     for index in sorted(range(len(sizes)), key=lambda index: quotas[index] - exact[index]):
-        if sum(quotas) >= count:
+        if given >= count:
             break
-        quotas[index] = min(quotas[index] + 1, most[index])
+        if quotas[index] < most[index]:
+            quotas[index] += 1
+            given += 1
     return tuple(quotas)
 
 

@@ -39,6 +39,8 @@ class DatasetInfo:
     fetch: str | None = None
     # what a person does to get it, with {root} and {folder}
     obtain: str = ""
+    # share of the images held out as `test` where the owners have no split; None: they have one
+    test_fraction: float | None = None
     # a person's own: data.folder says where it is, and it can be split by data.test_fraction
     own: bool = False
     # the class in torchvision.datasets, for the functions that read through it

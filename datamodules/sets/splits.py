@@ -118,11 +118,14 @@ def stratified(
         leave: how many of every class are never taken.
         least: how many of every class are taken in any case, also above `count`.
     """
-    classes, sizes = np.unique(labels, return_counts=True)
+    _, sizes = np.unique(labels, return_counts=True)
     quotas = apportion(sizes.tolist(), min(count, len(labels)), leave=leave, least=least)
     order = shuffled(Stream.SPLIT, seed=SPLIT_SEED, epoch=0, indices=np.arange(len(labels)))
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    firsts = np.cumsum(sizes) - sizes
     chosen = [
-        order[labels[order] == name][:quota] for name, quota in zip(classes, quotas, strict=True)
+        by_class[first : first + quota]
+        for first, quota in zip(firsts.tolist(), quotas, strict=True)
     ]
     indices: Integers = np.sort(np.concatenate(chosen))
     return indices

@@ -19,7 +19,7 @@ from datamodules.sets.equal import equal_files, shared, shared_sentence
 from datamodules.sets.memory import remembered
 from datamodules.sets.scan import bad_files
 from datamodules.sets.sources import DataWarning, FileImages, LeftOutWarning, Source, locked
-from datamodules.sets.splits import hold_out_test
+from datamodules.sets.splits import hold_out_test, stratified
 
 
 def image_tree(info: DatasetInfo, config: DataConfig) -> Source:
@@ -38,7 +38,7 @@ def image_tree(info: DatasetInfo, config: DataConfig) -> Source:
         warnings.warn(left_out, DataWarning, stacklevel=2)
     images = {name: _checked(split, config) for name, split in listed.splits.items()}
     if listed.test_fraction is not None:
-        source = _split(images[TRAIN], listed.class_names, config)
+        source = _split(images[TRAIN], listed.class_names, info, listed.test_fraction)
     else:
         source = Source(
             train=images[TRAIN],
@@ -51,9 +51,13 @@ def image_tree(info: DatasetInfo, config: DataConfig) -> Source:
     return source
 
 
-def _split(images: FileImages, class_names: tuple[str, ...], config: DataConfig) -> Source:
-    assert config.test_fraction is not None
-    held_out = hold_out_test(images.labels, config.test_fraction, class_names)
+def _split(
+    images: FileImages, class_names: tuple[str, ...], info: DatasetInfo, share: float
+) -> Source:
+    if info.own:
+        held_out = hold_out_test(images.labels, share, class_names)
+    else:  # an official set is as it is: a class of one image has none to test
+        held_out = stratified(images.labels, round(len(images.labels) * share), leave=1)
     rest = np.setdiff1d(np.arange(len(images.labels)), held_out, assume_unique=True)
     train, test = (FileImages(images.paths[part], images.labels[part]) for part in (rest, held_out))
     return Source(train=train, test=test, class_names=class_names)

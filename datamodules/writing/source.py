@@ -117,7 +117,8 @@ def source_config(text: str, *, test_fraction: float | None = None) -> DataConfi
     if text in DATASETS and text != _TREE:
         info = DATASETS[text]
         size = getattr(info, "stored_size", None) or info.image_size
-        return DataConfig(name=text, image_size=size, loader="torch", test_fraction=test_fraction)
+        share = info.test_fraction if test_fraction is None else test_fraction
+        return DataConfig(name=text, image_size=size, loader="torch", test_fraction=share)
     folder, _ = located(DataConfig(), text, key="the folder")
     if folder.is_dir():
         return DataConfig(

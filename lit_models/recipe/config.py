@@ -67,6 +67,8 @@ class TrainingConfig:
     mixup_switch_prob: float = 0.5  # of cutmix instead of mixup when both are on
     mixup_mode: Literal["batch", "pair", "elem"] = "batch"  # as in timm
     drop_path_rate: float | None = None  # None: the spec's own rate
+    # factor on the initial weights and bias of the classifier; below 1 to fine-tune
+    head_init_scale: float = 1.0
     blur_pool: bool = False  # True: every network gets blur pool (lit_models/space/spec.py)
     gradient_clip: float | None = None  # largest gradient norm; None: off
     ema_decay: float | None = (

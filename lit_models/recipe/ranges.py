@@ -59,6 +59,7 @@ TRAINING: Mapping[str, Range] = {
     "mixup_prob": SHARE,
     "mixup_switch_prob": SHARE,
     "drop_path_rate": BELOW_ONE,
+    "head_init_scale": Range(0, 1000, open_low=True),
     "gradient_clip": POSITIVE,
     "ema_decay": BELOW_ONE,
     "distillation_alpha": Range(0, 1, open_low=True),

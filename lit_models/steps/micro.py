@@ -1,4 +1,4 @@
-"""Steps inside a block: norms, activations, expansion ratio, layer scale."""
+"""Steps inside a block: norms, activations, expansion ratio, layer scale, stochastic depth."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -209,3 +209,20 @@ def layer_scale(initial: float | None) -> Step:
         else f"the branches that mix positions end in a layer scale of {initial:g}"
     )
     return Step("layer_scale", title, summary, edit)
+
+
+@named(
+    "drop_path_rate",
+    "drop_path_rate=0.1",
+    "the rate of stochastic depth in training",
+    source="arXiv 1603.09382",
+    read=number,
+)
+def drop_path_rate(rate: float) -> Step:
+    """The network's stochastic depth: the rate of its last block, where the schedule is linear."""
+
+    def edit(spec: ArchSpec) -> ArchSpec:
+        return replace(spec, drop_path_rate=rate)
+
+    summary = f"residual branches are left out with a rate of up to {rate:g} in training"
+    return Step("drop_path_rate", f"stochastic depth {rate:g}", summary, edit)

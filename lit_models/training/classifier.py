@@ -18,6 +18,7 @@ from lit_models.recipe.config import trained_spec, training_config
 from lit_models.training.batch_mixing import create_criterion, create_mixer
 from lit_models.training.distillation import Teacher, load_teacher
 from lit_models.training.ema import create_ema
+from lit_models.training.initial_weights import load_start, scale_classifier
 from lit_models.training.layer_scales import mean_layer_scales
 from lit_models.training.metrics import TEST, TRAIN_LOSS, VAL
 from lit_models.training.optimisation import create_optimizer, current_lr
@@ -67,6 +68,7 @@ class LitClassifier(pl.LightningModule):
         self.training_config = config = training_config(training)
         self.spec = trained_spec(from_dict(spec), config)
         self.backbone = build(self.spec, num_classes=num_classes, in_chans=in_chans, seed=seed)
+        scale_classifier(self.backbone, config.head_init_scale)
         if config.channels_last:
             self.backbone.to(memory_format=torch.channels_last)
         self.ema = create_ema(self.backbone, config)
@@ -84,6 +86,7 @@ class LitClassifier(pl.LightningModule):
             else {}
         )
         self.last_lr = config.lr  # of the latest optimizer step
+        self.untouched = True  # the weights are the initial ones, which `start` may replace
         self.teacher: Teacher | None = None  # while it trains, where the recipe has one
         self.statistics: StepStatistics | None = None  # while it trains
 
@@ -92,9 +95,29 @@ class LitClassifier(pl.LightningModule):
         logits: torch.Tensor = self.backbone(self._laid_out(images))
         return logits
 
+    def start(self) -> str:
+        """Load the weights that the recipe starts from, if any, and have the average follow.
+
+        Returns what is to be said of them; empty: nothing. Raises ValueError as `load_start` does.
+        """
+        said = load_start(self.backbone, self.training_config)
+        if self.ema is not None and self.training_config.start_from is not None:
+            self.ema.set(self.backbone)  # type: ignore[no-untyped-call]
+        self.untouched = False
+        return said
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember that the weights are a checkpoint's, which the recipe's start must not undo."""
+        self.untouched = False
+
     def setup(self, stage: str) -> None:
-        """Load the recipe's teacher, which only training needs. Raises ValueError as it does."""
+        """Load what only training needs: the recipe's start, unless resumed, and its teacher.
+
+        Raises ValueError where either is not there or does not fit.
+        """
         if stage == "fit":
+            if self.untouched and self.trainer.ckpt_path is None and (said := self.start()):
+                self.print(said)
             classes, channels = self.hparams["num_classes"], self.hparams["in_chans"]
             config = self.training_config
             self.teacher = load_teacher(config, num_classes=classes, in_chans=channels)

@@ -26,7 +26,6 @@ from ablations.run.train import train_run
 from ablations.store.runs import RunFolder
 from lit_models import LitClassifier, TrainingConfig, build, to_dict
 from lit_models.families.spach import single_stage
-from lit_models.training.initial_weights import start
 from lit_models.weights.checkpoints import load_network
 from lit_models.weights.tensor_files import read_tensors
 from tests.support.official_layouts import CASES, State, Writer
@@ -101,7 +100,7 @@ def test_averaged_weights_beside_raw_ones_are_said_and_can_be_chosen(
         assert sentence in capsys.readouterr().out
         assert torch.equal(load_network(out).state_dict()["head.fc.bias"], expected["7.bias"])
     module = classifier(file, start_from_ema=True)
-    assert "averaged taken" in start(module)
+    assert "averaged taken" in module.start()
     assert torch.equal(module.backbone.state_dict()["head.fc.bias"], mean["7.bias"])
     with pytest.raises(ValueError, match=r"recipe\.start_from_ema has no meaning"):
         TrainingConfig(start_from_ema=True)
@@ -332,7 +331,7 @@ def classifier(start: Path, **changes: Any) -> LitClassifier:
 
 def test_a_run_starts_from_the_weights_and_so_does_its_average(imported: Path) -> None:
     module = classifier(imported)
-    start(module)
+    module.start()
     expected = dict(load_network(imported).state_dict())
     assert same(dict(module.backbone.state_dict()), expected)
     assert module.ema is not None
@@ -344,7 +343,7 @@ def test_a_classifier_of_other_classes_is_a_fresh_one(tmp_path: Path) -> None:
     torch.save(published(classes=7), file)
     module = classifier(file)
     fresh = {key: value.clone() for key, value in module.backbone.state_dict().items()}
-    start(module)
+    module.start()
     state = module.backbone.state_dict()
     assert torch.equal(state["head.fc.weight"], fresh["head.fc.weight"])
     assert torch.equal(state["stem.0.conv.weight"], published(classes=7)["0.weight"])
@@ -366,7 +365,7 @@ def test_a_run_starts_from_weights_of_timm(monkeypatch: pytest.MonkeyPatch) -> N
         in_chans=1,
         seed=0,
     )
-    start(module)
+    module.start()
     assert asked == [("convmixer_768_32.in1k", "recipe.start_from")]
     expected = pretrained.state_dict()["stem.0.conv.weight"]
     assert torch.equal(module.backbone.state_dict()["stem.0.conv.weight"], expected)
@@ -385,7 +384,7 @@ def test_a_start_that_does_not_fit_is_said(
     file = tmp_path / "other.pth"
     torch.save(state(), file)
     with pytest.raises(ValueError, match=rf"recipe\.start_from={file} {words}"):
-        start(classifier(file))
+        classifier(file).start()
 
 
 def test_resuming_a_fine_tuned_run_is_exact(

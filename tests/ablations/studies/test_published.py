@@ -107,6 +107,8 @@ def test_values_of_the_released_tables() -> None:
     printed = {
         ("convnext_variants", "ConvNeXt-T"): (82.1, 29, 4.5),
         ("convnext_variants", "Swin-T"): (81.3, 28, 4.5),
+        ("convnext_tuned", "ConvNeXt-B-22K-384"): (86.8, 89, 45.1),
+        ("convnext_tuned", "ConvNeXt-B-384"): (85.1, 89, 45.0),
         ("convnext_isotropic", "ConvNeXt-S-iso"): (79.7, 22, 4.3),
         ("convnext_isotropic", "ViT-B"): (81.8, 87, 17.6),
         ("robust_resnets", "DeiT-S"): (79.8, None, 4.6),
@@ -159,7 +161,7 @@ def test_best_epochs_are_those_of_the_codes_that_keep_them() -> None:
         if table.is_best_epoch(row)
     }
     expected = {"table10_resnet50_regime", "table11_resnet200_regime", "convnext_variants"}
-    expected |= {"convnext_isotropic", "robust_resnets", "spach"}
+    expected |= {"convnext_tuned", "convnext_isotropic", "robust_resnets", "spach"}
     assert {key for key, _ in best} == expected
     assert ("spach", "Conv-MS-S") in best
     # other people's networks, printed beside those of the source

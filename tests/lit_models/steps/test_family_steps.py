@@ -148,6 +148,7 @@ REFUSALS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "it scales the branches that mix positions": "spach_conv spach_ms_conv",
         },
         "layer_scale=off": {ALREADY: rest()},  # the small ones have none: test_official.py
+        "drop_path_rate=0.3": {},
         "fewer_activations": {
             ALREADY: f"{INVERTED} {REPARAM} convnext convnext_isotropic {SPACH}",
             "it needs two 1x1 convolutions in every block": "convmixer",

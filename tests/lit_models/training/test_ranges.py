@@ -67,6 +67,7 @@ BAD: Mapping[str, tuple[str, ...]] = {
     "recipe.mixup_switch_prob": ("2",),
     "recipe.mixup_mode": ("bach", "batches"),
     "recipe.drop_path_rate": ("1", "-0.1"),
+    "recipe.head_init_scale": ("0", "-1", ".nan"),
     "recipe.blur_pool": ("7",),
     "recipe.gradient_clip": ("-1", "0"),
     "recipe.ema_decay": ("1.0", "1.5", "-0.1"),
