@@ -111,20 +111,20 @@ class LitClassifier(pl.LightningModule):
         self.untouched = False
 
     def setup(self, stage: str) -> None:
-        """Load what only training needs: the recipe's start, unless resumed, and its teacher.
-
-        Raises ValueError where either is not there or does not fit.
-        """
+        """Load the recipe's teacher, which only training needs. Raises ValueError as it does."""
         if stage == "fit":
-            if self.untouched and self.trainer.ckpt_path is None and (said := self.start()):
-                self.print(said)
             classes, channels = self.hparams["num_classes"], self.hparams["in_chans"]
             config = self.training_config
             self.teacher = load_teacher(config, num_classes=classes, in_chans=channels)
 
     def on_fit_start(self) -> None:
-        """Have the teacher follow the student to its device. Raises ValueError for two averages."""
+        """Start from the recipe's weights, unless resumed; have the teacher follow to the device.
+
+        Raises ValueError for two averages, and where the weights are not there or do not fit.
+        """
         require_one_average(self.trainer, self.training_config.ema_decay)
+        if self.untouched and (said := self.start()):
+            self.print(said)
         if self.teacher is not None:
             self.teacher.to(next(self.backbone.parameters()))
             if self.teacher.said:

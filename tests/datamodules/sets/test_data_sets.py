@@ -18,6 +18,7 @@ from datamodules.module import build_data_module
 from datamodules.sets import arrays, sources
 from datamodules.sets.arrays import resized
 from datamodules.sets.sources import ArrayImages, load_source
+from datamodules.writing.source import source_config
 from tests.support.images.image_trees import write_tree
 
 FASHION = DataConfig(name="fashion_mnist", root="/nowhere", download=False)
@@ -196,6 +197,30 @@ def test_imagenette_is_a_tree_whose_val_is_our_test(
     assert sizes == [16, 4, 20]
     images, _ = next(iter(module.test_dataloader()))
     assert images.shape[1:] == (3, 16, 16)
+
+
+def test_the_whole_of_imagenet_has_a_fixed_share_held_out_and_classes_of_one_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = DATASETS["imagenet22k"]
+    assert (info.num_classes, info.sizes, info.test_fraction) == (21841, (14055151, 141971), 0.01)
+    assert info.sizes is not None
+    assert sum(info.sizes) == 14197122
+    tree = tmp_path / "imagenet22k"
+    write_tree(tree, splits=("",), classes=("n01", "n02"), images=100)
+    write_tree(tree, splits=("",), classes=("n03",), images=1)
+    monkeypatch.setattr(
+        catalog, "DATASETS", {**DATASETS, "imagenet22k": replace(info, sizes=(199, 2))}
+    )
+    config = DataConfig(name="imagenet22k", root=str(tmp_path))
+    assert resolve(config).config.test_fraction == 0.01
+    source = load_source(config)
+    assert source.class_names == ("n01", "n02", "n03")
+    assert sorted(source.test.labels.tolist()) == [0, 1]
+    assert np.bincount(source.train.labels).tolist() == [99, 99, 1]
+    assert source_config("imagenet22k").test_fraction == 0.01
+    with pytest.raises(ValueError, match=r"data\.test_fraction=0\.2 has no meaning"):
+        resolve(replace(config, test_fraction=0.2))
 
 
 def test_imagenet_without_archives_says_what_to_do(tmp_path: Path) -> None:
