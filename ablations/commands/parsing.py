@@ -33,9 +33,16 @@ class Verb:
 class VerbParser(argparse.ArgumentParser):
     """A parser to which its verb's module adds the arguments when they are first needed."""
 
-    def __init__(self, *arguments: Any, module: str = "", **options: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        module: str = "",
+        above: "VerbParser | None" = None,
+        **options: Any,
+    ) -> None:
         super().__init__(*arguments, **options)
         self.module = module
+        self.root: VerbParser = self if above is None else above.root
         self.verbs: dict[str, VerbParser] = {}
         self.listed: tuple[str, ...] = ()
 
@@ -45,7 +52,7 @@ class VerbParser(argparse.ArgumentParser):
             module, self.module = importlib.import_module(self.module), ""
             module.add_arguments(self)
             if not self.verbs:
-                self.set_defaults(command=module.command)
+                self.set_defaults(command=module.command, root=self.root)
                 about = "show the traceback of an error"
                 self.add_argument("--debug", action="store_true", help=about)
         return self
@@ -58,7 +65,7 @@ class VerbParser(argparse.ArgumentParser):
             about = dict[str, Any]()
             if text:  # argparse lists the verbs that have a help text
                 about = {"help": text, "description": f"{text[0].upper()}{text[1:]}."}
-            self.verbs[name] = action.add_parser(name, module=verb.module, **about)
+            self.verbs[name] = action.add_parser(name, module=verb.module, above=self, **about)
         self.listed = tuple(name for name, verb in verbs.items() if verb.help)
 
     def parse_known_args(  # type: ignore[override]

@@ -8,6 +8,7 @@ import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import reduce
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ablations.studies.config import HARDWARE, Hardware, Recipe, StudyConfig
@@ -56,6 +57,25 @@ def study_file_schema() -> Schema:
             "Study": _study(),
         },
     }
+
+
+def override_values() -> Mapping[str, Sequence[str]]:
+    """The keys that the command line may set, with their values where they can be listed."""
+    schema = study_file_schema()
+    keys = schema["$defs"]["Study"]["properties"]["overrides"]["properties"]
+    points = schema["$defs"]["Points"]["properties"]
+    keys |= {f"points.{name}": part for name, part in points.items()}
+    return {name: _values(part, schema) for name, part in keys.items()}
+
+
+def _values(part: Schema, schema: Schema) -> Sequence[str]:
+    """The choices that a part of the schema has."""
+    while "$ref" in part:
+        part = reduce(lambda found, key: found[key], part["$ref"].split("/")[1:], schema)
+    if part.get("type") == "boolean":
+        return ("true", "false")
+    choices = part.get("enum", [])
+    return [*choices, *(text for one in part.get("anyOf", ()) for text in _values(one, schema))]
 
 
 def _study() -> Schema:

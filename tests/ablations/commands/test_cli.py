@@ -58,6 +58,8 @@ OPTIONS = {
     ],
     "evaluate": [*COMMON, "--json", "--split", "checkpoint", "data", "overrides"],
     "schema": DEBUG,
+    "completion": [*DEBUG, "shell"],
+    "complete": [*DEBUG, "line"],
     "exec-run": ["--debug", "--help", "-h", "folder"],
 }
 HEAVY = {"torch", "lightning", "timm", "torchvision", "matplotlib", "sklearn", "tensorboard"}

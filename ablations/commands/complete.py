@@ -1,0 +1,178 @@
+"""`ablate complete LINE`: what the last word of a command line may become. For shells only."""
+
+import argparse
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from ablations.commands.parsing import VerbParser
+from ablations.store.index_file import indexed_studies
+from ablations.store.runs import runs_root
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What follows `ablate complete`."""
+    parser.add_argument("line", help="the command line up to the cursor")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Print each word that the last one may become, a line each."""
+    try:
+        words = shlex.split(options.line)
+    except ValueError:  # within a quotation
+        return 0
+    if options.line.endswith((" ", "\t")):
+        words.append("")
+    for word in candidates(options.root, words[1:-1], words[-1]):
+        print(word)
+    return 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a word stands.
+
+    Attributes:
+        parser: of the verb.
+        action: the argument that the word is a value of; None where there is none.
+        before: all words between `ablate` and it.
+    """
+
+    parser: VerbParser
+    action: argparse.Action | None
+    before: Sequence[str]
+
+    def option(self, name: str) -> Path | None:
+        """The value of an option that was typed."""
+        at = [n for n, word in enumerate(self.before[:-1]) if word == name]
+        return Path(self.before[at[-1] + 1]) if at else None
+
+
+def candidates(parser: VerbParser, before: Sequence[str], current: str) -> list[str]:
+    """Words that begin with `current` and may stand after `before`; none where files may."""
+    place = find_place(parser, before)
+    if current.startswith("-") and not _wants_value(place.action):
+        words: Iterable[str] = (text for a in place.parser._actions for text in a.option_strings)
+    elif place.action is None:
+        words = place.parser.listed
+    elif place.action.choices is not None:
+        words = map(str, place.action.choices)
+    else:
+        words = NAMES.get(place.action.dest, _nothing)(place, current)
+    return sorted(word for word in words if word.startswith(current))
+
+
+def find_place(parser: VerbParser, before: Sequence[str]) -> Place:
+    """Follow the words through verbs, options and arguments."""
+    parser, taken = parser.complete(), 0
+    option: argparse.Action | None = None
+    for word in before:
+        if option is not None:
+            option = None
+        elif word.startswith("-"):
+            option = parser._option_string_actions.get(word)
+            option = option if _wants_value(option) else None
+        elif word in parser.verbs:
+            parser, taken = parser.verbs[word].complete(), 0
+        else:
+            taken += 1
+    return Place(parser, option or _positional(parser, taken), before)
+
+
+def _wants_value(action: argparse.Action | None) -> bool:
+    return action is not None and bool(action.option_strings) and action.nargs != 0
+
+
+def _positional(parser: VerbParser, taken: int) -> argparse.Action | None:
+    """The argument that comes after so many; the last one where it takes any number."""
+    arguments = [a for a in parser._actions if not a.option_strings]
+    if parser.verbs or not arguments:
+        return None
+    if taken >= len(arguments) and arguments[-1].nargs != "*":
+        return None
+    return arguments[min(taken, len(arguments) - 1)]
+
+
+def _nothing(_place: Place, _: str) -> Iterable[str]:
+    return ()
+
+
+def _studies(place: Place, _: str) -> Iterable[str]:
+    """Studies of the file, and names under which something has run."""
+    from ablations.studies.study_file import read_source, section
+
+    try:
+        found = [*section(read_source(place.option("--file")), "studies")]
+    except ValueError:  # a file with a mistake: the command will tell
+        found = []
+    return {*found, *indexed_studies(runs_root(place.option("--runs")))}
+
+
+def _recipes(place: Place, _: str) -> Iterable[str]:
+    from ablations.studies.study_file import read_source, section
+
+    return section(read_source(place.option("--file")), "recipes")
+
+
+def _runs(place: Place, _: str) -> Iterable[str]:
+    """Studies that have runs, as the beginning of STUDY/POINT/SEED."""
+    return [f"{name}/" for name in indexed_studies(runs_root(place.option("--runs")))]
+
+
+def _networks(_place: Place, _: str) -> Iterable[str]:
+    from lit_models.families.specs import SPECS
+
+    return SPECS
+
+
+def _data(_place: Place, _: str) -> Iterable[str]:
+    from datamodules.catalog.entries import DATASETS
+
+    return DATASETS
+
+
+def _kinds(_place: Place, _: str) -> Iterable[str]:
+    from ablations.commands.list import KINDS
+
+    return KINDS
+
+
+def _names_of_kind(place: Place, _: str) -> Iterable[str]:
+    from ablations.commands.list import KINDS, listing
+    from ablations.studies.study_file import read_source
+
+    kind = KINDS.get(place.before[-1])
+    found = listing(read_source(place.option("--file")))
+    return [entry["name"] for entry in found[kind]] if kind else []
+
+
+def _overrides(place: Place, current: str) -> Iterable[str]:
+    """Keys of a study; after `key=` the values, where they can be listed."""
+    from ablations.studies.json_schema import override_values
+
+    key, equals, _ = current.partition("=")
+    values = override_values()
+    if not equals:
+        return [f"{name}=" for name in values]
+    names = {"data": _data, "data.name": _data, "recipe": _recipes}.get(key)
+    found = names(place, current) if names else values.get(key, ())
+    return [f"{key}={value}" for value in found]
+
+
+# By the name of the argument.
+NAMES: Mapping[str, Callable[[Place, str], Iterable[str]]] = MappingProxyType(
+    {
+        "study": _studies,
+        "run": _runs,
+        "checkpoint": _runs,
+        "model": _networks,
+        "models": _networks,
+        "data": _data,
+        "source": _data,
+        "kind": _kinds,
+        "pattern": _names_of_kind,
+        "overrides": _overrides,
+    }
+)
