@@ -1015,11 +1015,9 @@ EXPORT void gather(const uint8_t *pixels, const int64_t *indices, int64_t count,
     }
 }
 
-/* Of this file, from the build: a library of another source is not used (datamodules.catalog.loader_choice). */
-#ifndef SOURCE_SHA256
-#define SOURCE_SHA256 ""
-#endif
-EXPORT const char *source_sha256(void) { return SOURCE_SHA256; }
+/* DECODER_VERSION of datamodules/catalog/loader_choice.py, which looks for it in the built file: raise both
+ * numbers with every change of this file, so that nothing built from an older one is used. */
+EXPORT const char decoder_version[] = "ablate decoder version 1";
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "datamodules.decoding._decode", NULL, -1, NULL,
                                     NULL, NULL, NULL, NULL};

@@ -106,7 +106,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """The project's wheel, built from the working tree by the declared build backend."""
     folder = tmp_path_factory.mktemp("wheel")
     # A symbolic link farm: the backend writes build/ and *.egg-info beside pyproject.toml.
-    for name in (*PACKAGES, "pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in (*PACKAGES, "pyproject.toml", "README.md", "LICENSE"):
         (folder / name).symlink_to(PROJECT / name)
     code = "from setuptools import build_meta; build_meta.build_wheel('dist')"
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True)

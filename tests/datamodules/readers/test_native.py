@@ -1,5 +1,6 @@
 """The compiled decoder gives what Pillow's decoder and torchvision's antialiased resize give."""
 
+import hashlib
 import importlib.util
 import io
 import shutil
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from datamodules.augment.geometry import Crops, eval_crops
-from datamodules.catalog.loader_choice import compiled_decoder
+from datamodules.catalog.loader_choice import DECODER_VERSION, compiled_decoder
 from datamodules.decoding import native
 from tests.support.images.jpegs import (
     RAW,
@@ -266,14 +267,24 @@ def test_a_library_that_was_built_from_another_source_is_not_used(
 ) -> None:
     built, why = compiled_decoder()
     assert built is not None, why
-    copied, source = tmp_path / built.name, tmp_path / "decode.c"
+    copied = tmp_path / built.name
     shutil.copy(built, copied)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: SimpleNamespace(origin=copied))
-    assert compiled_decoder() == (copied, None)  # no source to compare with
-    shutil.copy(built.with_name("decode.c"), source)
     assert compiled_decoder() == (copied, None)
-    source.write_text(source.read_text() + "/* edited */")
+    ours, content = f"version {DECODER_VERSION}\0".encode(), built.read_bytes()
+    copied.write_bytes(content.replace(ours, b"version 0\0"))
     assert compiled_decoder()[0] is None
     monkeypatch.setattr(native, "library", native.library.__wrapped__)  # without its memory
     with pytest.raises(ValueError, match=r"decoder was built from another decode.c .`make setup`"):
         native.required()
+
+
+def test_the_decoders_source_has_its_version() -> None:
+    """Change decode.c, and its number goes up, in it and in loader_choice.py, and so do these."""
+    source = Path(native.__file__).with_name("decode.c").read_bytes()
+    assert f'"ablate decoder version {DECODER_VERSION}"'.encode() in source
+    digest = hashlib.sha256(source).hexdigest()
+    assert (DECODER_VERSION, digest) == (
+        1,
+        "6570e10235ed001536d1e5378619a7a72ecff598c19ca8e8a675c0b807f867ad",
+    )
