@@ -5,6 +5,7 @@ depths=3+4+12+3           several, joined by +
 mixer=attention@3+4       only in stages 3 and 4, counted from 1
 mixer=token_mlp:32        with a size: here the image side that it is built for
 bypass=off                removes it
+extra=se:16               a primitive, with its first option
 widths=64+128:84+168      only where the network has the former
 """
 
@@ -15,12 +16,12 @@ from lit_models.registry.names import close_names
 from lit_models.space.spec import ArchSpec
 
 # Importing a module of steps names its steps.
-from lit_models.steps import convnext, macro, micro, mixers, mixing
+from lit_models.steps import convnext, extras, macro, micro, mixers, mixing
 from lit_models.steps.factories import STEP_FACTORIES
 from lit_models.steps.step import Step, in_a_row
 
 __all__ = ["STEP_FACTORIES", "named_step", "parse_step"]
-STEP_MODULES = (macro, mixing, mixers, micro, convnext)
+STEP_MODULES = (macro, mixing, mixers, micro, convnext, extras)
 
 
 def parse_step(text: str) -> Step:

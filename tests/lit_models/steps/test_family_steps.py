@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lit_models import SPECS, ArchSpec, IllegalStep, build, parse_step
-from lit_models.network.layers import LayerScale
+from lit_models.network.layers import LayerScale, extras_of
 from lit_models.steps.library import STEP_FACTORIES
 
 BASELINES = "resnet resnet_dw resnet_inverted_dw resnet_up_inverted_dw resnet_down_inverted_dw"
@@ -149,6 +149,14 @@ REFUSALS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "layer_scale=off": {ALREADY: rest()},  # the small ones have none: test_official.py
         "drop_path_rate=0.3": {},
+        "extra=grn": {"grn stands after pointwise_in, a layer that no .* has": "convmixer"},
+        "extra=se:2": {},
+        "extra=se:after=spatial": {
+            "se stands after spatial, .*; there is extra=se:after=pointwise_out": (
+                "spach_conv spach_ms_conv"
+            ),
+        },
+        "extra=off": {"it takes a primitive out of the blocks, which have none": rest()},
         "fewer_activations": {
             ALREADY: f"{INVERTED} {REPARAM} convnext convnext_isotropic {SPACH}",
             "it needs two 1x1 convolutions in every block": "convmixer",
@@ -190,6 +198,9 @@ def run(spec: ArchSpec) -> tuple[Tensor, list[str]]:
     for module in model.modules():
         if isinstance(module, LayerScale):  # 1e-6 would hide a branch from single precision
             module.gamma.data.fill_(1e5 * module.initial)
+    for placed in extras_of(model):  # GRN starts as the identity
+        for parameter in placed.module.parameters():
+            parameter.data.add_(0.1)
     side = spec.image_size or 32
     images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
     features = model.forward_features(images)
