@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from ablations.commands.parsing import VerbParser
 from ablations.store.index_file import indexed_studies
 from ablations.store.runs import runs_root
+
+if TYPE_CHECKING:
+    from ablations.studies.scope import Kind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,11 +42,13 @@ class Place:
         parser: of the verb.
         action: the argument that the word is a value of; None where there is none.
         before: all words between `ablate` and it.
+        current: what it is so far.
     """
 
     parser: VerbParser
     action: argparse.Action | None
     before: Sequence[str]
+    current: str
 
     def option(self, name: str) -> Path | None:
         """The value of an option that was typed."""
@@ -52,7 +58,7 @@ class Place:
 
 def candidates(parser: VerbParser, before: Sequence[str], current: str) -> list[str]:
     """Words that begin with `current` and may stand after `before`; none where files may."""
-    place = find_place(parser, before)
+    place = find_place(parser, before, current)
     if current.startswith("-") and not _wants_value(place.action):
         words: Iterable[str] = (text for a in place.parser._actions for text in a.option_strings)
     elif place.action is None:
@@ -60,11 +66,11 @@ def candidates(parser: VerbParser, before: Sequence[str], current: str) -> list[
     elif place.action.choices is not None:
         words = map(str, place.action.choices)
     else:
-        words = NAMES.get(place.action.dest, _nothing)(place, current)
+        words = NAMES.get(place.action.dest, _nothing)(place)
     return sorted(word for word in words if word.startswith(current))
 
 
-def find_place(parser: VerbParser, before: Sequence[str]) -> Place:
+def find_place(parser: VerbParser, before: Sequence[str], current: str) -> Place:
     """Follow the words through verbs, options and arguments."""
     parser, taken = parser.complete(), 0
     option: argparse.Action | None = None
@@ -78,7 +84,7 @@ def find_place(parser: VerbParser, before: Sequence[str]) -> Place:
             parser, taken = parser.verbs[word].complete(), 0
         else:
             taken += 1
-    return Place(parser, option or _positional(parser, taken), before)
+    return Place(parser, option or _positional(parser, taken), before, current)
 
 
 def _wants_value(action: argparse.Action | None) -> bool:
@@ -95,74 +101,96 @@ def _positional(parser: VerbParser, taken: int) -> argparse.Action | None:
     return arguments[min(taken, len(arguments) - 1)]
 
 
-def _nothing(_place: Place, _: str) -> Iterable[str]:
+def _nothing(_: Place) -> Iterable[str]:
     return ()
 
 
-def _studies(place: Place, _: str) -> Iterable[str]:
+def _studies(place: Place) -> Iterable[str]:
     """Studies of the file, and names under which something has run."""
-    from ablations.studies.study_file import read_source, section
+    return {*_of_file(place, "studies"), *indexed_studies(runs_root(place.option("--runs")))}
+
+
+def _recipes(place: Place) -> Iterable[str]:
+    return _of_file(place, "recipes")
+
+
+def _of_file(place: Place, kind: "Kind") -> Iterable[str]:
+    """The names that the study file can use."""
+    from ablations.studies.scope import load_scope, names
 
     try:
-        found = [*section(read_source(place.option("--file")), "studies")]
+        return names(load_scope(place.option("--file")), kind)
     except ValueError:  # a file with a mistake: the command will tell
-        found = []
-    return {*found, *indexed_studies(runs_root(place.option("--runs")))}
+        return ()
 
 
-def _recipes(place: Place, _: str) -> Iterable[str]:
-    from ablations.studies.study_file import read_source, section
-
-    return section(read_source(place.option("--file")), "recipes")
-
-
-def _runs(place: Place, _: str) -> Iterable[str]:
+def _runs(place: Place) -> Iterable[str]:
     """Studies that have runs, as the beginning of STUDY/POINT/SEED."""
     return [f"{name}/" for name in indexed_studies(runs_root(place.option("--runs")))]
 
 
-def _networks(_place: Place, _: str) -> Iterable[str]:
+def _networks(place: Place) -> Iterable[str]:
     from lit_models.families.specs import SPECS
 
-    return SPECS
+    return {*SPECS, *_of_file(place, "networks")}
 
 
-def _data(_place: Place, _: str) -> Iterable[str]:
+def _trajectories(place: Place) -> Iterable[str]:
+    from lit_models.steps.trajectories import TRAJECTORIES
+
+    return {*TRAJECTORIES, *_of_file(place, "trajectories")}
+
+
+def _steps(_: Place) -> Iterable[str]:
+    from lit_models.steps.library import STEP_FACTORIES
+
+    return STEP_FACTORIES
+
+
+def _data(_: Place) -> Iterable[str]:
     from datamodules.catalog.entries import DATASETS
 
     return DATASETS
 
 
-def _kinds(_place: Place, _: str) -> Iterable[str]:
+def _kinds(_: Place) -> Iterable[str]:
     from ablations.commands.list import KINDS
 
     return KINDS
 
 
-def _names_of_kind(place: Place, _: str) -> Iterable[str]:
-    from ablations.commands.list import KINDS, listing
-    from ablations.studies.study_file import read_source
+def _names_of_kind(place: Place) -> Iterable[str]:
+    """The names that `ablate list KIND` would list."""
+    of_kind: Mapping[str, Callable[[Place], Iterable[str]]] = {
+        "studies": lambda place: _of_file(place, "studies"),
+        "recipes": _recipes,
+        "networks": _networks,
+        "trajectories": _trajectories,
+        "steps": _steps,
+        "data": _data,
+    }
+    return of_kind.get(place.before[-1], _nothing)(place)
 
-    kind = KINDS.get(place.before[-1])
-    found = listing(read_source(place.option("--file")))
-    return [entry["name"] for entry in found[kind]] if kind else []
 
-
-def _overrides(place: Place, current: str) -> Iterable[str]:
+def _overrides(place: Place) -> Iterable[str]:
     """Keys of a study; after `key=` the values, where they can be listed."""
     from ablations.studies.json_schema import override_values
 
-    key, equals, _ = current.partition("=")
+    key, equals, _ = place.current.partition("=")
     values = override_values()
     if not equals:
         return [f"{name}=" for name in values]
-    names = {"data": _data, "data.name": _data, "recipe": _recipes}.get(key)
-    found = names(place, current) if names else values.get(key, ())
+    names = _OF_KEY.get(key)
+    found = names(place) if names else values.get(key, ())
     return [f"{key}={value}" for value in found]
 
 
+# By the key of an override.
+_OF_KEY: Mapping[str, Callable[[Place], Iterable[str]]] = MappingProxyType(
+    {"data": _data, "data.name": _data, "recipe": _recipes, "trajectory": _trajectories}
+)
 # By the name of the argument.
-NAMES: Mapping[str, Callable[[Place, str], Iterable[str]]] = MappingProxyType(
+NAMES: Mapping[str, Callable[[Place], Iterable[str]]] = MappingProxyType(
     {
         "study": _studies,
         "run": _runs,

@@ -26,7 +26,8 @@ from ablations.store.index_file import Replaced, replaced_by
 from ablations.store.runs import check_study_name, runs_root
 from ablations.studies.config import Study
 from ablations.studies.networks import waste_notes, wasted
-from ablations.studies.study_file import read_source, resolve_study, section
+from ablations.studies.scope import names
+from ablations.studies.study_file import read_source, resolve_study
 from ablations.studies.yaml_source import YamlSource
 from datamodules.catalog.freshness import freshness_note
 from datamodules.catalog.resolved import Data, describe_reading, fetchable, missing
@@ -86,8 +87,8 @@ def read_study(options: argparse.Namespace) -> Study:
 
 def _free(name: str, source: YamlSource) -> str:
     """A name for --as, which is no study's."""
-    if check_study_name(name) in section(source, "studies"):
-        raise ValueError(f"--as {name}: {source.path} has a study of that name; choose another")
+    if check_study_name(name) in names(source, "studies"):
+        raise ValueError(f"--as {name}: there is a study of that name; choose another")
     return name
 
 

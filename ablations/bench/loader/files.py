@@ -1,4 +1,4 @@
-"""The files of the bench: the standard ones, and what a contestant needs beside a file."""
+"""The files of the bench: the standard ones, and what loaders need beside a file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Subject:
 
 
 def subject(path: Path, name: str, folder: Path) -> Subject:
-    """Unpack what a file's contestants need into a folder.
+    """Unpack what loaders of a file need into a folder.
 
     Raises:
         ValueError: the file is no whole beton, or holds both JPEGs and raw pixels.

@@ -1,12 +1,12 @@
-"""What a contestant is asked to do, as plain data that travels to its process."""
+"""What a loader is asked to do, as plain data that travels to its process."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-# Work that all contestants do alike: torchvision's defaults of a training crop.
+# Work that all loaders do alike: torchvision's defaults of a training crop.
 SCALE = (0.08, 1.0)
 RATIO = (3 / 4, 4 / 3)
 MEAN = (0.485, 0.456, 0.406)
@@ -17,10 +17,10 @@ PAD = 4
 
 @dataclass(frozen=True)
 class Job:
-    """One contestant on one file.
+    """One loader on one file.
 
     Attributes:
-        contestant: a name in `contestants.CONTESTANTS`.
+        function: "module:function", from a job to its epochs.
         beton: the file.
         folder: its samples as JPEG files 0.jpg, 1.jpg, ...; empty if they are raw.
         side: of the output in pixels.
@@ -30,7 +30,7 @@ class Job:
             does not count.
     """
 
-    contestant: str
+    function: str
     beton: str
     folder: str
     side: int
@@ -48,11 +48,6 @@ class Job:
         return sorted(map(str, Path(self.folder).rglob("*.jpg")))
 
 
-def to_text(job: Job) -> str:
-    """One line of JSON."""
-    return json.dumps(asdict(job))
-
-
 def from_text(text: str) -> Job:
-    """The job of such a line."""
+    """The job of a line that `process.to_text` wrote."""
     return Job(**json.loads(text))

@@ -1,4 +1,4 @@
-"""Contestants started one by one, then asked for epochs in turns; CPU time of process trees."""
+"""Loaders, each started by itself, then asked for epochs in rounds; CPU time of process trees."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ablations.bench import contestants
-from ablations.bench.loader.entrants import Contestant
-from ablations.bench.loader.job import Job, to_text
+from ablations.bench.loader.job import Job
+from ablations.bench.loader.loaders import Loader
+from ablations.bench.process import BenchProcess
 
+_ANSWERS = "ablations.bench.loader.epochs:answers"
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
 class Reading:
-    """What was measured of one contestant.
+    """What was measured of one loader.
 
     Attributes:
         first: seconds from process start to the first batch.
@@ -34,22 +35,16 @@ class Reading:
     rate: list[float] = field(default_factory=list)
 
 
-class Entrant:
-    """A contestant's process.
+class LoaderProcess:
+    """A loader in its process.
 
     Raises:
         ValueError: it failed; the message holds the end of what it printed.
     """
 
-    def __init__(self, contestant: Contestant, job: Job, log: Path) -> None:
+    def __init__(self, loader: Loader, job: Job, log: Path) -> None:
         began = time.monotonic()
-        self.process = contestants.Contestant(
-            "ablations.bench.loader.worker",
-            contestant.function,
-            to_text(job),
-            title=contestant.title,
-            log=log,
-        )
+        self.process = BenchProcess(_ANSWERS, job, title=loader.title, log=log)
         self.process.answer()
         self.reading = Reading(time.monotonic() - began)
         self.process.answer()
@@ -59,10 +54,10 @@ class Entrant:
     def _pid(self) -> int:
         return self.process.process.pid
 
-    def round(self) -> None:
+    def run_epoch(self) -> None:
         """Run one epoch and keep its numbers."""
         before = self._helpers()
-        answer = self.process.ask("go")
+        answer = self.process.ask("epoch")
         cpu = answer["cpu"] + self._helpers() - before
         self.reading.cpu.append(1000 * cpu / answer["images"])
         self.reading.rate.append(answer["images"] / answer["seconds"])
@@ -73,27 +68,27 @@ class Entrant:
 
 
 def measure(
-    contestants: Mapping[str, Contestant],
+    loaders: Mapping[str, Loader],
     make_job: Callable[[str], Job],
     *,
     rounds: int,
     folder: Path,
     say: Callable[[str], None],
 ) -> dict[str, Reading]:
-    """Readings of all contestants, asked in another order in every round."""
+    """Readings of all loaders, asked in another order in every round."""
     with ExitStack() as stack:
-        entrants: dict[str, Entrant] = {}
-        for number, (name, contestant) in enumerate(contestants.items()):
-            say(f"starting {contestant.title}")
-            entrants[name] = Entrant(contestant, make_job(name), folder / f"{number}.log")
-            stack.callback(entrants[name].process.end)
-        order = list(entrants.values())
+        started: dict[str, LoaderProcess] = {}
+        for number, (name, loader) in enumerate(loaders.items()):
+            say(f"starting {loader.title}")
+            started[name] = LoaderProcess(loader, make_job(name), folder / f"{number}.log")
+            stack.callback(started[name].process.end)
+        order = list(started.values())
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
             random.Random(number).shuffle(order)
-            for entrant in order:
-                entrant.round()
-        return {name: entrant.reading for name, entrant in entrants.items()}
+            for process in order:
+                process.run_epoch()
+        return {name: process.reading for name, process in started.items()}
 
 
 def _tree(pid: int) -> list[int]:

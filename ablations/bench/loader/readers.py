@@ -1,7 +1,7 @@
 """The ways to load images: for each a function from a job to an endless supply of epochs.
 
 All crop at random, resize to one size, flip, normalise, and give float32 batches. Library imports
-stay inside: a contestant's process loads what it needs and nothing else.
+stay inside: the process of one loader imports what it needs and nothing else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Contestants on small images that fit in memory: shift, flip, normalise."""
+"""Loaders of small images that fit in memory: shift, flip, normalise."""
 
 from __future__ import annotations
 

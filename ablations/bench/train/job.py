@@ -1,9 +1,9 @@
-"""What a contestant is asked to do, as plain data that travels to its process."""
+"""Which network is timed, and how, as plain data that travels to its process."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 Mode = Literal["forward", "train"]
@@ -48,7 +48,7 @@ class Job:
         image_size: side in pixels.
         batch_size: images.
         threads: of PyTorch on the CPU.
-        seconds: that a turn lasts at least, in whole steps.
+        seconds: that one measurement lasts at least, in whole steps.
     """
 
     network: str
@@ -60,12 +60,7 @@ class Job:
     seconds: float
 
 
-def to_text(job: Job) -> str:
-    """One line of JSON."""
-    return json.dumps(asdict(job))
-
-
 def from_text(text: str) -> Job:
-    """The job of such a line."""
+    """The job of a line that `process.to_text` wrote."""
     values = json.loads(text)
     return Job(**{**values, "setting": Setting(**values["setting"])})

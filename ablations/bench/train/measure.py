@@ -1,4 +1,4 @@
-"""Our network and timm's in turns, and what the readings of all rounds say."""
+"""Our network and timm's in alternating rounds, and what the readings of all rounds say."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
-from ablations.bench.contestants import Contestant, ratios
-from ablations.bench.train.job import MODES, Job, Mode, to_text
+from ablations.bench.process import BenchProcess, ratios
+from ablations.bench.train.job import MODES, Job, Mode
+
+_ANSWERS = "ablations.bench.train.timing:answers"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was measured of one contestant in one mode, a number a round.
+    """What was measured of one network in one mode, a number a round.
 
     Attributes:
         rate: images a second.
@@ -44,25 +46,24 @@ def measure(
 ) -> Readings:
     """Readings of all jobs: first forward, then training, in another order in every round."""
     with ExitStack() as stack:
-        contestants: dict[str, Contestant] = {}
+        processes: dict[str, BenchProcess] = {}
         for number, (name, job) in enumerate(jobs.items()):
             log = folder / f"{number}.log"
-            module = "ablations.bench.train.worker"
-            contestants[name] = Contestant(module, to_text(job), title=name, log=log)
-            stack.callback(contestants[name].end)
-        return {mode: _in_turns(contestants, mode, rounds=rounds, say=say) for mode in MODES}
+            processes[name] = BenchProcess(_ANSWERS, job, title=name, log=log)
+            stack.callback(processes[name].end)
+        return {mode: _in_rounds(processes, mode, rounds=rounds, say=say) for mode in MODES}
 
 
-def _in_turns(
-    contestants: Mapping[str, Contestant], mode: Mode, *, rounds: int, say: Callable[[str], None]
+def _in_rounds(
+    processes: Mapping[str, BenchProcess], mode: Mode, *, rounds: int, say: Callable[[str], None]
 ) -> dict[str, Reading]:
-    for contestant in contestants.values():
-        contestant.ask(mode)  # warms up
-    answers: dict[str, list[Mapping[str, float]]] = {name: [] for name in contestants}
+    for process in processes.values():
+        process.ask(mode)  # warms up
+    answers: dict[str, list[Mapping[str, float]]] = {name: [] for name in processes}
     for number in range(rounds):
         say(f"{mode}, round {number + 1} of {rounds}")
-        for name in order(list(contestants), number):
-            answers[name].append(contestants[name].ask(mode))
+        for name in order(list(processes), number):
+            answers[name].append(processes[name].ask(mode))
     return {
         name: Reading(
             rate=tuple(one["images"] / one["seconds"] for one in given),

@@ -1,4 +1,4 @@
-"""`ablate bench loader`: files, contestants, rounds, then tables and JSON."""
+"""`ablate bench loader`: files, loaders, rounds, then tables and JSON."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ablations.bench.contestants import median_ratio
-from ablations.bench.loader.entrants import CONTESTANTS, OURS, OURS_SMALL, SMALL, Contestant
 from ablations.bench.loader.files import Subject, standard_files, subject
 from ablations.bench.loader.job import Job
+from ablations.bench.loader.loaders import LOADERS, OURS, OURS_SMALL, SMALL_LOADERS, Loader
 from ablations.bench.loader.measure import Reading, measure
+from ablations.bench.process import median_ratio
 from ablations.commands.bench.verbs import add_rounds, check_rounds
 from ablations.files.plain_text import as_json
 from ablations.store.runs import write_text_atomic
@@ -50,8 +50,8 @@ def command(options: argparse.Namespace) -> int:
             own = folder / f"of-{number}"
             own.mkdir()
             found = subject(path, title, own)
-            contestants = _contestants(found, everyone=everyone)
-            results.append(_measured(found, contestants, own, rounds=options.rounds))
+            loaders = _loaders(found, everyone=everyone)
+            results.append(_measured(found, loaders, own, rounds=options.rounds))
             if not options.json:
                 _print(results[-1])
     if options.out is not None:
@@ -62,42 +62,42 @@ def command(options: argparse.Namespace) -> int:
 
 
 def _measured(
-    subject: Subject, contestants: Mapping[str, Contestant], folder: Path, *, rounds: int
+    subject: Subject, loaders: Mapping[str, Loader], folder: Path, *, rounds: int
 ) -> dict[str, Any]:
     def job(name: str) -> Job:
         beton = subject.restart if name == RESTART else subject.beton
         assert beton is not None
         epoch = _SMALL_EPOCH if subject.small else _EPOCH
         return Job(
-            contestant=name,
+            function=loaders[name].function,
             beton=str(beton.path.resolve()),
             folder=str(subject.jpegs or ""),
             side=int(beton.widths[0]) if subject.small else _SIDE,
             batch_size=_SMALL_BATCH if subject.small else _BATCH,
-            workers=contestants[name].workers or len(os.sched_getaffinity(0)),
+            workers=loaders[name].workers or len(os.sched_getaffinity(0)),
             repeats=max(1, -(-epoch // len(beton))),
         )
 
     def say(text: str) -> None:
         print(f"{subject.name}: {text}", file=sys.stderr)
 
-    readings = measure(contestants, job, rounds=rounds, folder=folder, say=say)
+    readings = measure(loaders, job, rounds=rounds, folder=folder, say=say)
     ours = readings[OURS_SMALL if subject.small else OURS]
-    rows = [_row(name, contestants[name], reading, ours) for name, reading in readings.items()]
+    rows = [_row(name, loaders[name], reading, ours) for name, reading in readings.items()]
     return {"file": subject.name, "stored": subject.stored, "rounds": rounds, "loaders": rows}
 
 
-def _contestants(subject: Subject, *, everyone: bool) -> Mapping[str, Contestant]:
+def _loaders(subject: Subject, *, everyone: bool) -> Mapping[str, Loader]:
     kind = "raw" if subject.jpegs is None else "jpeg"
     chosen = {
-        name: contestant
-        for name, contestant in (SMALL if subject.small else CONTESTANTS).items()
-        if contestant.reads in ("both", kind)
-        and (everyone or not contestant.files_only)
-        and _installed(contestant.package)
+        name: loader
+        for name, loader in (SMALL_LOADERS if subject.small else LOADERS).items()
+        if loader.reads in ("both", kind)
+        and (everyone or not loader.files_only)
+        and _installed(loader.package)
     }
     if subject.restart is not None:
-        chosen[RESTART] = replace(CONTESTANTS[OURS], title="ours, same pixels with restart markers")
+        chosen[RESTART] = replace(LOADERS[OURS], title="ours, same pixels with restart markers")
     return chosen
 
 
@@ -110,11 +110,11 @@ def _installed(package: str | None) -> bool:
         return False
 
 
-def _row(name: str, contestant: Contestant, reading: Reading, ours: Reading) -> dict[str, Any]:
+def _row(name: str, loader: Loader, reading: Reading, ours: Reading) -> dict[str, Any]:
     middle = len(reading.cpu) // 2
     return {
         "loader": name,
-        "title": contestant.title,
+        "title": loader.title,
         "cpu_ms_per_image": sorted(reading.cpu)[middle],
         "images_per_s": sorted(reading.rate)[middle],
         "cpu_over_ours": median_ratio(reading.cpu, ours.cpu),

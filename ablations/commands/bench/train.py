@@ -21,7 +21,7 @@ from ablations.store.runs import write_text_atomic
 from lit_models.families.reference import PREFIX, Network, TimmModel, named_network, timm_names
 
 MODELS = "resnet50,convnext_tiny,convmixer_768_32"
-_SECONDS = 0.5  # that a turn lasts at least
+_SECONDS = 0.5  # that one measurement lasts at least
 _BATCH: Mapping[Device, int] = {"cpu": 8, "cuda": 64}
 _SIDE = 224
 
@@ -106,7 +106,7 @@ def _measured(
         seconds=_SECONDS,
     )
     readings = measure(
-        {rival: Job(**{**vars(job), "network": text}) for rival, text in rivals(name).items()},
+        {who: Job(**{**vars(job), "network": text}) for who, text in implementations(name).items()},
         rounds=options.rounds,
         folder=folder,
         say=lambda text: print(f"{name}, {setting.title}: {text}", file=sys.stderr),
@@ -118,7 +118,7 @@ def _measured(
     ]
 
 
-def rivals(name: str) -> dict[str, str]:
+def implementations(name: str) -> dict[str, str]:
     """Who is measured: our network, and timm's where timm has the name."""
     if isinstance(named_network(name), TimmModel):
         return {"timm": name}

@@ -56,7 +56,7 @@ OPTIONS = {
         ),
         *("-h", "checkpoint"),
     ],
-    "evaluate": [*COMMON, "--json", "--split", "checkpoint", "data", "overrides"],
+    "evaluate": [*COMMON, "--json", "--keep", "--split", "checkpoint", "data", "overrides"],
     "schema": DEBUG,
     "completion": [*DEBUG, "shell"],
     "complete": [*DEBUG, "line"],

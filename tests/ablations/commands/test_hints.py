@@ -119,7 +119,7 @@ def test_what_a_report_replaces_is_said(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("replknet", "has a study of that name"), ("../x", "cannot name a study")],
+    [("replknet", "there is a study of that name"), ("../x", "cannot name a study")],
 )
 def test_a_name_that_cannot_be_taken_is_refused(
     name: str, words: str, places: list[str], capsys: pytest.CaptureFixture[str]

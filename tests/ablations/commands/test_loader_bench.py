@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ablations.bench import contestants
+from ablations.bench import process
 from ablations.bench.loader import measure, photographs
-from ablations.bench.loader.entrants import CONTESTANTS, SMALL, Contestant
 from ablations.bench.loader.files import subject
-from ablations.bench.loader.job import Job, from_text, to_text
+from ablations.bench.loader.job import Job, from_text
+from ablations.bench.loader.loaders import LOADERS, SMALL_LOADERS, Loader
 from ablations.bench.loader.photographs import cut_photographs, sources
+from ablations.bench.process import to_text
 from ablations.cli import main
 from ablations.commands.bench import loader as command
 from tests.support.images.beton_files import write_from
@@ -40,16 +41,16 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only contestants that start in seconds, and short epochs."""
+    """Only loaders that start in seconds, and short epochs."""
     monkeypatch.setattr(command, "_EPOCH", 128)
     monkeypatch.setattr(command, "_SMALL_EPOCH", 1024)
-    kept = {name: CONTESTANTS[name] for name in ("ours", "full decode")}
-    monkeypatch.setattr(command, "CONTESTANTS", kept)
-    small = {name: SMALL[name] for name in ("ours, in memory",)}
-    monkeypatch.setattr(command, "SMALL", small)
+    kept = {name: LOADERS[name] for name in ("ours", "full decode")}
+    monkeypatch.setattr(command, "LOADERS", kept)
+    small = {name: SMALL_LOADERS[name] for name in ("ours, in memory",)}
+    monkeypatch.setattr(command, "SMALL_LOADERS", small)
 
 
-def test_every_contestant_of_a_jpeg_file_has_its_numbers(
+def test_every_loader_of_a_jpeg_file_has_its_numbers(
     tree: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     beton = write_from(tree, tmp_path / "x.beton", encode="original").path
@@ -71,7 +72,7 @@ def test_every_contestant_of_a_jpeg_file_has_its_numbers(
     assert rows["ours"]["cpu_over_ours"] == 1
 
 
-def test_small_raw_images_have_contestants_of_their_own(
+def test_small_raw_images_have_loaders_of_their_own(
     tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     beton = write_from("digits", tmp_path / "x.beton", encode="raw").path
@@ -80,9 +81,9 @@ def test_small_raw_images_have_contestants_of_their_own(
     assert [row["loader"] for row in result["loaders"]] == ["ours, in memory"]
 
 
-def test_what_a_contestant_printed_is_shown_when_it_fails(tmp_path: Path) -> None:
-    broken = Contestant("ablations.bench.loader.readers:pillow", "a broken one", "jpeg")
-    job = Job("pillow", str(tmp_path / "no.beton"), str(tmp_path), 8, 4, 0, 1)
+def test_what_a_loader_printed_is_shown_when_it_fails(tmp_path: Path) -> None:
+    broken = Loader("ablations.bench.loader.readers:pillow", "a broken one", "jpeg")
+    job = Job(broken.function, str(tmp_path / "no.beton"), str(tmp_path), 8, 4, 0, 1)
     with pytest.raises(ValueError, match="a broken one failed: "):
         measure.measure(
             {"x": broken}, lambda _: job, rounds=1, folder=tmp_path, say=lambda text: None
@@ -136,8 +137,8 @@ def test_cpu_time_of_children_is_seen() -> None:
 
 
 def test_the_median_is_of_ratios_within_a_round() -> None:
-    assert contestants.median_ratio([2, 30, 8], [1, 10, 2]) == 3
-    assert contestants.median_ratio([2, 30], [1, 10]) == 2.5
+    assert process.median_ratio([2, 30, 8], [1, 10, 2]) == 3
+    assert process.median_ratio([2, 30], [1, 10]) == 2.5
 
 
 def test_photographs_are_cut_to_imagenets_size_and_are_the_same_each_time(

@@ -10,11 +10,11 @@ import torch
 from timm.layers import DropPath
 from torch import nn
 
-from ablations.bench.contestants import Contestant
+from ablations.bench.process import BenchProcess, to_text
 from ablations.bench.train import measure, steps
-from ablations.bench.train.job import SETTINGS, Job, Setting, from_text, to_text
+from ablations.bench.train.job import SETTINGS, Job, Setting, from_text
 from ablations.bench.train.measure import Reading, Spread, cpu_ratio, order, speed_ratio, spread
-from ablations.bench.train.memory import forget_peak, peak
+from ablations.bench.train.timing import forget_peak, peak
 from ablations.cli import main, make_parser
 from ablations.commands.bench import train as command
 from lit_models.network.layers import ParallelConv
@@ -37,13 +37,13 @@ def run(*arguments: str) -> int:
     return main(["bench", "train", *arguments])
 
 
-def test_ours_and_timms_take_turns_and_have_their_numbers(
+def test_ours_and_timms_alternate_and_have_their_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "_SECONDS", 0.001)
     monkeypatch.setattr(command, "SETTINGS", SETTINGS[1:2])
     small_ones = {"ours": "nano_convnext", "timm": "timm/test_convnext"}
-    monkeypatch.setattr(command, "rivals", lambda _: small_ones)
+    monkeypatch.setattr(command, "implementations", lambda _: small_ones)
     out = tmp_path / "result.json"
     small = ["--image-size", "32", "--batch-size", "2", "--rounds", "2", "--threads", "1"]
     assert run("--models", "nano_convnext", "--device", "cpu", *small, "--out", str(out)) == 0
@@ -220,11 +220,13 @@ def test_a_job_travels_as_text() -> None:
         assert from_text(to_text(job("resnet50", setting))) == job("resnet50", setting)
 
 
-def test_what_a_contestant_said_is_shown_when_it_fails(tmp_path: Path) -> None:
-    contestant = Contestant("ablations.no_such", title="theirs", log=tmp_path / "log")
+def test_what_a_process_said_is_shown_when_it_fails(tmp_path: Path) -> None:
+    process = BenchProcess(
+        "ablations.no_such:answers", job("x"), title="theirs", log=tmp_path / "log"
+    )
     with pytest.raises(ValueError, match=r"theirs failed: .*no_such"):
-        contestant.ask("forward")
-    contestant.end()
+        process.ask("forward")
+    process.end()
 
 
 def test_the_peak_is_seen_and_forgotten() -> None:
@@ -242,4 +244,4 @@ def test_the_peak_is_seen_and_forgotten() -> None:
 def test_the_default_names_are_networks() -> None:
     options: argparse.Namespace = make_parser().parse_args(["bench", "train"])
     for name in options.models.split(","):
-        assert set(command.rivals(name)) == {"ours", "timm"}
+        assert set(command.implementations(name)) == {"ours", "timm"}
