@@ -37,8 +37,11 @@ def difference(before: Network, after: Network) -> tuple[tuple[str, Any, Any], .
     """Every field that differs, as (path, value before, value after), in field order."""
     old, new = dict(_leaves(to_dict(before))), dict(_leaves(to_dict(after)))
     paths = [*old, *(path for path in new if path not in old)]
+    filled = {path.rpartition("[")[0] for path in paths}  # an empty list and its later entries
     return tuple(
-        (path, old.get(path), new.get(path)) for path in paths if old.get(path) != new.get(path)
+        (path, old.get(path), new.get(path))
+        for path in paths
+        if old.get(path) != new.get(path) and path not in filled
     )
 
 

@@ -34,6 +34,8 @@ _RESNET: Rules = (
             ("layers.spatial.norm", "bn2"),
             ("layers.pointwise_out.conv", "conv3"),
             ("layers.pointwise_out.norm", "bn3"),
+            ("layers.pointwise_out.se.fc1", "se.fc1"),  # timm's SE-ResNet
+            ("layers.pointwise_out.se.fc2", "se.fc2"),
             ("shortcut.conv", "downsample.0"),
             ("shortcut.norm", "downsample.1"),
         ),

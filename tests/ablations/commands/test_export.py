@@ -22,7 +22,7 @@ from ablations.run.checkpoint import write_checkpoint
 from ablations.run.recorder import CHECKPOINT
 from ablations.run.train import train_run
 from ablations.store.runs import CONFIG
-from lit_models import SPECS, ArchSpec, build, from_dict, to_dict
+from lit_models import SPECS, ArchSpec, apply_steps, build, from_dict, parse_step, to_dict
 from lit_models.families.reference import Network, TimmModel
 from lit_models.families.replknet import replknet
 from lit_models.network.backbone import Backbone
@@ -164,6 +164,23 @@ def test_a_merged_network_has_the_name_of_the_network_that_it_becomes(tmp_path: 
     assert "'lit_nano_replknet_merged'" in written.load
 
 
+def with_primitives() -> ArchSpec:
+    steps = [parse_step(text) for text in ("extra=grn", "extra=se:4+after=spatial")]
+    return apply_steps(SPECS["nano_convnext"], steps)
+
+
+def test_networks_with_primitives_are_exported_too(tmp_path: Path) -> None:
+    name = "convnextv2_atto"
+    source, out = checkpoint(tmp_path / "a.ckpt", SPECS[name]), tmp_path / "net.pth"
+    written = export(source, out, name="a", form="timm", images={"image_size": 64})
+    assert written.load.startswith(f"timm.create_model({name!r}, num_classes=10")
+    source = checkpoint(tmp_path / "b.ckpt", with_primitives())
+    written = export(source, tmp_path / "b.pt", name="b", form="torch", images={"image_size": 32})
+    assert "read back: logits are " in written.sentence
+    with pytest.raises(ValueError, match=r"no name of timm's registry .* --format torch or onnx"):
+        export(source, tmp_path / "b.pth", name="b", form="timm", images={"image_size": 32})
+
+
 def test_shared_weights_are_written_for_every_block(tmp_path: Path) -> None:
     def share(branch: Branch) -> Branch:
         spatial = branch.spatial
@@ -192,6 +209,13 @@ needs_onnx = pytest.mark.skipif(
     not all(util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")),
     reason="needs the extra [onnx]",
 )
+
+
+@needs_onnx
+def test_onnx_takes_primitives(tmp_path: Path) -> None:
+    source, out = checkpoint(tmp_path / "a.ckpt", with_primitives()), tmp_path / "net.onnx"
+    written = export(source, out, name="a", form="onnx", images={"image_size": 32})
+    assert "read back: logits are " in written.sentence
 
 
 @needs_onnx
@@ -366,6 +390,7 @@ def test_a_network_without_a_name_in_timm_is_not_for_timm(
 
 def test_every_named_network_has_a_name_for_timm() -> None:
     timm_has = {"resnet50", "resnet152", "convnext_tiny", "convnext_xlarge", "convmixer_768_32"}
+    timm_has |= {"convnextv2_nano", "convnextv2_huge"}
     for name in ("resnet_dw", "spach_ms_s_patch4_224_hybrid", "replknet_31b_merged", *timm_has):
         spec = SPECS[name]
         with torch.device("meta"):

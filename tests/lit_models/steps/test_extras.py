@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lit_models import SPECS, ArchSpec, IllegalStep, apply_steps, parse_step
+from lit_models import SPECS, ArchSpec, IllegalStep, apply_steps, difference, parse_step
 from lit_models.space.spec import Extra, ExtraOption
 
 
@@ -46,6 +46,15 @@ def test_one_or_all_are_taken_out_again() -> None:
     assert after(*both, "extra=off") == SPECS["nano_convnext"]
     only = extras(after(*both, "extra=off@1+2"))
     assert [len(one) for one in only] == [0, 0, 2, 2, 2]
+
+
+def test_what_changed_is_said_once() -> None:
+    path = "blocks[0].branches[0].extras[0]"
+    assert difference(SPECS["nano_convnext"], after("extra=grn")) == (
+        (f"{path}.name", None, "grn"),
+        (f"{path}.after", None, "pointwise_in"),
+        (f"{path}.options", None, []),
+    )
 
 
 def test_titles_say_what_is_put_where() -> None:

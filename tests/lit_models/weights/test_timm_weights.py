@@ -7,7 +7,16 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from lit_models import SPECS, TRAJECTORIES, ArchSpec, Backbone, build, from_timm, load_official
+from lit_models import (
+    SPECS,
+    TRAJECTORIES,
+    ArchSpec,
+    Backbone,
+    build,
+    from_timm,
+    load_official,
+    parse_step,
+)
 from lit_models.families.convnext_v2 import CONVNEXTS_V2
 from lit_models.weights.key_match import match, problems
 from lit_models.weights.official import layouts_of
@@ -87,6 +96,17 @@ def test_logits_agree_in_float64_in_both_directions(pair: Pair) -> None:
     back = to_timm(ours)
     assert back.keys() == theirs.state_dict().keys()
     assert all(torch.equal(back[key], value) for key, value in theirs.state_dict().items())
+
+
+def test_a_resnet_with_squeeze_and_excitation_is_timms() -> None:
+    theirs = _shake(timm.create_model("seresnet50"))
+    ours = build(parse_step("extra=se").apply(SPECS["resnet50"]), seed=0).double().eval()
+    from_timm(ours, theirs.state_dict())
+    image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)).double()
+    with torch.no_grad():
+        expected = theirs(image)
+        assert (ours(image) - expected).abs().max() < 1e-9 * expected.abs().max()
+    assert to_timm(ours).keys() == theirs.state_dict().keys()
 
 
 @pytest.mark.parametrize("name", BY_KEYS)
