@@ -174,7 +174,7 @@ def _names_of_kind(place: Place) -> Iterable[str]:
 
 def _overrides(place: Place) -> Iterable[str]:
     """Keys of a study; after `key=` the values, where they can be listed."""
-    from ablations.studies.json_schema import override_values
+    from ablations.studies.schema.study_file import override_values
 
     key, equals, _ = place.current.partition("=")
     values = override_values()

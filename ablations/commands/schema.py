@@ -3,7 +3,7 @@
 import argparse
 
 from ablations.files.plain_text import as_json
-from ablations.studies.json_schema import study_file_schema
+from ablations.studies.schema.study_file import study_file_schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

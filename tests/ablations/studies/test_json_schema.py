@@ -10,8 +10,8 @@ import yaml
 
 from ablations.cli import main
 from ablations.studies.config import Hardware, StudyConfig, shipped_experiments
-from ablations.studies.field_comments import field_comments
-from ablations.studies.json_schema import study_file_schema
+from ablations.studies.schema.field_comments import field_comments
+from ablations.studies.schema.study_file import study_file_schema
 from ablations.studies.study_file import load_experiments, read_source
 from tests.ablations.studies.schema_checker import problems
 from tests.support.project import PROJECT
@@ -56,6 +56,12 @@ BAD = {
     "choice": ("recipes: {a: {mixup_mode: all}}", "mixup_mode: 'all' breaks enum", "mixup_mode"),
     "list": (A + "seeds: 3}}", "studies.a.seeds: 3 breaks type array", "seeds"),
     "kind": (A + "points: cumulativ}}", "points: 'cumulativ' is nothing", "'cumulativ'"),
+    "network": ("networks: {a: {bas: resnet50}}", "networks.a: {'bas'", "'bas'"),
+    "step": (
+        "trajectories: {t: {start: resnet50, steps: {w: {stap: width=32}}}}",
+        "trajectories.t.steps.w: {'stap'",
+        "'stap'",
+    ),
     "override": (A + "overrides: {recipe.epoch: 1}}}", "recipe.epoch: is no key", "'epoch'"),
 }
 
@@ -79,6 +85,10 @@ def test_what_the_reader_refuses_the_schema_refuses(name: str, tmp_path: Path) -
         "studies: {a: {data: digits, recipe: quick, points: factorial}}",
         "studies: {a: {title: 2024, data: {name: digits, image_size: 16}}}",
         "studies: {a: {points: {kind: networks, networks: {b: [resnet50, depths=1+1+1+1]}}}}",
+        "networks: {a: [resnet50, kernel_size=7], b: resnet50, c: {base: a, steps: norm=layer}}",
+        "trajectories: {t: {start: [resnet50, width=96], image_size: 64, steps: {w: width=32, "
+        "k: {steps: [kernel_size=7], group: large kernel, alternatives: {k5: kernel_size=5}}}}}",
+        "studies: {a: {like: convnext_nano}}",
         "studies: {a: {overrides: {recipe.epochs: 3, points.alternatives: true}}}",
     ],
 )
