@@ -17,18 +17,21 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import Field, asdict
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, ClassVar, Protocol, TextIO
 
 from ablations.process.tether import end_with_parent, tethered
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 Answer = dict[str, Any]
 Answers = Callable[[str, Iterator[str]], Iterable[Answer]]
+
+
+class Job(Protocol):
+    """Any dataclass of plain data."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
 class BenchProcess:
@@ -38,7 +41,7 @@ class BenchProcess:
         ValueError: from `ask` and `answer`: it failed; the message holds the end of what it said.
     """
 
-    def __init__(self, function: str, job: DataclassInstance, *, title: str, log: Path) -> None:
+    def __init__(self, function: str, job: Job, *, title: str, log: Path) -> None:
         self.title, self.log = title, log
         with log.open("w") as errors:
             self.process = subprocess.Popen(
@@ -73,7 +76,7 @@ class BenchProcess:
         self.process.communicate()
 
 
-def to_text(job: DataclassInstance) -> str:
+def to_text(job: Job) -> str:
     """A job as one line of JSON."""
     return json.dumps(asdict(job))
 
