@@ -147,6 +147,12 @@ def _steps(_: Place) -> Iterable[str]:
     return STEP_FACTORIES
 
 
+def _primitives(_: Place) -> Iterable[str]:
+    from lit_models.primitives.table import primitives
+
+    return primitives()
+
+
 def _data(_: Place) -> Iterable[str]:
     from datamodules.catalog.entries import DATASETS
 
@@ -167,6 +173,7 @@ def _names_of_kind(place: Place) -> Iterable[str]:
         "networks": _networks,
         "trajectories": _trajectories,
         "steps": _steps,
+        "primitives": _primitives,
         "data": _data,
     }
     return of_kind.get(place.before[-1], _nothing)(place)

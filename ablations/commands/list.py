@@ -23,6 +23,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "trajectories": "trajectories",
         "networks": "networks",
         "steps": "steps",
+        "primitives": "primitives",
         "data": "datasets",
         "recipes": "recipes",
     }
@@ -33,6 +34,7 @@ _HEADINGS: Mapping[str, str] = MappingProxyType(
         "trajectories": "",
         "networks": "networks, and timm/NAME for any of timm's",
         "steps": "steps of networks",
+        "primitives": "primitives of blocks, for the step extra=NAME",
         "datasets": "data sets",
         "recipes": "recipes",
     }
@@ -134,6 +136,15 @@ def _print_steps(steps: Sequence[Mapping[str, Any]]) -> None:
         _say(f"  {step['name']:22} {step['text']}")
 
 
+def _print_primitives(primitives: Sequence[Mapping[str, Any]]) -> None:
+    for one in primitives:
+        source = f" ({one['source']})" if one["source"] else ""
+        _say(f"  {one['name']:22} {one['title']}: {one['summary']}{source}")
+        _say(f"  {'':22} after {', '.join(one['after'])}")
+        for option in one["options"]:
+            _say(f"  {'':22} {option['name']}={option['default']}  {option['values']}")
+
+
 def _print_datasets(datasets: Sequence[Mapping[str, Any]]) -> None:
     for info in datasets:
         _say(f"  {info['name']:15} {info['title']}")
@@ -163,6 +174,7 @@ _PRINT: Mapping[str, Callable[[Sequence[Mapping[str, Any]]], None]] = MappingPro
         "trajectories": _print_trajectories,
         "networks": _print_networks,
         "steps": _print_steps,
+        "primitives": _print_primitives,
         "datasets": _print_datasets,
         "recipes": _print_recipes,
     }

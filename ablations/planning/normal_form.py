@@ -18,8 +18,7 @@ from ablations.studies.config import Recipe
 from datamodules.config.data import Augmentation, DataConfig
 from lit_models.families.reference import TimmModel
 from lit_models.families.serialise import to_plain
-from lit_models.primitives.primitive import PRIMITIVES
-from lit_models.primitives.table import is_built_in
+from lit_models.primitives.table import is_built_in, primitives
 from lit_models.space import components
 from lit_models.space.spec import ArchSpec, Extra, ExtraOption
 
@@ -110,7 +109,7 @@ def current_fields() -> Table:
     classes = {c.__name__: {f.name: default_of(f) for f in fields(c)} for c in CLASSES}
     options = {
         f"primitive {name}": {rule.name: rule.default for rule in primitive.options.values()}
-        for name, primitive in PRIMITIVES.items()
+        for name, primitive in primitives().items()
         if is_built_in(name)
     }
     return classes | options

@@ -12,6 +12,8 @@ from ablations.studies.settings import last_said
 from ablations.studies.yaml_source import YamlSource
 from datamodules.catalog.catalog import DATASETS
 from lit_models.families.specs import SPECS
+from lit_models.primitives.primitive import Primitive
+from lit_models.primitives.table import primitives
 from lit_models.steps.library import STEP_FACTORIES
 from lit_models.steps.trajectories import TRAJECTORIES, Trajectory
 
@@ -23,7 +25,9 @@ def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
     they are written; else empty), data, folder (of a data set of one's own, else null), recipe,
     seeds. trajectories: name, title, image_size, published and steps (name, title, summary, group,
     source, texts, alternatives). networks: name and image_size (that its token MLPs are built for;
-    null: any). steps (of networks): name, text (what it looks like), summary and source. datasets:
+    null: any). steps (of networks): name, text (what it looks like), summary and source.
+    primitives (of blocks): name, title, summary, source, after (layers that they may follow, first
+    that of the step extra=NAME) and options (name, default and values in words). datasets:
     name, title, num_classes, image_size, licence, source. recipes: name and the keys that it sets.
     What is of a file of one's own comes first and has `file`.
     """
@@ -37,6 +41,7 @@ def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
             {"name": n, "text": step.syntax, "summary": step.summary, "source": step.source}
             for n, step in STEP_FACTORIES.items()
         ],
+        "primitives": [_primitive(primitive) for primitive in primitives().values()],
         "datasets": [
             {
                 key: getattr(info, key)
@@ -102,6 +107,17 @@ def _networks(source: YamlSource) -> list[dict[str, Any]]:
         _of(source, "networks", name) | {"image_size": spec.image_size}
         for name, spec in every.items()
     ]
+
+
+def _primitive(primitive: Primitive) -> dict[str, Any]:
+    return {
+        **{key: getattr(primitive, key) for key in ("name", "title", "summary", "source")},
+        "after": list(primitive.after),
+        "options": [
+            {"name": rule.name, "default": rule.default, "values": rule.expected}
+            for rule in primitive.options.values()
+        ],
+    }
 
 
 def _short(value: Any, key: str, *, default: str) -> Any:

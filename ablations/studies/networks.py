@@ -12,7 +12,7 @@ from datamodules.catalog.resolved import Data
 from datamodules.config.data import Augmentation
 from lit_models.families.reference import Network, TimmModel
 from lit_models.recipe.config import TrainingConfig, trained_spec
-from lit_models.space.geometry import Waste, wasted_kernels
+from lit_models.space.geometry import OversizedKernel, oversized_kernels
 from lit_models.space.spec import ArchSpec
 from lit_models.steps.trajectories import TRAJECTORIES
 from lit_models.steps.trajectory import Trajectory
@@ -24,7 +24,7 @@ class Wasteful(NamedTuple):
     """A point with kernels that are larger than sense, and what is wasted."""
 
     point: str
-    waste: Waste
+    waste: OversizedKernel
 
 
 def network_after(
@@ -93,7 +93,7 @@ def wasted(networks: Mapping[str, Network], sides: Mapping[str, int]) -> tuple[W
         Wasteful(point, waste)
         for point, network in networks.items()
         if isinstance(network, ArchSpec) and side is not None
-        for waste in wasted_kernels(network, side)
+        for waste in oversized_kernels(network, side)
     )
 
 

@@ -1,7 +1,7 @@
 """Every primitive by name: importing this module registers the built-in ones."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lit_models.primitives import response_norm, squeeze_excite
@@ -9,6 +9,11 @@ from lit_models.primitives.primitive import PRIMITIVES, Primitive
 from lit_models.registry.names import nearest
 
 BUILT_IN = (response_norm, squeeze_excite)
+
+
+def primitives() -> Mapping[str, Primitive]:
+    """All of them by name."""
+    return PRIMITIVES
 
 
 def primitive(name: str) -> Primitive:

@@ -1,4 +1,4 @@
-"""Sides of the feature maps of a spec, and kernels that are larger than what there is to see."""
+"""Sides of the feature maps of a spec, and kernels with weights that never meet the map."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def block_sides(spec: Arrangement, image_size: int) -> Iterator[tuple[int, int, 
 
 
 @dataclass(frozen=True)
-class Waste:
+class OversizedKernel:
     """Kernels of a stage that reach beyond the map: `share` of their weights never meet it."""
 
     stage: int  # counted from 1
@@ -67,17 +67,17 @@ class Waste:
         )
 
 
-def wasted_kernels(spec: Arrangement, image_size: int) -> tuple[Waste, ...]:
-    """Kernels with weights that no position of the map can use, one entry a stage and size.
+def oversized_kernels(spec: Arrangement, image_size: int) -> tuple[OversizedKernel, ...]:
+    """Kernels larger than 2 * side - 1, one entry a stage and size.
 
-    On a map of side s the weight at offset d from the centre meets the map only when d < s, so a
-    kernel of more than 2s - 1 is larger than sense.
+    On a map of side s the weight at offset d from the centre meets the map only when d < s: the
+    outer weights of a larger kernel are never used.
     """
-    found: dict[tuple[int, int], Waste] = {}
+    found: dict[tuple[int, int], OversizedKernel] = {}
     for stage, index, side in block_sides(spec, image_size):
         for branch in spec.block_at(stage, index).branches:
             size = branch.spatial.kernel_size if branch.spatial else None
             if size is not None and size > 2 * side - 1:
                 share = 1 - ((2 * side - 1) / size) ** 2
-                found[stage, size] = Waste(stage + 1, size, side, share)
+                found[stage, size] = OversizedKernel(stage + 1, size, side, share)
     return tuple(found.values())

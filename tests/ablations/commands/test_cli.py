@@ -171,7 +171,7 @@ def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
 
-    parts = {"studies", "trajectories", "networks", "steps", "datasets", "recipes"}
+    parts = {"studies", "trajectories", "networks", "steps", "primitives", "datasets", "recipes"}
     assert set(found) == parts
     study = next(s for s in found["studies"] if s["name"] == "convnext_nano")
     assert (study["data"], study["recipe"], study["points"]) == ("digits", "quick", "cumulative")

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lit_models import SPECS, build
-from lit_models.space.geometry import block_sides, wasted_kernels
+from lit_models.space.geometry import block_sides, oversized_kernels
 
 NAMES = (
     "resnet50",
@@ -37,7 +37,7 @@ def test_sides_are_those_that_the_blocks_see(name: str, size: int) -> None:
 
 
 def test_weights_are_wasted_that_no_position_can_use() -> None:
-    waste = wasted_kernels(SPECS["convnext_tiny_k51"], 224)
+    waste = oversized_kernels(SPECS["convnext_tiny_k51"], 224)
     assert [(w.stage, w.side) for w in waste] == [(3, 14), (4, 7)]
     # by hand: on a 7x7 map offsets go from -6 to 6, so 13 of 51 rows and columns are of use
     assert waste[1].share == pytest.approx(1 - (13 * 13) / (51 * 51))
@@ -48,7 +48,7 @@ def test_weights_are_wasted_that_no_position_can_use() -> None:
 def test_a_wasted_weight_has_no_gradient_and_others_have() -> None:
     network = build("nano_convnext", seed=0)
     side = 3  # of the last maps at 24 px: a 7x7 kernel reaches 5x5
-    assert [w.side for w in wasted_kernels(SPECS["nano_convnext"], 24)] == [side]
+    assert [w.side for w in oversized_kernels(SPECS["nano_convnext"], 24)] == [side]
     network(torch.randn(2, 3, 24, 24)).sum().backward()
     kernel = network.get_parameter("stages.2.blocks.0.0.layers.spatial.conv.weight")
     assert kernel.grad is not None
@@ -57,7 +57,7 @@ def test_a_wasted_weight_has_no_gradient_and_others_have() -> None:
 
 
 def test_the_named_networks_waste_nothing_at_their_size_but_the_largest_kernels() -> None:
-    large = {name for name, spec in SPECS.items() if wasted_kernels(spec, 224)}
+    large = {name for name, spec in SPECS.items() if oversized_kernels(spec, 224)}
     assert large == {f"convnext_tiny_k{k}{p}" for k in (31, 51) for p in ("", "_parallel5")}
     small = (spec for name, spec in SPECS.items() if name.startswith("nano_"))
-    assert not [spec for spec in small if wasted_kernels(spec, 32)]
+    assert not [spec for spec in small if oversized_kernels(spec, 32)]
