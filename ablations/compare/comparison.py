@@ -66,7 +66,7 @@ def _difference(point: Point, reference: Point | None) -> dict[str, Any]:
 
 
 def equal_predictions(point: Point, reference: Point, seeds: Sequence[int]) -> bool | None:
-    """Whether two points predict one class for each test image in these seeds; None: not known."""
+    """Whether two points predict the same classes in these seeds, image by image; None: unknown."""
     mine, theirs = (
         {run.seed: run.predictions["classes_sha256"] for run in one.done if run.predictions}
         for one in (point, reference)
@@ -97,7 +97,7 @@ def _published(study: Study, point: Point) -> dict[str, Any]:
 
 
 def _differs(study: Study, point: Point, table: PublishedTable, row: PublishedRow) -> str | None:
-    """Why a printed number is no reference value for a measured one; None where it is."""
+    """What a published number was measured with that this study has otherwise; None: nothing."""
     data, recipe = study.config.get("data", {}), study.config.get("recipe", {})
     other = table.other_setting(
         row,

@@ -67,7 +67,7 @@ def interval_half_width(summary: Sample) -> float | None:
 
 
 def t_quantile(degrees: int) -> float:
-    """The value that Student's t exceeds in size with probability 0.05."""
+    """The two-sided 95 % quantile of Student's t."""
     # scipy.stats.t.ppf gives the same number, and takes seconds to import.
     from scipy.special import stdtrit
 
@@ -131,7 +131,7 @@ def seeds_needed(significance: float = SIGNIFICANCE) -> int:
 
 
 def binomial_half_width(top1: float, images: int) -> float:
-    """Half the 95 % interval of a top-1 accuracy (percent) from the size of the test set alone."""
+    """Half the 95 % binomial interval of a top-1 accuracy (percent) on so many test images."""
     share = top1 / 100
     return 100 * 1.96 * sqrt(share * (1 - share) / images)
 
@@ -192,7 +192,7 @@ def comparisons_sentence(count: int) -> str:
 
 
 def images_sentence(top1: float, images: int) -> str:
-    """How well a test set of `images` can tell a top-1 accuracy (percent) from the population's."""
+    """The binomial uncertainty of a top-1 accuracy (percent) on a test set, in words."""
     half = binomial_half_width(top1, images)
     return (
         f"The test set has {images} images, so an accuracy of {top1:.2f} % is known to ±{half:.2f} "

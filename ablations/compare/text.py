@@ -62,7 +62,7 @@ def sample_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def rounding_note(study: Study, rows: Sequence[Row]) -> str:
-    """Said where a printed difference is not that of the printed accuracies; else empty."""
+    """A note where a printed difference is not that of the printed accuracies; else empty."""
     by_label = {row.point: row for row in rows}
     pairs = [(row, by_label.get(row.reference or ""), row.delta) for row in rows]
     pair, known = HEADLINES[study.design.headline].pair, known_rows(rows)
@@ -82,7 +82,7 @@ def _apart(row: Row, reference: Row | None, delta: float | None) -> bool:
 
 
 def equal_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Which points predict what their reference predicts, in every seed that both have."""
+    """A sentence for each point with the predictions of its reference, in every shared seed."""
     titles = {row.point: row.title for row in rows}
     return tuple(
         f"{row.title} against {titles.get(row.reference or '', 'its reference')}: "

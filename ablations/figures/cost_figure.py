@@ -99,7 +99,7 @@ def _measured(rows: Sequence[Row], looks: Sequence[Dot]) -> tuple[list[Dot], lis
 
 
 def _published(rows: Sequence[Row], looks: Sequence[Dot]) -> tuple[list[Dot], list[Dot]]:
-    """As printed, the costs too."""
+    """Published values at published costs."""
     by_gmacs, by_params = [], []
     for row, look in zip(rows, looks, strict=True):
         if row.published_top1 is None:

@@ -80,7 +80,7 @@ def _draw(axes: "Axes", curve: Curve, colour: tuple[float, float, float, float])
 
 
 def _frame(axes: "Axes", curves: Sequence[Curve]) -> None:
-    """Limits: the top is what matters, so the steep first epochs are cut off when they hide it."""
+    """Axis limits. Low first epochs are cut off where they would flatten the rest."""
     every = [value for curve in curves for value in (*curve.low, *curve.high)]
     last = [curve.mean[-1] for curve in curves]
     top, bottom = max(every), min(every)

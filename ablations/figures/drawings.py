@@ -9,6 +9,7 @@ from ablations.compare.row import Row
 from ablations.figures.cost_figure import cost_figure
 from ablations.figures.curves import curves_figure
 from ablations.figures.figure import steps_figure
+from ablations.figures.grid_figure import grid_figure
 from ablations.figures.networks_figure import networks_figure
 from lit_models.registry.registry import Registry
 
@@ -23,6 +24,11 @@ EACH_NETWORK = (
 COST = "Top-1 accuracy on the test split against multiply-adds of one image and against parameters."
 SHADES = "Rows of one shade are one network with different steps."
 LINES = "A line goes from a network to the same one with one step more."
+GRID = (
+    "Top-1 accuracy on the test split of each network (rows) with each list of steps (columns), "
+    "and below it the difference to the first column: violet is higher, orange lower."
+)
+LINES_OF_GRID = "A line goes from a network to the same one with other steps."
 CURVES = "Top-1 accuracy on the validation split after each epoch, of the seeds that are finished."
 
 
@@ -57,13 +63,24 @@ def _networks(study: Study, rows: Sequence[Row], note: str) -> Drawing:
     )
 
 
+def _grid(study: Study, rows: Sequence[Row], note: str) -> Drawing:
+    del note  # published values stand in the comparison
+    return Drawing(
+        "grid",
+        "Networks and steps",
+        "Accuracy of each network with each list of steps",
+        GRID,
+        lambda: grid_figure(study, rows),
+    )
+
+
 def _cost(study: Study, rows: Sequence[Row], note: str) -> Drawing:
     del note  # stands below the comparison
     return Drawing(
         "cost",
         "Accuracy and cost",
         "Accuracy against GMACs and parameters",
-        _sentences(COST, LINES if _joined(study) else ""),
+        _sentences(COST, _lines(study) if _joined(study) else ""),
         lambda: cost_figure(study, rows),
     )
 
@@ -79,6 +96,10 @@ def _curves(study: Study, rows: Sequence[Row], note: str) -> Drawing:
     )
 
 
+def _lines(study: Study) -> str:
+    return LINES_OF_GRID if any(point.base for point in study.points) else LINES
+
+
 def _joined(study: Study) -> int:
     """How many networks there are, where some point is another one with steps; else 0."""
     names = {point.network for point in study.points}
@@ -91,5 +112,6 @@ def _sentences(*parts: str) -> str:
 
 DRAWINGS.register("steps", _steps)
 DRAWINGS.register("networks", _networks)
+DRAWINGS.register("grid", _grid)
 DRAWINGS.register("cost", _cost)
 DRAWINGS.register("curves", _curves)

@@ -87,7 +87,7 @@ def accuracy_panel(
 
 
 def set_title(axes: "Axes", title: str) -> None:
-    """The title of a panel, its lines broken at the panel's width as `subplots` was told it."""
+    """The title of a panel, its lines broken at the width that `subplots` gave the panel."""
     figure, size = axes.get_figure(root=True), SMALL + 0.5
     assert figure is not None
     share = axes.get_position(original=True).width
@@ -97,7 +97,7 @@ def set_title(axes: "Axes", title: str) -> None:
 
 
 def broken(line: str, letters: int) -> list[str]:
-    """A line in pieces of at most so many letters, after commas rather than inside short parts."""
+    """A line broken into pieces of at most so many letters, after commas where possible."""
     parts = line.split(", ")
     kept = [p.replace(" ", _FIXED) if len(p) <= letters // 2 else p for p in parts]
     return [piece.replace(_FIXED, " ") for piece in wrap(", ".join(kept), letters)]

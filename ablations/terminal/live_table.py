@@ -16,7 +16,7 @@ from ablations.terminal.tables import SHOWN, STYLES, progress_table, say, second
 _AROUND = 8  # lines of a table's head and of what stands below it
 _REFRESH = 0.5  # seconds between two looks at the run folders
 
-Source = Callable[[], Sequence[Progress]]
+ProgressSource = Callable[[], Sequence[Progress]]
 
 
 class View(Protocol):
@@ -33,9 +33,9 @@ class View(Protocol):
 
 
 class LiveView:
-    """A table that is drawn again in place."""
+    """A table that redraws itself in place."""
 
-    def __init__(self, source: Source, *, title: str, console: Console) -> None:
+    def __init__(self, source: ProgressSource, *, title: str, console: Console) -> None:
         self._source, self._title = source, title
         self._started, self._before = time.monotonic(), _epochs(source())
         self._live = Live(console=console, auto_refresh=False)
@@ -50,7 +50,7 @@ class LiveView:
         self._live.__exit__(None, None, None)
 
     def update(self) -> None:
-        """Draw again when the last drawing is old enough."""
+        """Redraw, at most every half second."""
         if time.monotonic() - self._shown > _REFRESH:
             self._draw()
 
@@ -60,7 +60,7 @@ class LiveView:
         elapsed = self._shown - self._started
         caption = _caption(rows, elapsed=elapsed, epochs_before=self._before)
         width, height = self._live.console.size
-        shown = _most_telling(rows, room=max(1, height - _AROUND))
+        shown = _most_important(rows, room=max(1, height - _AROUND))
         if len(shown) < len(rows):
             caption += f"\n{len(rows) - len(shown)} more rows: `ablate status {self._title}`"
         notes = [_sentence(row) for row in shown if row.state == "running" and row.message]
@@ -70,9 +70,9 @@ class LiveView:
 
 
 class PlainView:
-    """One line for every change of a run's state, and when one falls silent, for logs and pipes."""
+    """A line when a run changes its state or falls silent, for logs and pipes."""
 
-    def __init__(self, source: Source, *, title: str, console: Console) -> None:
+    def __init__(self, source: ProgressSource, *, title: str, console: Console) -> None:
         self._source, self._title, self._console = source, title, console
         self._started, self._shown = time.monotonic(), 0.0
         first = source()
@@ -87,7 +87,7 @@ class PlainView:
         self._report()
 
     def update(self) -> None:
-        """Report when the last look is old enough."""
+        """Print what changed, at most every half second."""
         if time.monotonic() - self._shown > _REFRESH:
             self._report()
 
@@ -105,19 +105,19 @@ class PlainView:
         say(self._console, line)
 
 
-def make_view(source: Source, *, title: str, console: Console) -> View:
+def make_view(source: ProgressSource, *, title: str, console: Console) -> View:
     """The live table on a terminal, lines elsewhere."""
     kind = LiveView if console.is_terminal else PlainView
     return kind(source, title=title, console=console)
 
 
 def _news(row: Progress) -> tuple[str, bool]:
-    """What is said once: the state, and whether its worker is silent."""
+    """What a line is printed for: the state, and whether the worker is silent."""
     return row.state, row.quiet is not None and row.quiet >= SILENCE
 
 
-def _most_telling(rows: Sequence[Progress], *, room: int) -> Sequence[Progress]:
-    """The rows themselves if there is room, else those that say most, in the same order."""
+def _most_important(rows: Sequence[Progress], *, room: int) -> Sequence[Progress]:
+    """The rows that there is room for, running and failed ones first, in the order given."""
     if len(rows) <= room:
         return rows
     order = ("running", "failed", "interrupted", "stale", "new", "done")

@@ -9,6 +9,7 @@ from ablations import report
 from ablations.compare.records import load_study
 from ablations.compare.tables import columns
 from ablations.figures.drawings import drawings
+from ablations.figures.grid_figure import grid_cells, grid_figure
 from ablations.planning.plan import index_of, make_plan
 from ablations.studies.config import Study
 from ablations.studies.designs.grid import Grid, GridPoints
@@ -134,6 +135,30 @@ def test_kernels_without_use_are_refused_as_among_networks() -> None:
         make_plan(study)
 
 
+def test_the_figure_has_a_row_a_network_and_a_column_a_list(tmp_path: Path) -> None:
+    networks = {"A": NANO[0], "B": [NANO[0], "activation=gelu"]}
+    lists = {
+        "k5": "kernel_size=5",
+        "k7": "kernel_size=7",
+        "k5-GELU": ["kernel_size=5", "activation=gelu"],
+    }
+    fabricate_grid(tmp_path, networks, lists)
+    study = load_study("made_up", runs_root=tmp_path)
+    rows = report.rows("made_up", runs_root=tmp_path)
+    cells = grid_cells(study, rows)
+    assert (cells.networks, cells.lists) == (("A", "B"), ("k5", "k7", "k5-GELU"))
+    assert {place: row.title for place, row in cells.rows.items()} == {
+        (0, 0): "A-k5",
+        (0, 1): "A-k7",
+        (0, 2): "A-k5-GELU",
+        (1, 0): "B-k5",
+        (1, 1): "B-k7",
+    }
+    texts = [text.get_text() for text in grid_figure(study, rows).axes[0].texts]
+    assert texts.count("no network") == 1
+    assert f"{rows[1].delta:+.2f}".replace("-", "\u2212") in texts
+
+
 def test_the_report_compares_by_network_and_shades_each(tmp_path: Path) -> None:
     fabricate_grid(tmp_path, NANO, STEPS)
     study = load_study("made_up", runs_root=tmp_path)
@@ -142,4 +167,9 @@ def test_the_report_compares_by_network_and_shades_each(tmp_path: Path) -> None:
     assert [row.reference for row in rows] == [None, first, first, first, second, second]
     headings = [column.heading for column in columns(rows, design=study.design)]
     assert headings[3:5] == ["Δ reference [95 %]", "reference"]
-    assert [drawing.name for drawing in drawings(study, rows)] == ["networks", "cost", "curves"]
+    assert [drawing.name for drawing in drawings(study, rows)] == [
+        "networks",
+        "grid",
+        "cost",
+        "curves",
+    ]
