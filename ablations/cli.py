@@ -35,8 +35,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "evaluate": Verb(f"{_ROOM}.evaluate", "the scores of a checkpoint on a data set"),
         "schema": Verb(f"{_ROOM}.schema", "the JSON Schema of a study file, for editors"),
-        "completion": Verb(f"{_ROOM}.completion", "a script that completes what is typed"),
-        "complete": Verb(f"{_ROOM}.complete"),  # only that script types it
+        "completion": Verb(f"{_ROOM}.shell.script", "a script that completes what is typed"),
+        "complete": Verb(f"{_ROOM}.shell.complete"),  # only that script types it
         "exec-run": Verb(f"{_ROOM}.exec_run"),  # only the launcher types it
     }
 )

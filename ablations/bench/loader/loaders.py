@@ -31,24 +31,27 @@ class Loader:
     files_only: bool = False
 
 
-_ANY = "ablations.bench.loader.readers"
+_OTHERS = "ablations.bench.loader.others"
+_OWN = "ablations.bench.loader.own"
 _SMALL = "ablations.bench.loader.small"
 
 LOADERS: Mapping[str, Loader] = MappingProxyType(
     {
         "pillow": Loader(
-            f"{_ANY}:pillow", "torchvision, Pillow DataLoader", "jpeg", files_only=True
+            f"{_OTHERS}:pillow", "torchvision, Pillow DataLoader", "jpeg", files_only=True
         ),
-        "tensors": Loader(f"{_ANY}:tensors", "torchvision v2, DataLoader", "jpeg", files_only=True),
-        "timm": Loader(f"{_ANY}:timm", "timm create_loader", "jpeg", files_only=True),
+        "tensors": Loader(
+            f"{_OTHERS}:tensors", "torchvision v2, DataLoader", "jpeg", files_only=True
+        ),
+        "timm": Loader(f"{_OTHERS}:timm", "timm create_loader", "jpeg", files_only=True),
         "dali": Loader(
-            f"{_ANY}:dali", "DALI, CPU pipeline", "jpeg", "nvidia.dali", files_only=True
+            f"{_OTHERS}:dali", "DALI, CPU pipeline", "jpeg", "nvidia.dali", files_only=True
         ),
-        "ffcv": Loader(f"{_ANY}:ffcv", "FFCV as it ships", "both", "ffcv"),
-        OURS: Loader(f"{_ANY}:ours", "ours", "both", "ffcv"),
-        "ours, uint8": Loader(f"{_ANY}:ours_uint8", "ours, uint8 batches", "both", "ffcv"),
+        "ffcv": Loader(f"{_OTHERS}:ffcv", "FFCV as it ships", "both", "ffcv"),
+        OURS: Loader(f"{_OWN}:ours", "ours", "both", "ffcv"),
+        "ours, uint8": Loader(f"{_OWN}:ours_uint8", "ours, uint8 batches", "both", "ffcv"),
         "full decode": Loader(
-            f"{_ANY}:full_decode", "only libjpeg-turbo's full decode", "jpeg", workers=1
+            f"{_OWN}:full_decode", "only libjpeg-turbo's full decode", "jpeg", workers=1
         ),
     }
 )

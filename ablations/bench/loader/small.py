@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ablations.bench.loader.epoch_loaders import Epochs, ffcv_loader
 from ablations.bench.loader.job import MEAN, PAD, STD, Job
-from ablations.bench.loader.readers import Epochs, ffcv_loader
 
 
 def ffcv_small(job: Job) -> Epochs:
@@ -85,7 +85,7 @@ def pillow_small(job: Job) -> Epochs:
     from PIL import Image
     from torchvision import transforms
 
-    from ablations.bench.loader.readers import data_loader
+    from ablations.bench.loader.epoch_loaders import data_loader
     from datamodules.beton.file import read_beton
     from datamodules.sets.beton_images import raw_pixels
     from datamodules.sets.sources import BetonImages

@@ -1,4 +1,4 @@
-"""The ways to load images: for each a function from a job to an endless supply of epochs.
+"""Other projects' ways to load images: for each a function from a job to a supply of epochs.
 
 All crop at random, resize to one size, flip, normalise, and give float32 batches. Library imports
 stay inside: the process of one loader imports what it needs and nothing else.
@@ -7,14 +7,10 @@ stay inside: the process of one loader imports what it needs and nothing else.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
+from ablations.bench.loader.epoch_loaders import Epochs, data_loader, ffcv_loader
 from ablations.bench.loader.job import MEAN, RATIO, SCALE, STD, Job
-
-# A call gives the batches of one epoch.
-Epochs = Callable[[], Iterable[Any]]
 
 
 def pillow(job: Job) -> Epochs:
@@ -149,119 +145,3 @@ def ffcv(job: Job) -> Epochs:
             ToTorchImage(),
         ],
     )
-
-
-def ours(job: Job) -> Epochs:
-    """This project's FFCV loader with the compiled decoder: float32 (N, C, H, W) batches."""
-    return _ours(job, floats=True)
-
-
-def ours_uint8(job: Job) -> Epochs:
-    """The same, uint8 (N, H, W, C) batches, to be normalised on a GPU."""
-    return _ours(job, floats=False)
-
-
-def full_decode(job: Job) -> Epochs:
-    """No loader: only the full decode of every image by libjpeg-turbo, in one thread."""
-    import numpy as np
-
-    from datamodules.decoding import native
-    from datamodules.decoding.decode import image_size
-
-    samples = [(Path(name).read_bytes(), *image_size(name)) for name in job.files()]
-    order = np.random.default_rng(0).permutation(np.tile(np.arange(len(samples)), job.repeats))
-
-    def epoch() -> Iterator[Any]:
-        batches = len(order) // job.batch_size
-        for indices in order[: batches * job.batch_size].reshape(batches, -1):
-            for index in indices:
-                data, width, height = samples[index]
-                native.decode(data, height=height, width=width)
-            yield indices
-
-    return epoch
-
-
-def _ours(job: Job, *, floats: bool) -> Epochs:
-    import numpy as np
-
-    from datamodules.augment.geometry import train_crops
-    from datamodules.beton.file import read_beton
-    from datamodules.config.data import Augmentation
-    from datamodules.decoding.ffcv_import import import_ffcv
-    from datamodules.decoding.native import Layout
-    from datamodules.sampling.random_streams import batch_draws
-
-    import_ffcv()
-    from datamodules.decoding.ffcv_decoder import PlainCropDecoder
-    from datamodules.readers.ffcv_loader import BatchLoader
-
-    beton = read_beton(job.path, manifest=False)
-    samples = np.arange(len(beton))
-    augmentation = Augmentation(crop="random_resized", hflip=0.5, scale=SCALE, ratio=RATIO)
-    normalise: dict[str, Any] = {"planar": True, "mean": MEAN, "std": STD} if floats else {}
-    layout = Layout(interpolation="bilinear", **normalise)
-    number = 0
-
-    def crops() -> Any:
-        draw = batch_draws(seed=0, epoch=number, indices=samples)
-        heights, widths = (a.astype(np.int64) for a in (beton.heights, beton.widths))
-        return train_crops(augmentation, heights, widths, side=job.side, crop_ratio=1.0, draw=draw)
-
-    decoder = PlainCropDecoder(crops(), side=job.side, layout=layout, threads=job.workers)
-    loader = BatchLoader(
-        beton, decoder, batch_size=job.batch_size, threads=1, check=lambda codes, batch: None
-    )
-
-    def epoch() -> Iterator[Any]:
-        nonlocal number
-        number += 1
-        decoder.crops[:] = crops()
-        order = np.random.default_rng(number).permutation(np.tile(samples, job.repeats))
-        count = len(order) // job.batch_size
-        yield from loader.epoch(list(order[: count * job.batch_size].reshape(count, -1)))
-
-    return epoch
-
-
-def data_loader(job: Job, items: Sequence[Any], read: Callable[[Any], Any]) -> Epochs:
-    """A shuffling DataLoader over what `read` makes of each item."""
-    from torch.utils.data import DataLoader, Dataset
-
-    items = [*items] * job.repeats
-
-    class Items(Dataset[Any]):
-        def __len__(self) -> int:
-            return len(items)
-
-        def __getitem__(self, index: int) -> Any:
-            return read(items[index])
-
-    loader = DataLoader(
-        Items(),
-        job.batch_size,
-        shuffle=True,
-        drop_last=True,
-        num_workers=job.workers,
-        persistent_workers=True,
-    )
-    return lambda: loader
-
-
-def ffcv_loader(job: Job, pipeline: list[Any]) -> Epochs:
-    """FFCV's Loader with this pipeline for the images."""
-    import numpy as np
-    from ffcv.loader import Loader, OrderOption
-
-    from datamodules.beton.file import read_beton
-
-    beton = read_beton(job.path, manifest=False)
-    loader = Loader(
-        str(job.path),
-        job.batch_size,
-        num_workers=job.workers,
-        order=OrderOption.RANDOM,
-        indices=np.tile(np.arange(len(beton), dtype=np.uint64), job.repeats),
-        pipelines={beton.image_field: pipeline, beton.label_field: None},
-    )
-    return lambda: loader

@@ -1,5 +1,6 @@
 """The bench of image loaders: it measures what it says, and says what failed."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -81,8 +82,14 @@ def test_small_raw_images_have_loaders_of_their_own(
     assert [row["loader"] for row in result["loaders"]] == ["ours, in memory"]
 
 
+def test_every_loader_is_a_function_that_is_there() -> None:
+    for loader in (*LOADERS.values(), *SMALL_LOADERS.values()):
+        module, _, name = loader.function.partition(":")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
 def test_what_a_loader_printed_is_shown_when_it_fails(tmp_path: Path) -> None:
-    broken = Loader("ablations.bench.loader.readers:pillow", "a broken one", "jpeg")
+    broken = Loader("ablations.bench.loader.others:pillow", "a broken one", "jpeg")
     job = Job(broken.function, str(tmp_path / "no.beton"), str(tmp_path), 8, 4, 0, 1)
     with pytest.raises(ValueError, match="a broken one failed: "):
         measure.measure(
