@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,31 +40,41 @@ class ImageDataModule(LightningDataModule):
     Args:
         config: which data, or what `resolve` made of it.
         augmentation: what happens to training images.
-        batch_size_per_step: images of one optimizer step, over all devices and micro batches.
+        folder: instead of `config`, a folder of one's own: train/CLASS/* with val/ or test/ beside
+            train/, or CLASS/*, of which `test_fraction` is held out.
+        image_size: with `folder`: side of the square input in pixels; None: 224.
+        test_fraction: with `folder`: share of the images of every class that is `test`.
+        batch_size: images of one optimizer step, over all devices and micro batches.
         batch_size_per_device: images that a device takes at once; None: its share of a step.
         seed: of order and augmentation; not of the splits.
         num_workers: loader processes or threads of this device; None: the cores that are there for
             it. Images in memory need none.
 
     Raises:
-        ValueError: from everything that reads data, see `datamodules.sets.sources.load_source`.
+        ValueError: both or none of `config` and `folder`; and from everything that reads data, see
+            `datamodules.sets.sources.load_source`.
     """
 
     def __init__(
         self,
-        config: DataConfig | Data,
-        augmentation: Augmentation,
+        config: DataConfig | Data | None = None,
+        augmentation: Augmentation = Augmentation(),  # noqa: B008  # it is frozen
         *,
-        batch_size_per_step: int,
+        folder: str | os.PathLike[str] | None = None,
+        image_size: int | None = None,
+        test_fraction: float | None = None,
+        batch_size: int = 64,
         batch_size_per_device: int | None = None,
         seed: int = 0,
         num_workers: int | None = None,
     ) -> None:
         super().__init__()
+        given = {"folder": folder, "image_size": image_size, "test_fraction": test_fraction}
+        config = _own_folder(given) if config is None else _alone(config, given)
         self.data = config if isinstance(config, Data) else resolve(config)
         self.config, self.info = self.data.config, self.data.info
         self.augmentation = augmentation
-        self.batch_size_per_step = batch_size_per_step
+        self.batch_size = batch_size
         self.batch_size_per_device = batch_size_per_device
         self.seed, self.num_workers = seed, num_workers
 
@@ -122,7 +134,7 @@ class ImageDataModule(LightningDataModule):
 
     def accumulate(self, devices: int) -> int:
         """Micro batches of an optimizer step: the Trainer's `accumulate_grad_batches`."""
-        return accumulation(self.batch_size_per_step, self.batch_size_per_device, devices)
+        return accumulation(self.batch_size, self.batch_size_per_device, devices)
 
     def setup(self, stage: str | None = None) -> None:
         """Read the data and refuse what cannot be trained on; safe to repeat."""
@@ -155,13 +167,13 @@ class ImageDataModule(LightningDataModule):
         return TrainBatches(
             self.splits.train.indices,
             seed=self.seed,
-            total=self.batch_size_per_step,
+            total=self.batch_size,
             per_device=self.batch_size_per_device,
             repeats=self.augmentation.repeats,
         )
 
     def _eval_loader(self, part: Part) -> ImageLoader:
-        total, per_device = self.batch_size_per_step, self.batch_size_per_device
+        total, per_device = self.batch_size, self.batch_size_per_device
         batches = EvalBatches(part.indices, total=total, per_device=per_device)
         return self._loader(part, batches, train=False)
 
@@ -173,7 +185,7 @@ class ImageDataModule(LightningDataModule):
             cropping=Cropping(self.augmentation, train, size, config.crop_ratio, self.seed),
             class_names=self.class_names,
             batch_size=per_device_batch(
-                self.batch_size_per_step, self.batch_size_per_device, rank_and_world()[1]
+                self.batch_size, self.batch_size_per_device, rank_and_world()[1]
             ),
             workers=self._workers(),
             on_cpu=device.type == "cpu",
@@ -196,6 +208,27 @@ class ImageDataModule(LightningDataModule):
         return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
 
 
+def _own_folder(given: Mapping[str, Any]) -> DataConfig:
+    """The configuration of a folder of one's own."""
+    if given["folder"] is None:
+        raise ValueError(
+            "ImageDataModule needs images: a folder, as in ImageDataModule(folder='my_images'), or "
+            "a DataConfig, such as DataConfig(name='digits')"
+        )
+    return DataConfig(name="image_folder", **{**given, "folder": os.fspath(given["folder"])})
+
+
+def _alone(config: DataConfig | Data, given: Mapping[str, Any]) -> DataConfig | Data:
+    """The config itself, which nothing else contradicts."""
+    said = [name for name, value in given.items() if value is not None]
+    if said:
+        raise ValueError(
+            f"ImageDataModule was given a config and {said[0]}={given[said[0]]!r} beside it: set "
+            f"it in the config, DataConfig({said[0]}=...)"
+        )
+    return config
+
+
 def build_data_module(
     config: DataConfig | Data,
     augmentation: Augmentation,
@@ -209,7 +242,7 @@ def build_data_module(
     module = ImageDataModule(
         config,
         augmentation,
-        batch_size_per_step=batch_size_per_step,
+        batch_size=batch_size_per_step,
         batch_size_per_device=batch_size_per_device,
         seed=seed,
         num_workers=num_workers,

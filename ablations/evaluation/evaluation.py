@@ -98,11 +98,11 @@ def _module_of(chosen: Data, config: EvaluationConfig) -> ImageDataModule:
     data = ImageDataModule(
         chosen,
         Augmentation(interpolation=config.recipe.augment.interpolation),
-        batch_size_per_step=config.recipe.batch_size,
+        batch_size=config.recipe.batch_size,
         num_workers=config.hardware.num_workers,
     )
     # a set with fewer training images than a batch has no step to train on, which is no matter here
-    data.batch_size_per_step = min(data.batch_size_per_step, data.train_size)
+    data.batch_size = min(data.batch_size, data.train_size)
     return data
 
 

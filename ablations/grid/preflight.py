@@ -130,13 +130,13 @@ def _check_recipe(recipe: Recipe, spec: Network, setting: Setting) -> None:
     import torch
 
     from lit_models.network.builder import build
-    from lit_models.training.batch_mixing import create_criterion, create_mixer
+    from lit_models.training.batch_mixing import create_batch_mixing, create_criterion
     from lit_models.training.optimisation import create_optimizer, create_schedule
 
     with torch.device("meta"):
         model = build(spec, num_classes=setting.num_classes, in_chans=setting.in_chans)
     create_schedule(create_optimizer(model, recipe), recipe, updates_per_epoch=1)
-    create_mixer(recipe, num_classes=setting.num_classes)
+    create_batch_mixing(recipe, num_classes=setting.num_classes)
     create_criterion(recipe)
 
 

@@ -25,8 +25,8 @@ def from_dict(data: Mapping[str, Any]) -> Network:
     """
     if _is_timm(data):
         values = {"name" if key == TIMM else key: value for key, value in data.items()}
-        return cast("TimmModel", _typed(TimmModel, values, "spec"))
-    return cast("ArchSpec", _typed(ArchSpec, data, "spec"))
+        return cast("TimmModel", typed(TimmModel, values, "spec"))
+    return cast("ArchSpec", typed(ArchSpec, data, "spec"))
 
 
 def _is_timm(data: Any) -> bool:
@@ -56,14 +56,15 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def _typed(kind: Any, value: Any, path: str) -> Any:
+def typed(kind: Any, value: Any, path: str) -> Any:
+    """Plain data as a value of a type; raises ValueError, naming the path, for any other."""
     origin, arguments = get_origin(kind), get_args(kind)
     if is_dataclass(kind):
         return _dataclass(cast("type", kind), value, path)
-    if origin in (tuple, frozenset):
+    if origin in (tuple, list, frozenset):
         if not isinstance(value, list | tuple):
             raise ValueError(f"{path}: expected a list, found {value!r}")
-        items = [_typed(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
+        items = [typed(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
         return origin(items)
     if origin in (types.UnionType, Union):
         return _one_of(tuple(arguments), value, path)
@@ -80,7 +81,7 @@ def _one_of(kinds: tuple[type, ...], value: Any, path: str) -> Any:
     if value is None and len(inner) < len(kinds):
         return None
     if len(inner) == 1:
-        return _typed(inner[0], value, path)
+        return typed(inner[0], value, path)
     if type(value) not in inner:
         names = ", ".join(kind.__name__ for kind in inner)
         raise ValueError(f"{path}: expected one of {names}, found {value!r}")
@@ -104,7 +105,7 @@ def _dataclass(kind: type, value: Any, path: str) -> Any:
     odd = sorted((set(value) - set(hints)) | (required - set(value)))
     if odd:
         raise ValueError(f"{path}: fields {odd} are unknown or missing in {kind.__name__}")
-    return kind(**{name: _typed(hints[name], value[name], f"{path}.{name}") for name in value})
+    return kind(**{name: typed(hints[name], value[name], f"{path}.{name}") for name in value})
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

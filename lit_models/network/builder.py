@@ -1,7 +1,7 @@
 """From a spec, a timm network, or the name of one, to a module."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, overload
 
@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lit_models.families.reference import PREFIX, Network, TimmModel, named_network
+from lit_models.families.serialise import from_dict
 from lit_models.network.backbone import Backbone
 from lit_models.network.initialise import initialise
 from lit_models.network.seeding import stable_seed
@@ -17,12 +18,14 @@ from lit_models.space.spec import ArchSpec
 _NOT_TAKEN = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
-def resolve(name_or_spec: str | Network) -> Network:
-    """The spec itself, or the named one.
+def resolve(name_or_spec: str | Mapping[str, Any] | Network) -> Network:
+    """The spec itself, the named one, or that which `to_dict` wrote.
 
-    Raises ValueError for an unknown name, with the nearest known ones.
+    Raises ValueError for an unknown name, with the nearest known ones, and as `from_dict` does.
     """
-    return named_network(name_or_spec) if isinstance(name_or_spec, str) else name_or_spec
+    if isinstance(name_or_spec, str):
+        return named_network(name_or_spec)
+    return from_dict(name_or_spec) if isinstance(name_or_spec, Mapping) else name_or_spec
 
 
 @overload

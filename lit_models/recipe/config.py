@@ -1,6 +1,5 @@
 """How a network is trained, as data: the part of a recipe that `LitClassifier` reads."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
@@ -9,8 +8,10 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints, overload
 
 from lit_models.families.reference import Network
+from lit_models.families.serialise import to_plain, typed
 from lit_models.recipe.ranges import TRAINING, check_ranges
 from lit_models.recipe.weight_files import is_timm
+from lit_models.registry.names import nearest
 from lit_models.space.spec import ArchSpec, IllegalSpec
 
 Distillation = Literal["hard", "soft"]
@@ -119,9 +120,7 @@ def _check_choices(config: TrainingConfig) -> None:
     for name, choices in _choices().items():
         value = getattr(config, name)
         if value not in choices:
-            near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.4)
-            hint = f"Did you mean {near[0]}? " if near else ""
-            raise ValueError(f"recipe.{name} is {value!r}. {hint}Valid: {', '.join(choices)}.")
+            raise ValueError(f"recipe.{name} is {value!r}. {nearest(str(value), choices)}")
 
 
 @cache
@@ -226,13 +225,30 @@ def _check_teacher_is_used(config: TrainingConfig) -> None:
         )
 
 
-def training_config(values: Mapping[str, Any]) -> TrainingConfig:
-    """Plain values as a `TrainingConfig`; raises ValueError naming unknown fields."""
-    known = {field.name for field in fields(TrainingConfig)}
-    unknown = sorted(set(values) - known)
+def training_config(values: Mapping[str, Any] | TrainingConfig | None) -> TrainingConfig:
+    """Plain values by field as a `TrainingConfig`; None: the defaults.
+
+    Raises ValueError for unknown fields, with the nearest, and for values of another type.
+    """
+    if isinstance(values, TrainingConfig):
+        return values
+    hints, values = get_type_hints(TrainingConfig), values or {}
+    unknown = sorted(set(values) - set(hints))
     if unknown:
-        raise ValueError(f"training: unknown fields {unknown}; known: {sorted(known)}")
-    return TrainingConfig(**values)
+        raise ValueError(f"training: unknown fields {unknown}. {nearest(unknown[0], hints)}")
+    read = {
+        # a choice is held against the others by the class itself
+        name: value
+        if get_origin(hints[name]) is Literal
+        else typed(hints[name], value, f"recipe.{name}")
+        for name, value in values.items()
+    }
+    return TrainingConfig(**read)
+
+
+def plain_training(config: TrainingConfig) -> dict[str, Any]:
+    """What `training_config` reads: the fields of `TrainingConfig` as plain data."""
+    return {f.name: to_plain(getattr(config, f.name)) for f in fields(TrainingConfig)}
 
 
 @overload

@@ -8,11 +8,11 @@ from torch.nn import functional
 
 from lit_models.recipe.config import TrainingConfig
 
-Mixer = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+BatchMixing = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def create_mixer(training: TrainingConfig, *, num_classes: int) -> Mixer:
+def create_batch_mixing(training: TrainingConfig, *, num_classes: int) -> BatchMixing:
     """A function of images `(N, C, H, W)` and classes `(N,)`: mixup or CutMix, as in timm.
 
     With mixing, targets are probabilities `(N, num_classes)` that hold the label smoothing;
@@ -45,7 +45,7 @@ def create_mixer(training: TrainingConfig, *, num_classes: int) -> Mixer:
 
 
 def create_criterion(training: TrainingConfig) -> Criterion:
-    """Cross entropy of logits `(N, K)` and the mixer's targets: mean over the batch, in float32."""
+    """Mean cross entropy of logits `(N, K)` and the targets that mixing gave, in float32."""
     smoothing = 0.0 if is_mixing(training) else training.label_smoothing
 
     def criterion(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -3,70 +3,87 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import nn
-from torchmetrics import MetricCollection
 
-from lit_models.families.serialise import from_dict
-from lit_models.network.builder import build
+from lit_models.families.reference import Network
+from lit_models.families.serialise import to_dict
+from lit_models.network.builder import build, resolve
 from lit_models.network.seeding import seed_draws
 from lit_models.network.step_statistics import StepStatistics
-from lit_models.recipe.config import trained_spec, training_config
-from lit_models.training.batch_mixing import create_criterion, create_mixer
+from lit_models.recipe.config import (
+    TrainingConfig,
+    plain_training,
+    trained_spec,
+    training_config,
+)
+from lit_models.training.batch_mixing import create_batch_mixing, create_criterion
 from lit_models.training.distillation import Teacher, load_teacher
 from lit_models.training.ema import create_ema
+from lit_models.training.evaluation import Batch, EvaluatedClassifier
 from lit_models.training.initial_weights import load_start, scale_classifier
 from lit_models.training.layer_scales import mean_layer_scales
-from lit_models.training.metrics import TEST, TRAIN_LOSS, VAL
+from lit_models.training.metrics import BATCH_LOSS, TRAIN_LOSS
 from lit_models.training.optimisation import create_optimizer, current_lr
 from lit_models.training.schedule import RecipeSchedule
-from lit_models.training.scores import MeanLoss, create_scores, update_scores
+from lit_models.training.scores import MeanLoss
 from lit_models.training.trainers import (
     ReleaseOnException,
     callbacks_of,
     require_one_average,
+    require_same_settings,
     total_steps,
+    trainer_options,
 )
 
-Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), classes (N,)
 
+class LitClassifier(EvaluatedClassifier):
+    """A network with its optimisation, for any `lightning.Trainer`.
 
-class LitClassifier(pl.LightningModule):
-    """The network of `spec` with the optimisation of `training`.
-
-    Hyper-parameters are plain containers (`to_dict(spec)`, the fields of a `TrainingConfig`): a
-    checkpoint loads with `weights_only=True`. Batches are images `(N, C, H, W)` and classes `(N,)`.
-    Every random draw of a training step is a function of seed, epoch and the micro batch's place in
-    it, and batch norm's running statistics move once a step: neither depends on how many devices
-    share the step.
+    Batches are images `(N, C, H, W)` and classes `(N,)`. Every random draw of a training step is a
+    function of seed, epoch and the micro batch's place in it, and batch norm's running statistics
+    move once a step: neither depends on how many devices share the step.
 
     The learning rates follow the Trainer: the recipe's schedule is stretched over the optimizer
     steps that `max_epochs` and `max_steps` leave, with warm-up and decays at their shares of the
     recipe's epochs, also in a resumed training that goes on for longer. Without either, such as
-    with `max_time` alone, only a constant schedule without warm-up has rates.
+    with `max_time` alone, only a constant schedule without warm-up has rates. What else of a recipe
+    belongs to the Trainer is in `trainer_options`.
 
-    Raises ValueError for an illegal spec or an unknown training field, optimizer or schedule; from
-    `fit` for a Trainer without an end in steps (see above), and for StochasticWeightAveraging
-    beside the recipe's `ema_decay`.
+    Hyper-parameters are plain containers, so that `load_from_checkpoint(path)` needs no arguments
+    and loads with `weights_only=True`.
+
+    Args:
+        spec: a network: its name (also `timm/NAME`), a spec, or what `to_dict` made of one.
+        training: the recipe: a `TrainingConfig`, or values for some of its fields by name.
+        num_classes: classes of the data.
+        in_chans: channels of an image.
+        seed: of initial values and of the draws in training.
+
+    Raises:
+        ValueError: an unknown network or an illegal spec; an unknown or wrong field of the recipe;
+            from `fit`, a Trainer without an end in steps (see above) or with other settings than
+            the recipe's, data of other classes, or StochasticWeightAveraging beside `ema_decay`.
     """
 
     def __init__(
         self,
-        spec: Mapping[str, Any],
-        training: Mapping[str, Any],
+        spec: str | Mapping[str, Any] | Network,
+        training: Mapping[str, Any] | TrainingConfig | None = None,
         *,
-        num_classes: int,
-        in_chans: int,
-        seed: int,
+        num_classes: int = 1000,
+        in_chans: int = 3,
+        seed: int = 0,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
-        self.seed = seed
+        network = resolve(spec)
         self.training_config = config = training_config(training)
-        self.spec = trained_spec(from_dict(spec), config)
+        plain = {"spec": to_dict(network), "training": plain_training(config)}
+        sizes = {"num_classes": num_classes, "in_chans": in_chans}
+        self.save_hyperparameters({**plain, **sizes, "seed": seed})
+        self.seed = seed
+        self.spec = trained_spec(network, config)
         self.backbone = build(self.spec, num_classes=num_classes, in_chans=in_chans, seed=seed)
         scale_classifier(self.backbone, config.head_init_scale)
         if config.channels_last:
@@ -74,26 +91,19 @@ class LitClassifier(pl.LightningModule):
         self.ema = create_ema(self.backbone, config)
         if config.compile:
             self.backbone.compile()  # in place: names in the state dict stay
-        self.mixer = create_mixer(config, num_classes=num_classes)
+        self.mix = create_batch_mixing(config, num_classes=num_classes)
         self.criterion = create_criterion(config)
         self.train_loss = MeanLoss()
-        self.scores = nn.ModuleDict(
-            {split: create_scores(num_classes, split) for split in (VAL, TEST)}
-        )
-        self.ema_scores = nn.ModuleDict(
-            {split: create_scores(num_classes, split, ema=True) for split in (VAL, TEST)}
-            if self.ema is not None
-            else {}
-        )
+        self.create_scores(num_classes)
         self.last_lr = config.lr  # of the latest optimizer step
         self.untouched = True  # the weights are the initial ones, which `start` may replace
         self.teacher: Teacher | None = None  # while it trains, where the recipe has one
         self.statistics: StepStatistics | None = None  # while it trains
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images `(N, C, H, W)` to logits `(N, num_classes)`."""
-        logits: torch.Tensor = self.backbone(self._laid_out(images))
-        return logits
+    @property
+    def trainer_options(self) -> dict[str, Any]:
+        """What the recipe says about the Trainer: `Trainer(**module.trainer_options)`."""
+        return trainer_options(self.training_config)
 
     def start(self) -> str:
         """Load the weights that the recipe starts from, if any, and have the average follow.
@@ -120,9 +130,12 @@ class LitClassifier(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Start from the recipe's weights, unless resumed; have the teacher follow to the device.
 
-        Raises ValueError for two averages, and where the weights are not there or do not fit.
+        Raises ValueError for data of other classes or channels, for a Trainer with other settings
+        than the recipe's, for two averages, and where the weights are not there or do not fit.
         """
+        self.on_test_start()
         require_one_average(self.trainer, self.training_config.ema_decay)
+        require_same_settings(self.trainer, self.training_config)
         if self.untouched and (said := self.start()):
             self.print(said)
         if self.teacher is not None:
@@ -164,16 +177,16 @@ class LitClassifier(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The batch's mean loss, after mixing; the teacher sees what the student sees."""
-        images, targets = self.mixer(*batch)
-        taught = None if self.teacher is None else self.teacher(self._laid_out(images))
-        logits = self._trained(images)
+        images, targets = self.mix(*batch)
+        taught = None if self.teacher is None else self.teacher(self._to_memory_format(images))
+        logits = self._train_logits(images)
         loss = self.criterion(logits, targets)
         if self.teacher is not None and taught is not None:
             loss = self.teacher.loss(loss, logits, taught)
         self.train_loss.update(loss.detach(), len(images))
         return loss
 
-    def _trained(self, images: torch.Tensor) -> torch.Tensor:
+    def _train_logits(self, images: torch.Tensor) -> torch.Tensor:
         """Logits in training."""
         if self.statistics is None:  # called without a Trainer
             return cast("torch.Tensor", self(images))
@@ -182,9 +195,14 @@ class LitClassifier(pl.LightningModule):
         self.statistics.keep()
         return logits
 
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Show the batch's loss in the progress bar, if there is one (it waits for the device)."""
+        if self.trainer.progress_bar_callback is not None:
+            self.log(BATCH_LOSS, outputs["loss"], prog_bar=True, logger=False, on_step=True)
+
     def on_train_epoch_end(self) -> None:
         """Log the epoch's mean loss, weighted by images, over all devices, and layer scales."""
-        self.log(TRAIN_LOSS, self.train_loss)
+        self.log(TRAIN_LOSS, self.train_loss, prog_bar=True)
         self.log_dict(mean_layer_scales(self.backbone))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -212,57 +230,3 @@ class LitClassifier(pl.LightningModule):
             self.statistics.settle()
         if self.ema is not None:
             self.ema.update(self.backbone, step=self.global_step + 1)
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count a batch with the raw and the averaged weights."""
-        self._count(batch, VAL)
-
-    def test_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """Count a batch with the raw and the averaged weights; the raw ones' logits `(N, K)`."""
-        return self._count(batch, TEST)
-
-    def predict_step(self, batch: Batch | torch.Tensor, batch_idx: int) -> torch.Tensor:
-        """Logits `(N, K)` as in a test, of images or of a batch whose first item they are."""
-        images = batch if isinstance(batch, torch.Tensor) else batch[0]
-        return self._tested(self.backbone, images)
-
-    def on_validation_epoch_end(self) -> None:
-        """Log loss and accuracies."""
-        self._log_scores(VAL)
-
-    def on_test_epoch_end(self) -> None:
-        """Log loss and accuracies."""
-        self._log_scores(TEST)
-
-    def _count(self, batch: Batch, split: str) -> torch.Tensor:
-        images, targets = batch
-        logits = self._tested(self.backbone, images)
-        update_scores(_collection(self.scores, split), logits, targets)
-        if self.ema is not None:
-            averaged = self._tested(self.ema, images)
-            update_scores(_collection(self.ema_scores, split), averaged, targets)
-        return logits
-
-    def _tested(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
-        """Logits in evaluation; with the recipe's `flip_test`, their mean over both directions."""
-        logits: torch.Tensor = network(self._laid_out(images))
-        if not self.training_config.flip_test:
-            return logits
-        mirrored: torch.Tensor = network(self._laid_out(images.flip(-1)))
-        return (logits.float() + mirrored.float()) / 2  # in float32, whatever the precision
-
-    def _laid_out(self, images: torch.Tensor) -> torch.Tensor:
-        last = self.training_config.channels_last
-        layout = torch.channels_last if last else torch.contiguous_format
-        return images.contiguous(memory_format=layout)  # loaders hand out either
-
-    def _log_scores(self, split: str) -> None:
-        for group in (self.scores, self.ema_scores):
-            if split in group:
-                self.log_dict(_collection(group, split))
-
-
-def _collection(group: nn.ModuleDict, split: str) -> MetricCollection:
-    scores = group[split]
-    assert isinstance(scores, MetricCollection)
-    return scores

@@ -15,6 +15,7 @@ def metric(split: str, what: str, *, ema: bool = False) -> str:
 
 
 TRAIN_LOSS = metric(TRAIN, LOSS)
+BATCH_LOSS = "loss"  # of the last training batch, in a progress bar only
 TEST_BALANCED, TEST_EMA_BALANCED = (metric(TEST, BALANCED, ema=ema) for ema in (False, True))
 VAL_LOSS, VAL_TOP1, VAL_TOP5 = (metric(VAL, what) for what in (LOSS, TOP1, TOP5))
 TEST_LOSS, TEST_TOP1, TEST_TOP5 = (metric(TEST, what) for what in (LOSS, TOP1, TOP5))

@@ -1,7 +1,7 @@
 """What a `LitClassifier` has to know of the Trainer that it is in, whoever made that."""
 
 import math
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import (
@@ -9,6 +9,8 @@ from lightning.pytorch.callbacks import (
     GradientAccumulationScheduler,
     StochasticWeightAveraging,
 )
+
+from lit_models.recipe.config import TrainingConfig
 
 C = TypeVar("C", bound=Callback)
 
@@ -63,3 +65,39 @@ def require_one_average(trainer: pl.Trainer, ema_decay: float | None) -> None:
             "weights, and the callback resets the batch norm statistics of both but renews one: "
             "leave one of them out"
         )
+
+
+def trainer_options(training: TrainingConfig) -> dict[str, Any]:
+    """The arguments of a Trainer that belong to a recipe."""
+    return {
+        "max_epochs": training.epochs,
+        "precision": training.precision,
+        "gradient_clip_val": training.gradient_clip,
+        "sync_batchnorm": training.sync_batch_norm,
+        "deterministic": training.deterministic,
+        "benchmark": not training.deterministic,
+    }
+
+
+def require_same_settings(trainer: pl.Trainer, training: TrainingConfig) -> None:
+    """Raise ValueError for a recipe whose precision or gradient clipping the Trainer has not."""
+    defaults = TrainingConfig()
+    for key, argument in (("precision", "precision"), ("gradient_clip", "gradient_clip_val")):
+        wanted, found = getattr(training, key), getattr(trainer, argument)
+        if wanted not in (getattr(defaults, key), found):
+            raise ValueError(
+                f"recipe.{key} is {wanted}, but the Trainer has {argument}={found}: give it "
+                f"{argument}={wanted!r}, or all of the recipe: Trainer(**module.trainer_options)"
+            )
+
+
+def require_same_data(trainer: pl.Trainer, **sizes: int) -> None:
+    """Raise ValueError for a data module whose `num_classes` or `in_chans` are other ones."""
+    data: Any = trainer.datamodule  # type: ignore[attr-defined]  # set in a connector
+    for name, ours in sizes.items():
+        theirs = getattr(data, name, ours)
+        if theirs != ours:
+            raise ValueError(
+                f"the network has {name}={ours} and the data {theirs}: "
+                f"LitClassifier(..., {name}={theirs})"
+            )

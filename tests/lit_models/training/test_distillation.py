@@ -139,8 +139,8 @@ def test_a_training_step_is_the_formula_on_the_mixed_images(taught: Path) -> Non
 
         network.register_forward_hook(keep)
     module.eval()  # no batch statistics, so that logits can be had again
-    mixed, targets = module.mixer(IMAGES[:8], LABELS[:8])
-    module.mixer = lambda *_: (mixed, targets)
+    mixed, targets = module.mix(IMAGES[:8], LABELS[:8])
+    module.mix = lambda *_: (mixed, targets)
     loss = module.training_step((IMAGES[:8], LABELS[:8]), 0)
     with torch.no_grad():
         own = -(targets * softmax(module.backbone(mixed)).log()).sum(1).mean()

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from lit_models import TrainingConfig
-from lit_models.training.batch_mixing import create_criterion, create_mixer
+from lit_models.training.batch_mixing import create_batch_mixing, create_criterion
 
 PLAIN = TrainingConfig()
 IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -17,7 +17,7 @@ CLASSES = torch.tensor([0, 1, 2, 3, 4, 0])
 
 
 def test_without_mixing_nothing_changes() -> None:
-    images, targets = create_mixer(PLAIN, num_classes=5)(IMAGES, CLASSES)
+    images, targets = create_batch_mixing(PLAIN, num_classes=5)(IMAGES, CLASSES)
     assert images is IMAGES
     assert targets is CLASSES
 
@@ -28,7 +28,7 @@ def test_mixup_mixes_with_the_flipped_batch_and_keeps_the_loaders_images(mode: s
     config = replace(PLAIN, mixup=0.8, label_smoothing=0.1, **values)
     before = IMAGES.clone()
     np.random.seed(3)
-    images, targets = create_mixer(config, num_classes=5)(IMAGES, CLASSES)
+    images, targets = create_batch_mixing(config, num_classes=5)(IMAGES, CLASSES)
     assert torch.equal(IMAGES, before)
     torch.testing.assert_close(targets.sum(1), torch.ones(6))
     # the share of an image is in its own target: on - off value of the smoothed labels is 0.9
@@ -45,21 +45,21 @@ def test_mixup_mixes_with_the_flipped_batch_and_keeps_the_loaders_images(mode: s
 
 def test_cutmix_takes_pixels_from_one_of_the_two() -> None:
     np.random.seed(2)
-    images, _ = create_mixer(replace(PLAIN, cutmix=1.0), num_classes=5)(IMAGES, CLASSES)
+    images, _ = create_batch_mixing(replace(PLAIN, cutmix=1.0), num_classes=5)(IMAGES, CLASSES)
     assert ((images == IMAGES) | (images == IMAGES.flip(0))).all()
     assert not torch.equal(images, IMAGES)
 
 
 def test_probability_zero_mixes_nothing() -> None:
     config = replace(PLAIN, mixup=0.8, cutmix=1.0, mixup_prob=0.0)
-    images, targets = create_mixer(config, num_classes=5)(IMAGES, CLASSES)
+    images, targets = create_batch_mixing(config, num_classes=5)(IMAGES, CLASSES)
     assert torch.equal(images, IMAGES)
     assert torch.equal(targets, functional.one_hot(CLASSES, 5).float())
 
 
 def test_odd_batches_are_refused() -> None:
     with pytest.raises(ValueError, match=r"has 5.*recipe.batch_size_per_device"):
-        create_mixer(replace(PLAIN, mixup=0.8), num_classes=5)(IMAGES[:5], CLASSES[:5])
+        create_batch_mixing(replace(PLAIN, mixup=0.8), num_classes=5)(IMAGES[:5], CLASSES[:5])
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -67,7 +67,7 @@ def test_loss_is_the_same_for_classes_and_for_their_unmixed_targets(smoothing: f
     logits = torch.randn(6, 5, generator=torch.Generator().manual_seed(1))
     plain = replace(PLAIN, label_smoothing=smoothing)
     mixing = replace(plain, mixup=0.8, mixup_prob=0.0)
-    _, soft = create_mixer(mixing, num_classes=5)(IMAGES, CLASSES)
+    _, soft = create_batch_mixing(mixing, num_classes=5)(IMAGES, CLASSES)
     loss = create_criterion(plain)(logits, CLASSES)
     torch.testing.assert_close(create_criterion(mixing)(logits, soft), loss)
     on, off = 1 - smoothing + smoothing / 5, smoothing / 5
