@@ -9,6 +9,7 @@ from ablations.studies.own_networks import network_row
 from ablations.studies.scope import check_known, names, owner, section
 from ablations.studies.typed import Keys, Place, Text
 from ablations.studies.yaml_source import YamlSource, check_size, scalars_of
+from lit_models.families.specs import SPECS
 
 COMMAND_LINE = "command line"
 LIKE, OVERRIDES = "like", "overrides"
@@ -161,7 +162,8 @@ def written_out(said: Setting) -> Setting:
 def _rows(said: Setting, value: Any, *at: str) -> Any:
     """Rows [NETWORK, STEP...] of `points.networks` without networks of a file's own.
 
-    Points of a list are named after what is written, so that it becomes a mapping.
+    A row that begins with the name of a point above it goes on from that. Points of a list are
+    named after what is written, so that it becomes a mapping.
     """
     own = set(names(said.scope, "networks"))
     if isinstance(value, list):
@@ -174,17 +176,24 @@ def _rows(said: Setting, value: Any, *at: str) -> Any:
             for row in rows
             if row
         }
-    if not own or not isinstance(value, Mapping):
+    if not isinstance(value, Mapping):
         return value
-    return {label: _row(said, row, (*at, str(label))) for label, row in value.items()}
+    found: dict[Any, Any] = {}
+    for label, row in value.items():
+        found[label] = _row(said, row, (*at, str(label)), above=found)
+    return found
 
 
-def _row(said: Setting, row: Any, at: Keys) -> Any:
+def _row(said: Setting, row: Any, at: Keys, *, above: Mapping[Any, Any]) -> Any:
     written = _texts(said, row, at)
     if not written:
         return row
-    found = list(network_row(said.scope, written, where=said.place(at)))
-    return row if found == written else found
+    first = written[0]
+    if first in above and first not in (*SPECS, *names(said.scope, "networks")):
+        before = above[first]
+        return [*([before] if isinstance(before, str) else before), *written[1:]]
+    made = list(network_row(said.scope, written, where=said.place(at)))
+    return row if made == written else made
 
 
 def _texts(said: Setting, row: Any, at: Keys) -> list[str]:

@@ -89,6 +89,17 @@ def test_a_network_of_the_file_is_what_it_is_made_of(tmp_path: Path) -> None:
     ]
 
 
+def test_a_row_goes_on_from_the_point_above_it_whose_name_it_begins_with(tmp_path: Path) -> None:
+    """A network is meant where it has the name, so that no point takes the place of one."""
+    rows = "{a: [wide], nano_resnet: [wide], b: [a, norm=batch], c: [nano_resnet, norm=layer]}"
+    plan = make_plan(study(tmp_path, "base", f"points.networks={rows}"))
+    found = {row.step: (row.network, *row.steps) for row in plan.rows}
+    assert found["b"] == ("nano_convnext", "widths=32+64+128", "norm=batch")
+    assert found["c"] == ("nano_resnet", "norm=layer")
+    with pytest.raises(ValueError, match="no network is named 'b'"):
+        study(tmp_path, "base", "points.networks={a: [b], b: [wide]}")
+
+
 def test_a_trajectory_of_the_file_is_a_line_of_networks(tmp_path: Path) -> None:
     plan = make_plan(study(tmp_path, "line"))
     assert [row.step for row in plan.rows] == ["start", "depthwise", "both", "kernel", "kernel_5"]

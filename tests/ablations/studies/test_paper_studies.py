@@ -24,9 +24,15 @@ from tests.support.distributions import norms
 # Full size only: their small form needs another teacher, or nothing at all.
 ALONE = {
     *("deit_distilled", "reference_transformers", "resnet50_reference", "resnet50_ffcv_16"),
-    "convmixer_768_32",
+    *("convmixer_768_32", "convnext_22k", "convnext_22k_to_1k", "convnext_22k_to_1k_384"),
+    "convnext_384",
 }
-EPOCHS = {"resnet50_reference": 90, "resnet50_ffcv_16": 16}
+EPOCHS = {
+    "resnet50_reference": 90,
+    "resnet50_ffcv_16": 16,
+    "convnext_22k": 90,
+    **dict.fromkeys(("convnext_22k_to_1k", "convnext_22k_to_1k_384", "convnext_384"), 30),
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +56,7 @@ def test_every_study_has_a_small_one_beside_it(of_networks: Mapping[str, Study])
             assert study.data.image_size == 32
         else:
             assert not any(n.startswith("nano_") for n in networks), name
-            assert study.data.name == "imagenet"
+            assert study.data.name == ("imagenet22k" if name == "convnext_22k" else "imagenet")
             assert study.recipe.epochs >= EPOCHS.get(name, 120)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ablations.planning.plan import make_plan
-from ablations.studies.config import Study, find_experiments
+from ablations.studies.config import Study, find_experiments, shipped_experiments
 from ablations.studies.study_file import load_experiments, read_source, resolve_study
 from lit_models import SPECS, TRAJECTORIES, ArchSpec
 from lit_models.space.spec import Init
@@ -205,6 +205,12 @@ def test_the_file_in_the_folder_wins_over_the_projects(
     assert find_experiments().resolve() == own.resolve()
     with pytest.raises(ValueError, match="is no file"):
         find_experiments(tmp_path / "absent.yaml")
+
+
+def test_the_shipped_file_can_be_read_through() -> None:
+    lines = shipped_experiments().read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 500
+    assert max(map(len, lines)) <= 120
 
 
 def test_every_trajectory_has_a_study_of_its_name() -> None:
