@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -184,3 +185,20 @@ def test_each_package_says_that_it_is_typed(package: str) -> None:
 def test_dir_lists_names_before_they_are_loaded() -> None:
     for package in (lit_models, datamodules):
         assert set(package.__all__) <= set(dir(package))
+
+
+def test_the_citation_is_of_this_version_and_of_papers_that_the_design_space_names() -> None:
+    """What CFF 1.2.0 requires, and what pyproject.toml says too."""
+    citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert (citation["cff-version"], citation["type"]) == ("1.2.0", "software")
+    declared = {key: project()[key] for key in ("version", "license", "keywords")}
+    assert {key: citation[key] for key in declared} == declared
+    assert citation["authors"] == [{"name": "The architecture-ablations developers"}]
+    code = "".join(path.read_text() for path in (PROJECT / "lit_models").rglob("*.py"))
+    for reference in citation["references"]:
+        assert {"type", "title", "authors", "year", "url"} <= set(reference)
+        assert all({"given-names", "family-names"} == set(who) for who in reference["authors"])
+        (arxiv,) = [identifier["value"] for identifier in reference["identifiers"]]
+        assert reference["url"] == f"https://arxiv.org/abs/{arxiv.removeprefix('arXiv:')}"
+        assert arxiv.replace(":", " ") in code, arxiv
