@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lit_models.network.builder import build
     from lit_models.network.complexity import Complexity, count
     from lit_models.network.merging import for_inference, merge
+    from lit_models.primitives.table import register_primitive
     from lit_models.recipe.config import TrainingConfig
     from lit_models.space.spec import ArchSpec, IllegalSpec
     from lit_models.steps.library import parse_step
@@ -52,6 +53,7 @@ _HOME = {
     "load_official": "lit_models.weights.official",
     "from_timm": "lit_models.weights.timm_weights",
     "to_timm": "lit_models.weights.timm_weights",
+    "register_primitive": "lit_models.primitives.table",
     "LitClassifier": "lit_models.training.classifier",
 }
 
@@ -82,6 +84,7 @@ __all__ = [
     "merge",
     "named_network",
     "parse_step",
+    "register_primitive",
     "to_dict",
     "to_timm",
 ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     summary="channels compete by their L2 norm over the map",
     source="arXiv 2301.00808, Section 3.3",
     after=("pointwise_in", "spatial", "pointwise_out"),
-    ranges={"eps": (0.0, 1.0)},
+    ranges={"eps": (1e-12, 1.0)},
     starts_as_identity=True,
 )
 def global_response_norm(channels: int, *, eps: float = 1e-6) -> "nn.Module":

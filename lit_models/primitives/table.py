@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lit_models.primitives import response_norm, squeeze_excite
-from lit_models.primitives.primitive import PRIMITIVES, Primitive
+from lit_models.primitives.primitive import PRIMITIVES, Primitive, register_primitive
 from lit_models.registry.names import nearest
 
+__all__ = ["code_of", "is_built_in", "primitive", "primitives", "register_primitive"]
 BUILT_IN = (response_norm, squeeze_excite)
 
 

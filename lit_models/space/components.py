@@ -9,6 +9,8 @@ row, so "fewer norms" is an edit of one set:
     moved up, ConvNeXt  (spatial, pointwise_in, pointwise_out)
     ConvMixer           two branches: (spatial,) residual, then (pointwise_out,) not residual
     SPACH, ViT          two branches: (spatial,) residual, then (pointwise_in, pointwise_out)
+
+A primitive (`lit_models.primitives`), such as squeeze-and-excitation, is an extra after a layer.
 """
 
 from dataclasses import dataclass

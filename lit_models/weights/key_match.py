@@ -1,14 +1,17 @@
 """Which tensor of a foreign state dict is which parameter of a network, and what does not fit."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from lit_models.primitives.table import primitives
 from lit_models.weights.layouts import fitting, is_open
 
 _COUNTER = "num_batches_tracked"
 _PER_CHANNEL = (".gamma", ".grn.weight", ".grn.bias")  # our keys
+_EXTRA = re.compile(r"stages\.\d+\.blocks\.\d+\.\d+\.layers\.\w+\.(\w+)\.")
 _FEW = 3  # names in a message
 
 Shape = tuple[int, ...]
@@ -170,11 +173,22 @@ def problems(found: Match, ours: Mapping[str, Tensor], theirs: Mapping[str, Tens
 
 def _hint(found: Match) -> str:
     """What makes the network that the weights are of, where it is one step away."""
+    if more := _one_primitive(found.left_over):
+        return f"; these are of the primitive {more}, which the step extra={more} gives a network"
+    if more := _one_primitive([*found.missing]):
+        return f"; these are of the primitive {more}, which the step extra={more}:off takes away"
     if found.left_over and all(".gamma" in key for key in found.left_over):
         return "; these are layer scales, which the step layer_scale=1e-6 gives a network"
     if found.missing and all(key.endswith(".gamma") for key in found.missing):
         return "; these are layer scales, which the step layer_scale=off takes from a network"
     return ""
+
+
+def _one_primitive(keys: Sequence[str]) -> str:
+    """The primitive that all of these keys of ours are of; empty: none, or of several."""
+    places = [_EXTRA.match(key) for key in keys]
+    names = {place[1] for place in places if place is not None and place[1] in primitives()}
+    return names.pop() if len(names) == 1 and all(places) else ""
 
 
 def _list(what: str, names: Sequence[str]) -> str:

@@ -72,18 +72,27 @@ def test_with_init_network_its_layers_start_as_the_others_do() -> None:
     assert build(spec_with(mix()), seed=0).get_parameter(f"{PATH}.linear.weight").any()
 
 
-def test_its_parameters_are_decayed_unless_it_says_otherwise() -> None:
-    training = TrainingConfig(optimizer="adamw", weight_decay=0.1)
-    for index, kept in enumerate(((), ("gamma",))):
-        with recorded() as made:
-            register_mixing(no_weight_decay=kept)
-        model = build(spec_with(mix()), seed=0)
-        gamma = model.get_parameter(f"{PATH}.gamma")
-        groups = create_optimizer(model, training).param_groups
-        (decay,) = (g["weight_decay"] for g in groups if any(p is gamma for p in g["params"]))
-        assert decay == (0.0 if index else 0.1)
-        for registry, name in made:
-            registry.forget(name)
+@pytest.mark.parametrize(
+    "training",
+    [
+        TrainingConfig(weight_decay=0.1),
+        TrainingConfig(weight_decay=0.1, layer_decay=0.9),
+        TrainingConfig(weight_decay=0.1, layer_decay=0.9, layer_decay_groups="convnext"),
+    ],
+    ids=["plain", "layers", "convnext"],
+)
+@pytest.mark.parametrize(("kept", "decay"), [((), 0.1), (("gamma",), 0.0)])
+def test_its_parameters_are_decayed_unless_it_says_otherwise(
+    training: TrainingConfig, kept: tuple[str, ...], decay: float
+) -> None:
+    register_mixing(no_weight_decay=kept)
+    four_stages = replace(SPECS["convnext_tiny"], depths=(1,) * 4, widths=(8,) * 4)
+    spec = four_stages.map_branches(lambda branch: replace(branch, extras=(mix(),)))
+    model = build(spec, num_classes=2, seed=0)
+    gamma = model.get_parameter(f"{PATH}.gamma")
+    groups = create_optimizer(model, training).param_groups
+    (found,) = (g["weight_decay"] for g in groups if any(p is gamma for p in g["params"]))
+    assert found == decay
 
 
 def test_a_gamma_of_its_own_is_no_layer_scale() -> None:
@@ -147,7 +156,7 @@ def test_a_place_that_a_branch_does_not_have_is_refused() -> None:
         ),
         (("se", "spatial", ("reduction", True)), "found True"),
         (("se", "spatial", ("gate", "tanh")), "gate is one of sigmoid, hard_sigmoid, found 'tanh'"),
-        (("grn", "spatial", ("eps", float("nan"))), "eps is a number from 0 to 1, found nan"),
+        (("grn", "spatial", ("eps", float("nan"))), "eps is a number from 1e-12 to 1, found nan"),
         (
             ("se", "spatial", ("gate", "sigmoid"), ("gate", "sigmoid")),
             "has twice the option 'gate'",

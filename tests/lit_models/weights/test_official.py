@@ -312,6 +312,13 @@ def layouts(spec: ArchSpec) -> list[str]:
         return list(layouts_of(build(spec)))
 
 
+def test_a_primitive_too_many_or_too_few_says_which_step_helps() -> None:
+    spec = SPECS["nano_convnext"]
+    plain, excited = (build(s, seed=0) for s in (spec, parse_step("extra=se").apply(spec)))
+    refused(plain, excited.state_dict(), "left over: .*which the step extra=se gives a network")
+    refused(excited, plain.state_dict(), "missing: .*which the step extra=se:off takes away")
+
+
 def _with_extra(extra: Extra) -> ArchSpec:
     spec = SPECS["convnextv2_tiny"]
     return spec.map_branches(lambda branch: replace(branch, extras=(extra,)))
