@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ablations.compare.records import Study
+from ablations.compare.records import StudyRecord
 from ablations.store.finished import stamp
 from ablations.store.index_file import rows_of
 from ablations.store.runs import INDEX, METRICS, STATUS, SUMMARY, run_path, study_path
@@ -36,7 +36,7 @@ class Changes:
         """What was looked at could not be shown: all of it comes again."""
         self._index = None
 
-    def shown(self, study: Study, runs: set[str] | None) -> None:
+    def shown(self, study: StudyRecord, runs: set[str] | None) -> None:
         """What was read after a look that gave `runs`."""
         read = {run.run_id for run in study.runs} if runs is None else runs
         self._running -= read

@@ -16,7 +16,7 @@ from ablations.board.changes import EVENTS, Changes
 from ablations.board.events import write_events
 from ablations.board.links import forget, links_to, renew_links
 from ablations.board.view import mean_events, run_events, study_events
-from ablations.compare.records import Study, load_study
+from ablations.compare.records import StudyRecord, load_study
 from ablations.files.own_folders import own_folder
 from ablations.process.tether import tethered
 from ablations.store.runs import INDEX, STUDIES, study_path
@@ -39,7 +39,7 @@ def refresh(study: str, *, runs_root: Path, runs: Collection[str] | None = None)
     return study_path(runs_root, study) / FOLDER
 
 
-def _renew(found: Study, runs_root: Path, runs: Collection[str] | None) -> None:
+def _renew(found: StudyRecord, runs_root: Path, runs: Collection[str] | None) -> None:
     path = STUDIES, found.name, FOLDER
     folder = own_folder(runs_root, *path)
     points = [p for p in found.points if runs is None or any(r.run_id in runs for r in p.runs)]

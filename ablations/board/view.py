@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ablations.board.events import band_chart, columns, layout, line_chart, scalar, session
-from ablations.compare.records import Point, Run, Study
+from ablations.compare.records import PointRecord, RunRecord, StudyRecord
 from ablations.compare.statistics import sample
 from lit_models.training.metrics import (
     EPOCH,
@@ -48,7 +48,7 @@ CHARTS: Mapping[str, str] = {
 }
 
 
-def run_events(study: Study, run: Run) -> "list[Event]":
+def run_events(study: StudyRecord, run: RunRecord) -> "list[Event]":
     """HParams and final metrics of a finished run; nothing before."""
     if not run.done or run.summary is None:
         return []
@@ -65,7 +65,7 @@ def run_events(study: Study, run: Run) -> "list[Event]":
     return [*session(f"{run.point}/seed{run.seed}", hparams, start=0.0, end=end), *finals]
 
 
-def mean_events(point: Point) -> "list[Event]":
+def mean_events(point: PointRecord) -> "list[Event]":
     """Mean over the seeds that have an epoch, and mean ± one standard deviation.
 
     With two seeds or more only epochs that two have count: TensorBoard draws no band when mean and
@@ -90,7 +90,7 @@ def mean_events(point: Point) -> "list[Event]":
     return events
 
 
-def study_events(study: Study) -> "list[Event]":
+def study_events(study: StudyRecord) -> "list[Event]":
     """The HParams columns and the custom-scalars layout."""
     known = {name for run in study.runs if run.summary for name in run.summary}
     metrics = [tag for tag, name in FINAL.items() if name in known]
@@ -114,7 +114,7 @@ def study_events(study: Study) -> "list[Event]":
     ]
 
 
-def _counted(point: Point) -> list[Run]:
+def _counted(point: PointRecord) -> list[RunRecord]:
     return [run for run in point.runs if run.metrics and run.state != "failed"]
 
 

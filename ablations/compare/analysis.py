@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from ablations.compare.columns import COLUMNS, ReportColumn
 from ablations.compare.drawing import Drawing
-from ablations.compare.records import Study
+from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.files.own_folders import own_folder
 from ablations.files.shapes import Object
@@ -52,12 +52,12 @@ class Analysis(ABC):
         """The columns that it adds to reports, by name; none of them without results."""
         return {}
 
-    def figures(self, study: Study, rows: Sequence[Row]) -> Sequence[Drawing]:
+    def figures(self, study: StudyRecord, rows: Sequence[Row]) -> Sequence[Drawing]:
         """The figures that it adds to a report."""
         del study, rows
         return ()
 
-    def section(self, study: Study, rows: Sequence[Row]) -> Section | None:
+    def section(self, study: StudyRecord, rows: Sequence[Row]) -> Section | None:
         """The section that it adds to a report; None without results."""
         del study, rows
         return None
@@ -95,12 +95,12 @@ def register_analysis(analysis: Analysis) -> None:
         COLUMNS.register(name, column)
 
 
-def analysis_figures(study: Study, rows: Sequence[Row]) -> tuple[Drawing, ...]:
+def analysis_figures(study: StudyRecord, rows: Sequence[Row]) -> tuple[Drawing, ...]:
     """The figures of all analyses."""
     return tuple(one for analysis in ANALYSES.values() for one in analysis.figures(study, rows))
 
 
-def analysis_sections(study: Study, rows: Sequence[Row]) -> tuple[Section, ...]:
+def analysis_sections(study: StudyRecord, rows: Sequence[Row]) -> tuple[Section, ...]:
     """The sections of all analyses that have something to say."""
     found = (analysis.section(study, rows) for analysis in ANALYSES.values())
     return tuple(section for section in found if section is not None)

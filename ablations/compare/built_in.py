@@ -15,7 +15,7 @@ from ablations.compare.columns import (
     measured,
 )
 from ablations.compare.data_facts import is_unbalanced
-from ablations.compare.records import Point
+from ablations.compare.records import PointRecord
 from ablations.compare.row import Row
 from ablations.compare.statistics import sample
 from ablations.files.markup import NOTHING
@@ -74,7 +74,7 @@ def _printed(name: str) -> Column:
     return Column(heading, lambda row: printed(row.published_more.get(name)), drop_order=11)
 
 
-def _over_seeds(name: str, key: str, point: Point) -> Mapping[str, Any]:
+def _over_seeds(name: str, key: str, point: PointRecord) -> Mapping[str, Any]:
     found = sample(list(by_seed(point, key).values()))
     return {f"{name}_mean": found.mean, f"{name}_std": found.std}
 
@@ -83,7 +83,7 @@ def _mean_and_std(row: Row, name: str) -> str:
     return plus_minus(row.values.get(f"{name}_mean"), row.values.get(f"{name}_std"))
 
 
-def _balanced(point: Point) -> Mapping[str, Any]:
+def _balanced(point: PointRecord) -> Mapping[str, Any]:
     """The mean over classes of the share that is right, in percent.
 
     `unbalanced`: the classes of the test split differ so much in size that it says more than top-1.
@@ -96,15 +96,15 @@ def _balanced_cell(row: Row) -> str:
     return _mean_and_std(row, BALANCED) if row.values.get(UNBALANCED) else NOTHING
 
 
-def _epochs(point: Point) -> Mapping[str, Any]:
+def _epochs(point: PointRecord) -> Mapping[str, Any]:
     return {EPOCHS: max(map(int, by_seed(point, EPOCHS).values()), default=None)}
 
 
-def _params(point: Point) -> Mapping[str, Any]:
+def _params(point: PointRecord) -> Mapping[str, Any]:
     return {PARAMS: next(iter(by_seed(point, PARAMS).values()), point.params)}
 
 
-def _gmacs(point: Point) -> Mapping[str, Any]:
+def _gmacs(point: PointRecord) -> Mapping[str, Any]:
     return {GMACS: next(iter(by_seed(point, GMACS).values()), point.gmacs)}
 
 
@@ -116,7 +116,7 @@ def _said(
     *,
     left: bool = False,
     drop_order: int = 0,
-    values: Callable[[Point], Mapping[str, Any]] | None = None,
+    values: Callable[[PointRecord], Mapping[str, Any]] | None = None,
 ) -> None:
     """Register a column of one heading."""
     shown = always(Column(heading, cell, left, drop_order))

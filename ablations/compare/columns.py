@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ablations.compare.cells import number
-from ablations.compare.records import Point
+from ablations.compare.records import PointRecord
 from ablations.compare.row import Row
 from ablations.compare.statistics import sample
 from ablations.studies.designs import Design
@@ -34,7 +34,7 @@ class Column:
 
 
 Shown = Callable[[Sequence[Row], Design], Sequence[Column]]
-Values = Callable[[Point], Mapping[str, Any]]
+Values = Callable[[PointRecord], Mapping[str, Any]]
 
 
 def _nothing(rows: Sequence[Row], design: Design) -> Sequence[Column]:
@@ -42,7 +42,7 @@ def _nothing(rows: Sequence[Row], design: Design) -> Sequence[Column]:
     return ()
 
 
-def _no_values(point: Point) -> Mapping[str, Any]:
+def _no_values(point: PointRecord) -> Mapping[str, Any]:
     del point
     return {}
 
@@ -87,12 +87,12 @@ def measured(
     return ReportColumn(order, shown, lambda point: {key: mean_of(point, key)})
 
 
-def by_seed(point: Point, key: str) -> dict[int, float]:
+def by_seed(point: PointRecord, key: str) -> dict[int, float]:
     """One value of the summary of every finished run that has it, by seed."""
     return {run.seed: run.summary[key] for run in point.done if run.summary and key in run.summary}
 
 
-def mean_of(point: Point, key: str) -> float | None:
+def mean_of(point: PointRecord, key: str) -> float | None:
     """The mean over the finished seeds; None where none has it."""
     return sample(list(by_seed(point, key).values())).mean
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ablations.compare import built_in  # noqa: F401 registers the columns that there always are
 from ablations.compare.columns import COLUMNS, by_seed
-from ablations.compare.records import Point, Run, Study
+from ablations.compare.records import PointRecord, RunRecord, StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.statistics import paired_delta, sample
 from ablations.studies.designs import made_of
@@ -13,7 +13,7 @@ from ablations.studies.designs.published import PublishedRow, PublishedTable
 from lit_models.training.metrics import TEST_TOP1
 
 
-def study_rows(study: Study) -> tuple[Row, ...]:
+def study_rows(study: StudyRecord) -> tuple[Row, ...]:
     """The comparison of a study, one row a point, in the order of the plan."""
     return tuple(_row(study, point) for point in study.points)
 
@@ -23,7 +23,7 @@ def to_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [row.plain() | {"top1": {str(s): v for s, v in row.top1.items()}} for row in rows]
 
 
-def _row(study: Study, point: Point) -> Row:
+def _row(study: StudyRecord, point: PointRecord) -> Row:
     return Row(
         point=point.label,
         step=point.step,
@@ -37,7 +37,7 @@ def _row(study: Study, point: Point) -> Row:
     )
 
 
-def _accuracy(point: Point) -> dict[str, Any]:
+def _accuracy(point: PointRecord) -> dict[str, Any]:
     top1 = by_seed(point, TEST_TOP1)
     found = sample(list(top1.values()))
     return {
@@ -49,7 +49,7 @@ def _accuracy(point: Point) -> dict[str, Any]:
     }
 
 
-def _difference(point: Point, reference: Point | None) -> dict[str, Any]:
+def _difference(point: PointRecord, reference: PointRecord | None) -> dict[str, Any]:
     before = by_seed(reference, TEST_TOP1) if reference else {}
     delta = paired_delta(by_seed(point, TEST_TOP1), before)
     equal = equal_predictions(point, reference, delta.seeds) if reference and delta else None
@@ -65,7 +65,9 @@ def _difference(point: Point, reference: Point | None) -> dict[str, Any]:
     }
 
 
-def equal_predictions(point: Point, reference: Point, seeds: Sequence[int]) -> bool | None:
+def equal_predictions(
+    point: PointRecord, reference: PointRecord, seeds: Sequence[int]
+) -> bool | None:
     """Whether two points predict the same classes in these seeds, image by image; None: unknown."""
     mine, theirs = (
         {run.seed: run.predictions["classes_sha256"] for run in one.done if run.predictions}
@@ -76,7 +78,7 @@ def equal_predictions(point: Point, reference: Point, seeds: Sequence[int]) -> b
     return all(mine[seed] == theirs[seed] for seed in seeds)
 
 
-def _published(study: Study, point: Point) -> dict[str, Any]:
+def _published(study: StudyRecord, point: PointRecord) -> dict[str, Any]:
     table, row = study.design.published, study.design.published_row(point)
     if table is None or row is None:
         names = ("top1", "std", "gmacs", "params_m", "source", "setting", "differs", "note")
@@ -96,7 +98,9 @@ def _published(study: Study, point: Point) -> dict[str, Any]:
     }
 
 
-def _differs(study: Study, point: Point, table: PublishedTable, row: PublishedRow) -> str | None:
+def _differs(
+    study: StudyRecord, point: PointRecord, table: PublishedTable, row: PublishedRow
+) -> str | None:
     """What a published number was measured with that this study has otherwise; None: nothing."""
     data, recipe = study.config.get("data", {}), study.config.get("recipe", {})
     other = table.other_setting(
@@ -112,7 +116,7 @@ def _differs(study: Study, point: Point, table: PublishedTable, row: PublishedRo
     return f"different {', '.join(other)}" if other else None
 
 
-def run_problem(run: Run) -> str:
+def run_problem(run: RunRecord) -> str:
     """Why a run has no result, in words."""
     if run.problem:
         return run.problem.strip().splitlines()[-1]

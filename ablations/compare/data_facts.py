@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ablations.compare.records import Study
+from ablations.compare.records import StudyRecord
 from lit_models.training.metrics import CLASSES, TEST_CLASS_IMAGES, TEST_IMAGES, TRAIN_IMAGES
 
 # Largest over smallest class of the test split from which on top-1 needs company.
 UNBALANCED = 1.5
 
 
-def data_title(study: Study) -> str:
+def data_title(study: StudyRecord) -> str:
     """The data set's name for people; of a person's own folder with its classes and images."""
     from datamodules.catalog.catalog import DATASETS
 
@@ -25,7 +25,7 @@ def data_title(study: Study) -> str:
     return (study.data_title or folder) + _sizes(_measured(study))
 
 
-def test_images(study: Study) -> int | None:
+def test_images(study: StudyRecord) -> int | None:
     """Images of the test split; None where no run has said."""
     from datamodules.catalog.catalog import DATASETS
 
@@ -47,7 +47,7 @@ def is_unbalanced(summary: Mapping[str, Any]) -> bool:
     return bool(most >= UNBALANCED * least)
 
 
-def data_sentences(study: Study) -> tuple[str, ...]:
+def data_sentences(study: StudyRecord) -> tuple[str, ...]:
     """How test was held out of a folder without a split, and what unbalanced classes mean."""
     found, sentences = _measured(study), []
     fraction = study.config.get("data", {}).get("test_fraction")
@@ -75,6 +75,6 @@ def _sizes(found: Mapping[str, Any]) -> str:
     )
 
 
-def _measured(study: Study) -> Mapping[str, Any]:
+def _measured(study: StudyRecord) -> Mapping[str, Any]:
     """The summary of the first finished run; empty before there is one."""
     return next((run.summary for run in study.runs if run.done and run.summary), {})

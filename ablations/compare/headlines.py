@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ablations.compare.columns import by_seed
 from ablations.compare.comparison import equal_predictions
-from ablations.compare.records import Study
+from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.statistics import paired_delta
 from ablations.compare.words import EQUAL_PREDICTIONS, plural, signed
@@ -20,14 +20,14 @@ class Headline(NamedTuple):
     gives the two of these whose difference the sentence prints where that is no row's own.
     """
 
-    sentence: Callable[[Study, Sequence[Row]], str]
+    sentence: Callable[[StudyRecord, Sequence[Row]], str]
     pair: Callable[[Sequence[Row]], tuple[Row, Row]] | None = None
 
 
 HEADLINES: Registry[Headline] = Registry("headline")
 
 
-def headline(study: Study, rows: Sequence[Row]) -> str:
+def headline(study: StudyRecord, rows: Sequence[Row]) -> str:
     """The result in one sentence, in the form that the study's design names."""
     known = known_rows(rows)
     if not known:
@@ -42,7 +42,7 @@ def known_rows(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.on_main_line and row.top1]
 
 
-def _largest_difference(study: Study, known: Sequence[Row]) -> str:
+def _largest_difference(study: StudyRecord, known: Sequence[Row]) -> str:
     """The reference and the largest difference to it."""
     changed = max((row for row in known if row.delta is not None), key=_size, default=None)
     if changed is None:
@@ -55,7 +55,7 @@ def _largest_difference(study: Study, known: Sequence[Row]) -> str:
     )
 
 
-def _highest_and_lowest(study: Study, known: Sequence[Row]) -> str:
+def _highest_and_lowest(study: StudyRecord, known: Sequence[Row]) -> str:
     del study
     high, low = (most(known, key=lambda row: row.top1_mean or 0.0) for most in (max, min))
     if high is low:
@@ -66,7 +66,7 @@ def _highest_and_lowest(study: Study, known: Sequence[Row]) -> str:
     )
 
 
-def _from_first_to_last(study: Study, known: Sequence[Row]) -> str:
+def _from_first_to_last(study: StudyRecord, known: Sequence[Row]) -> str:
     first, last = known[0], known[-1]
     points = {point.label: point for point in study.points}
     after, before = (by_seed(points[row.point], TEST_TOP1) for row in (last, first))

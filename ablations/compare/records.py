@@ -10,12 +10,11 @@ from ablations.files.markup import printable
 from ablations.store.hints import hint
 from ablations.store.index_file import one_line, read_index
 from ablations.store.runs import INDEX, RunFolder, run_path, study_path
-from ablations.studies.designs import Design, read_design
-from ablations.studies.designs import Point as PlannedPoint
+from ablations.studies.designs import Design, Point, read_design
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """One planned run. `problem` says why it failed, or which file of it cannot be read."""
 
     point: str
@@ -41,7 +40,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Point:
+class PointRecord:
     """One network of a study with its runs, one a seed."""
 
     label: str
@@ -51,18 +50,18 @@ class Point:
     base: str | None  # the label of what it is compared with, where the design says so
     title: str
     on_main_line: bool  # False: an alternative that the trajectory did not keep
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
     params: int | None = None  # as planned; a finished run's own count is in its summary
     gmacs: float | None = None
 
     @property
-    def done(self) -> tuple[Run, ...]:
+    def done(self) -> tuple[RunRecord, ...]:
         """The finished runs, by seed."""
         return tuple(run for run in self.runs if run.done)
 
 
 @dataclass(frozen=True)
-class Illegal:
+class IllegalRecord:
     """A point that is no network, and why."""
 
     point: str
@@ -70,19 +69,19 @@ class Illegal:
 
 
 @dataclass(frozen=True)
-class Study:
+class StudyRecord:
     """What was planned and what came of it. `design` is how its points were chosen."""
 
     name: str
     title: str
     command: str
     design: Design
-    points: tuple[Point, ...]
-    illegal: tuple[Illegal, ...] = ()
+    points: tuple[PointRecord, ...]
+    illegal: tuple[IllegalRecord, ...] = ()
     data_title: str | None = None  # as the study calls its data; None: an index without
 
     @property
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[RunRecord, ...]:
         """Every run, point by point."""
         return tuple(run for point in self.points for run in point.runs)
 
@@ -96,20 +95,20 @@ class Study:
         """The configuration of the first run that has one; empty when none has."""
         return next((run.config for run in self.runs if run.config is not None), {})
 
-    def point_of(self, run: Run) -> Point:
+    def point_of(self, run: RunRecord) -> PointRecord:
         """The point that a run belongs to."""
         return self._by_label[run.point]
 
     @cached_property
-    def _by_label(self) -> Mapping[str, Point]:
+    def _by_label(self) -> Mapping[str, PointRecord]:
         return {point.label: point for point in self.points}
 
-    def reference(self, point: Point) -> Point | None:
+    def reference(self, point: PointRecord) -> PointRecord | None:
         """The point that a point is compared with; None for the first."""
         return self.design.reference(point, self.points)
 
 
-def load_study(study: str, *, runs_root: Path, only: Collection[str] | None = None) -> Study:
+def load_study(study: str, *, runs_root: Path, only: Collection[str] | None = None) -> StudyRecord:
     """Read a study's index and every run folder in it.
 
     With `only`, the runs of the points that have one of these runs are read, and all others are as
@@ -133,14 +132,14 @@ def load_study(study: str, *, runs_root: Path, only: Collection[str] | None = No
         raise ValueError(f"{path}: the study has no runs")
     read = {row["point"] for row in index["rows"] if only is None or row["run_id"] in only}
     rows = [_row(row, runs_root, read=row["point"] in read) for row in index["rows"]]
-    illegal = tuple(Illegal(i["point"], i["reason"]) for i in index.get("illegal") or ())
+    illegal = tuple(IllegalRecord(i["point"], i["reason"]) for i in index.get("illegal") or ())
     points = _points(rows, design, index)
     title = str(index.get("title") or design.title)
     named = index.get("data_title")
-    return Study(study, title, index["command"], design, points, illegal, named)
+    return StudyRecord(study, title, index["command"], design, points, illegal, named)
 
 
-def _row(row: Mapping[str, Any], runs_root: Path, *, read: bool) -> Run:
+def _row(row: Mapping[str, Any], runs_root: Path, *, read: bool) -> RunRecord:
     planned: dict[str, Any] = {name: row[name] for name in ("point", "step", "seed", "run_id")}
     folder = RunFolder(run_path(runs_root, row["run_id"]))
     planned |= {"steps": tuple(row["steps"])}
@@ -149,7 +148,7 @@ def _row(row: Mapping[str, Any], runs_root: Path, *, read: bool) -> Run:
     nothing: dict[str, Any] = dict.fromkeys(("config", "summary", "provenance"))
     nothing["metrics"] = ()
     if planned["state"] == "new":
-        return Run(**planned, **nothing)
+        return RunRecord(**planned, **nothing)
     try:
         found: dict[str, Any] = {
             "config": one_line(folder.whole_config()),
@@ -159,24 +158,26 @@ def _row(row: Mapping[str, Any], runs_root: Path, *, read: bool) -> Run:
             "predictions": folder.predictions(),
         }
     except ValueError as error:
-        return Run(**{**planned, **nothing, "state": "failed", "problem": str(error)})
+        return RunRecord(**{**planned, **nothing, "state": "failed", "problem": str(error)})
     message = folder.message()
-    return Run(**planned, **found, problem=message and printable(message))
+    return RunRecord(**planned, **found, problem=message and printable(message))
 
 
-def _points(rows: Sequence[Run], design: Design, index: Mapping[str, Any]) -> tuple[Point, ...]:
-    grouped: dict[str, list[Run]] = {}
+def _points(
+    rows: Sequence[RunRecord], design: Design, index: Mapping[str, Any]
+) -> tuple[PointRecord, ...]:
+    grouped: dict[str, list[RunRecord]] = {}
     for run in rows:
         grouped.setdefault(run.point, []).append(run)
     sizes = {row["point"]: {k: row.get(k) for k in ("params", "gmacs")} for row in index["rows"]}
     points = []
     for label, runs in grouped.items():
         one = runs[0]
-        named = PlannedPoint(label, one.step, one.steps, one.network, one.base)
+        named = Point(label, one.step, one.steps, one.network, one.base)
         said: dict[str, Any] = {
             "title": design.title_of(named),
             "on_main_line": design.on_main_line(named),
         }
         ordered = tuple(sorted(runs, key=lambda run: run.seed))
-        points.append(Point(**vars(named), **said, runs=ordered, **sizes[label]))
+        points.append(PointRecord(**vars(named), **said, runs=ordered, **sizes[label]))
     return tuple(points)

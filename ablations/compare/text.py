@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ablations.compare.comparison import run_problem
 from ablations.compare.data_facts import data_sentences, data_title, test_images
 from ablations.compare.headlines import HEADLINES, known_rows
-from ablations.compare.records import Study
+from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.statistics import comparisons_sentence, images_sentence, seeds_sentence
 from ablations.compare.words import EQUAL_PREDICTIONS, plural
@@ -35,7 +35,7 @@ COST_NOTE = (
 )
 
 
-def setting(study: Study) -> str:
+def setting(study: StudyRecord) -> str:
     """Data set, image size, epochs, seeds: what the measured numbers are of."""
     data, recipe = study.config.get("data", {}), study.config.get("recipe", {})
     parts = [data_title(study)]
@@ -61,7 +61,7 @@ def sample_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(sentence for sentence in sentences if sentence)
 
 
-def rounding_note(study: Study, rows: Sequence[Row]) -> str:
+def rounding_note(study: StudyRecord, rows: Sequence[Row]) -> str:
     """A note where a printed difference is not that of the printed accuracies; else empty."""
     by_label = {row.point: row for row in rows}
     pairs = [(row, by_label.get(row.reference or ""), row.delta) for row in rows]
@@ -92,7 +92,7 @@ def equal_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     )
 
 
-def statistics_sentences(study: Study, rows: Sequence[Row]) -> tuple[str, ...]:
+def statistics_sentences(study: StudyRecord, rows: Sequence[Row]) -> tuple[str, ...]:
     """How the numbers were made, and what they can and cannot show."""
     images = test_images(study)
     best = max((row.top1_mean for row in rows if row.top1_mean is not None), default=None)
@@ -101,7 +101,7 @@ def statistics_sentences(study: Study, rows: Sequence[Row]) -> tuple[str, ...]:
     return (ACCURACY_NOTE, DELTA_NOTE, *about, *sample_sentences(rows), *on_images, COST_NOTE)
 
 
-def missing_runs(study: Study) -> tuple[tuple[str, str, str], ...]:
+def missing_runs(study: StudyRecord) -> tuple[tuple[str, str, str], ...]:
     """(runs, state, reason) of the planned runs without a result, and of every illegal point.
 
     Seeds of a point that lack a result for the same reason stand together.
@@ -117,7 +117,7 @@ def missing_runs(study: Study) -> tuple[tuple[str, str, str], ...]:
     return (*runs, *((item.point, "illegal", item.reason) for item in study.illegal))
 
 
-def progress(study: Study) -> str:
+def progress(study: StudyRecord) -> str:
     """How much of the plan is finished."""
     done = sum(run.done for run in study.runs)
     return f"{done} of {plural(len(study.runs), 'run')} finished."

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from ablations.compare.analysis import Analysis, Section, register_analysis
 from ablations.compare.cells import plus_minus
 from ablations.compare.columns import Column, ReportColumn
-from ablations.compare.records import Point, Study
+from ablations.compare.records import PointRecord, StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.statistics import sample
 from ablations.compare.words import plural
@@ -52,7 +52,7 @@ class EvaluationAnalysis(Analysis):
         """One column for everything that was evaluated."""
         return {self.name: ReportColumn(55, _columns, self._values)}
 
-    def section(self, study: Study, rows: Sequence[Row]) -> Section | None:
+    def section(self, study: StudyRecord, rows: Sequence[Row]) -> Section | None:
         """What was measured on how many runs, and which files cannot be read."""
         del rows
         counts: dict[str, int] = {}
@@ -72,7 +72,7 @@ class EvaluationAnalysis(Analysis):
         ]
         return Section("Evaluated after training", (*said, *problems)) if said or problems else None
 
-    def _values(self, point: Point) -> Mapping[str, Any]:
+    def _values(self, point: PointRecord) -> Mapping[str, Any]:
         by_key: dict[str, list[float]] = {}
         for run in point.done:
             with suppress(ValueError):  # the section says so

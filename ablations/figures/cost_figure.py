@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ablations.compare.printed import published_label
-from ablations.compare.records import Study
+from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.text import setting
 from ablations.figures.style import FAINT, GROUPS, MARKERS, SMALL, Style, bare, short
@@ -50,7 +50,7 @@ class Dot:
     before: str | None = None
 
 
-def cost_figure(study: Study, rows: Sequence[Row]) -> "Figure":
+def cost_figure(study: StudyRecord, rows: Sequence[Row]) -> "Figure":
     """Draw accuracy against GMACs and parameters, for every network with a finished run."""
     from matplotlib.figure import Figure
 
@@ -72,7 +72,7 @@ def cost_figure(study: Study, rows: Sequence[Row]) -> "Figure":
     return figure
 
 
-def _looks(study: Study) -> list[Dot]:
+def _looks(study: StudyRecord) -> list[Dot]:
     """A dot without numbers for every point."""
     networks = [point.network for point in study.points]
     number = {name: index for index, name in enumerate(dict.fromkeys(networks))}

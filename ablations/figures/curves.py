@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablations.compare.records import Point, Study
+from ablations.compare.records import PointRecord, StudyRecord
 from ablations.compare.text import setting
 from ablations.figures.style import FAINT, INK, SMALL, TRIED, Style, bare, short
 from lit_models.training.metrics import EPOCH, VAL_TOP1
@@ -30,7 +30,7 @@ class Curve:
     high: tuple[float, ...]
 
 
-def point_curve(point: Point) -> Curve | None:
+def point_curve(point: PointRecord) -> Curve | None:
     """The curve of a point's finished seeds, over the epochs that all of them have."""
     seeds = [
         {row[EPOCH]: row[VAL_TOP1] for row in run.metrics if EPOCH in row and VAL_TOP1 in row}
@@ -45,7 +45,7 @@ def point_curve(point: Point) -> Curve | None:
     return Curve(point.title, point.on_main_line, tuple(shared), mean, low, high)
 
 
-def curves_figure(study: Study) -> "Figure":
+def curves_figure(study: StudyRecord) -> "Figure":
     """Draw the curves of every point with a finished run; early epochs may lie below the frame."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from ablations.compare.drawing import Drawing
 from ablations.compare.printed import published_note
-from ablations.compare.records import Study
+from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.figures.cost_figure import cost_figure
 from ablations.figures.curves import curves_figure
@@ -33,17 +33,17 @@ CURVES = "Top-1 accuracy on the validation split after each epoch, of the seeds 
 
 
 # What draws a figure: called with the study, its rows and what is to be said of published values.
-Draw = Callable[[Study, Sequence[Row], str], Drawing]
-DRAWINGS: Registry[Draw] = Registry("figure")
+MakeDrawing = Callable[[StudyRecord, Sequence[Row], str], Drawing]
+DRAWINGS: Registry[MakeDrawing] = Registry("figure")
 
 
-def drawings(study: Study, rows: Sequence[Row]) -> tuple[Drawing, ...]:
+def drawings(study: StudyRecord, rows: Sequence[Row]) -> tuple[Drawing, ...]:
     """The figures of a report that the study's design names, the comparison first."""
     note = published_note(rows)
     return tuple(DRAWINGS[name](study, rows, note) for name in study.design.figures)
 
 
-def _steps(study: Study, rows: Sequence[Row], note: str) -> Drawing:
+def _steps(study: StudyRecord, rows: Sequence[Row], note: str) -> Drawing:
     return Drawing(
         "steps",
         "The steps",
@@ -53,7 +53,7 @@ def _steps(study: Study, rows: Sequence[Row], note: str) -> Drawing:
     )
 
 
-def _networks(study: Study, rows: Sequence[Row], note: str) -> Drawing:
+def _networks(study: StudyRecord, rows: Sequence[Row], note: str) -> Drawing:
     return Drawing(
         "networks",
         "The networks",
@@ -63,7 +63,7 @@ def _networks(study: Study, rows: Sequence[Row], note: str) -> Drawing:
     )
 
 
-def _grid(study: Study, rows: Sequence[Row], note: str) -> Drawing:
+def _grid(study: StudyRecord, rows: Sequence[Row], note: str) -> Drawing:
     del note  # published values stand in the comparison
     return Drawing(
         "grid",
@@ -74,7 +74,7 @@ def _grid(study: Study, rows: Sequence[Row], note: str) -> Drawing:
     )
 
 
-def _cost(study: Study, rows: Sequence[Row], note: str) -> Drawing:
+def _cost(study: StudyRecord, rows: Sequence[Row], note: str) -> Drawing:
     del note  # stands below the comparison
     return Drawing(
         "cost",
@@ -85,7 +85,7 @@ def _cost(study: Study, rows: Sequence[Row], note: str) -> Drawing:
     )
 
 
-def _curves(study: Study, rows: Sequence[Row], note: str) -> Drawing:
+def _curves(study: StudyRecord, rows: Sequence[Row], note: str) -> Drawing:
     del rows, note
     return Drawing(
         "curves",
@@ -96,11 +96,11 @@ def _curves(study: Study, rows: Sequence[Row], note: str) -> Drawing:
     )
 
 
-def _lines(study: Study) -> str:
+def _lines(study: StudyRecord) -> str:
     return LINES_OF_GRID if any(point.base for point in study.points) else LINES
 
 
-def _joined(study: Study) -> int:
+def _joined(study: StudyRecord) -> int:
     """How many networks there are, where some point is another one with steps; else 0."""
     names = {point.network for point in study.points}
     return len(names) if len(names) < len(study.points) else 0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ablations.compare.printed import published_label
-from ablations.compare.records import Study
+from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.text import setting
 from ablations.figures.panels import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def steps_figure(study: Study, rows: Sequence[Row]) -> "Figure":
+def steps_figure(study: StudyRecord, rows: Sequence[Row]) -> "Figure":
     """Draw the comparison of a study. Works with any subset of the runs finished."""
     from matplotlib.figure import Figure
 

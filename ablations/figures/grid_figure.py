@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ablations.compare.cells import plus_minus
-from ablations.compare.records import Point, Study
+from ablations.compare.records import PointRecord, StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.text import setting
 from ablations.compare.words import signed
@@ -33,13 +33,13 @@ class Cells:
     rows: dict[tuple[int, int], Row]
 
 
-def grid_cells(study: Study, rows: Sequence[Row]) -> Cells:
+def grid_cells(study: StudyRecord, rows: Sequence[Row]) -> Cells:
     """Where each row of a grid's report stands.
 
     The points of a network share the beginning of their names: that names the row, and the rest
     the column. The rest is empty for the network itself.
     """
-    groups: dict[str, list[tuple[Point, Row]]] = {}
+    groups: dict[str, list[tuple[PointRecord, Row]]] = {}
     for point, row in zip(study.points, rows, strict=True):
         groups.setdefault(point.base or point.label, []).append((point, row))
     networks, lists, found = [], dict[str, int](), {}
@@ -58,7 +58,7 @@ def _shared(titles: Sequence[str]) -> str:
     return "-".join(column[0] for column in takewhile(lambda column: len(set(column)) == 1, words))
 
 
-def grid_figure(study: Study, rows: Sequence[Row]) -> "Figure":
+def grid_figure(study: StudyRecord, rows: Sequence[Row]) -> "Figure":
     """Draw the grid. Works with any subset of the runs finished."""
     from matplotlib.figure import Figure
 

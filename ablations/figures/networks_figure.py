@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ablations.compare.printed import published_label
-from ablations.compare.records import Study
+from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.text import setting
 from ablations.figures.panels import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def networks_figure(study: Study, rows: Sequence[Row]) -> "Figure":
+def networks_figure(study: StudyRecord, rows: Sequence[Row]) -> "Figure":
     """Draw the comparison of a study of networks. Works with any subset of the runs finished."""
     from matplotlib.figure import Figure
 
@@ -67,14 +67,14 @@ def _params(row: Row) -> float | None:
 _COSTS = (("multiply-adds", "GMACs", _gmacs), ("parameters", "millions", _params))
 
 
-def groups(study: Study) -> list[list[int]]:
+def groups(study: StudyRecord) -> list[list[int]]:
     """Rows of the figure that are one network and its steps, where they follow each other."""
     numbered = enumerate(point.network for point in study.points)
     found = groupby(numbered, key=lambda pair: pair[1])
     return [[index for index, _ in group] for _, group in found]
 
 
-def _shade(axes: "Axes", study: Study) -> None:
+def _shade(axes: "Axes", study: StudyRecord) -> None:
     found = groups(study)
     if len(found) == 1 or all(len(group) == 1 for group in found):
         return

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablations.compare.cells import difference, number
-from ablations.compare.records import Point, Study
+from ablations.compare.records import PointRecord, StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.words import EQUAL_PREDICTIONS, plural, signed
 from lit_models.families.reference import Network
@@ -30,7 +30,7 @@ class Card:
     accuracy: str
 
 
-def cards(study: Study, rows: Sequence[Row]) -> tuple[Card, ...]:
+def cards(study: StudyRecord, rows: Sequence[Row]) -> tuple[Card, ...]:
     """A card for every point that has a reference, in the order of the plan."""
     by_label = {row.point: row for row in rows}
     pairs = [(point, study.reference(point)) for point in study.points]
@@ -39,7 +39,9 @@ def cards(study: Study, rows: Sequence[Row]) -> tuple[Card, ...]:
     )
 
 
-def _card(study: Study, point: Point, reference: Point, by_label: dict[str, Row]) -> Card:
+def _card(
+    study: StudyRecord, point: PointRecord, reference: PointRecord, by_label: dict[str, Row]
+) -> Card:
     row, before = by_label[point.label], by_label[reference.label]
     changes = _changes(_spec(reference), _spec(point))
     return Card(
@@ -53,7 +55,7 @@ def _card(study: Study, point: Point, reference: Point, by_label: dict[str, Row]
     )
 
 
-def _spec(point: Point) -> Network | None:
+def _spec(point: PointRecord) -> Network | None:
     """The spec that the point's runs were given; None when no run folder has a readable one."""
     for run in point.runs:
         if run.config is not None:

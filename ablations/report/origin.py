@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ablations.compare.records import Study
+from ablations.compare.records import StudyRecord
 from ablations.files.plain_text import as_json
 
 Fact = tuple[str, str]  # name, text
 
 
-def provenance_facts(study: Study) -> tuple[Fact, ...]:
+def provenance_facts(study: StudyRecord) -> tuple[Fact, ...]:
     """Commit, versions, machine of the finished runs, every different value once."""
     sessions = [
         session
@@ -26,7 +26,7 @@ def provenance_facts(study: Study) -> tuple[Fact, ...]:
     return tuple((name, text) for name, text in facts if text)
 
 
-def configuration(study: Study) -> tuple[tuple[str, str], ...]:
+def configuration(study: StudyRecord) -> tuple[tuple[str, str], ...]:
     """The data set's and the recipe's keys as JSON; the seed and the spec differ between runs."""
     return tuple(
         (part, as_json(study.config[part]))

@@ -8,7 +8,7 @@ from pathlib import Path
 from ablations.compare.analysis import analysis_sections
 from ablations.compare.drawing import Drawing
 from ablations.compare.headlines import headline
-from ablations.compare.records import Study
+from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.tables import columns
 from ablations.compare.text import (
@@ -24,7 +24,7 @@ from ablations.report.origin import configuration, provenance_facts
 _CSS = Path(__file__).with_name("page.css")
 
 
-def page(study: Study, rows: Sequence[Row], pictures: Mapping[Drawing, str]) -> str:
+def page(study: StudyRecord, rows: Sequence[Row], pictures: Mapping[Drawing, str]) -> str:
     """The page; the figures are given as SVG documents and become part of it."""
     first, *others = ((drawing.heading, _figure(drawing, svg)) for drawing, svg in pictures.items())
     sections = [
@@ -69,7 +69,7 @@ def _figure(drawing: Drawing, svg: str) -> str:
     )
 
 
-def _what_was_run(study: Study) -> str:
+def _what_was_run(study: StudyRecord) -> str:
     facts = [
         ("study", study.name),
         study.design.fact,
@@ -84,7 +84,7 @@ def _what_was_run(study: Study) -> str:
     return _facts(facts) + command + details
 
 
-def _table(study: Study, rows: Sequence[Row]) -> str:
+def _table(study: StudyRecord, rows: Sequence[Row]) -> str:
     shown = columns(rows, design=study.design)
     side = ["left" if column.left else "" for column in shown]
     head = "".join(
@@ -119,7 +119,7 @@ def _card(card: Card) -> str:
     )
 
 
-def _missing(study: Study) -> str:
+def _missing(study: StudyRecord) -> str:
     rows = "".join(
         f'<tr><td class="left">{escape(name)}</td><td class="left">{escape(state)}</td>'
         f'<td class="left wrap">{escape(reason)}</td></tr>\n'

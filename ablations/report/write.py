@@ -9,7 +9,7 @@ from ablations.compare.comparison import study_rows, to_json
 from ablations.compare.drawing import Drawing
 from ablations.compare.headlines import headline
 from ablations.compare.printed import published_note
-from ablations.compare.records import Study, load_study
+from ablations.compare.records import StudyRecord, load_study
 from ablations.compare.row import Row
 from ablations.compare.tables import csv_table, latex_table, markdown_table
 from ablations.compare.text import (
@@ -96,7 +96,7 @@ def _write_figures(chosen: Sequence[Drawing], paths: ReportPaths) -> Mapping[Dra
     return written
 
 
-def _write_tables(study: Study, rows: Sequence[Row], paths: ReportPaths) -> None:
+def _write_tables(study: StudyRecord, rows: Sequence[Row], paths: ReportPaths) -> None:
     caption = f"{study.title}: {setting(study)}. {headline(study, rows)}"
     notes = (rounding_note(study, rows), published_note(rows))
     caption = " ".join(filter(None, (caption, *notes)))
@@ -110,7 +110,7 @@ def _section(section: Section) -> tuple[str, str]:
     return f"## {escaped(section.heading)}", sentences
 
 
-def markdown(study: Study, rows: Sequence[Row], chosen: Sequence[Drawing]) -> str:
+def markdown(study: StudyRecord, rows: Sequence[Row], chosen: Sequence[Drawing]) -> str:
     """The report as Markdown, with the figures as files beside it."""
     first, *others = ([f"![{d.alt}]({d.name}.svg)", escaped(d.caption)] for d in chosen)
     lines = [

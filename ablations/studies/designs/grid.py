@@ -14,7 +14,7 @@ from ablations.studies.designs.point import AnyPoint, Point, numbered
 from lit_models.families.reference import Network
 from lit_models.steps.library import parse_step
 
-Row = tuple[str, ...]  # a network with steps, or steps
+Texts = tuple[str, ...]  # a network with steps, or steps alone
 
 
 class _Entry(NamedTuple):
@@ -22,7 +22,7 @@ class _Entry(NamedTuple):
 
     key: str
     name: str
-    row: Row
+    row: Texts
 
 
 @dataclass
@@ -94,7 +94,7 @@ class Grid(ByNetwork):
         chosen = next((p for p in points if p.label == point.base), points[0])
         return None if chosen.label == point.label else chosen
 
-    def _product(self) -> list[tuple[str, Row]]:
+    def _product(self) -> list[tuple[str, Texts]]:
         """Name and network with steps of every point."""
         return [
             (f"{network.name}-{steps.name}" if steps.row else network.name, network.row + steps.row)
@@ -147,7 +147,7 @@ def _entries(key: str, written: Any, expected: str) -> list[_Entry]:
     return found
 
 
-def _row(key: str, written: Any, expected: str) -> Row:
+def _row(key: str, written: Any, expected: str) -> Texts:
     texts = [written] if isinstance(written, str) else written
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{key} is {written!r}, expected {expected}, or a single text.")
@@ -167,7 +167,7 @@ def _try(key: str, what: Callable[[], object]) -> None:
         raise ValueError(f"{key}: {error}") from None
 
 
-def _refusal(row: Row) -> str | None:
+def _refusal(row: Texts) -> str | None:
     """Why a network with steps is none; None where it is one."""
     try:
         _network(row)
@@ -176,7 +176,7 @@ def _refusal(row: Row) -> str | None:
     return None
 
 
-def _network(row: Row) -> Network:
+def _network(row: Texts) -> Network:
     return edited_network(row[0], row[1:])
 
 

@@ -16,7 +16,7 @@ import pytest
 from ablations.board import server
 from ablations.board.changes import Changes
 from ablations.board.events import scalar, write_events
-from ablations.compare.records import Run, load_study
+from ablations.compare.records import RunRecord, load_study
 from ablations.store.lock import hold
 from ablations.store.runs import RunFolder, write_json_atomic
 from lit_models import TRAJECTORIES
@@ -106,7 +106,7 @@ def test_only_the_points_of_runs_that_ended_are_looked_at(
     assert places(before, snapshot(folder)) == {"01_stage_ratio/mean", "02_patchify_stem/mean"}
 
 
-def changed_runs(root: Path) -> tuple[Run, Run]:
+def changed_runs(root: Path) -> tuple[RunRecord, RunRecord]:
     """Two interrupted runs of a study, each with an epoch more."""
     one, other = (run for run in load_study("made_up", runs_root=root).runs if not run.done)
     for run in (one, other):

@@ -17,7 +17,7 @@ from ablations.board import server
 from ablations.compare.comparison import study_rows
 from ablations.compare.headlines import headline
 from ablations.compare.printed import published_label, published_note
-from ablations.compare.records import Study, load_study
+from ablations.compare.records import StudyRecord, load_study
 from ablations.compare.row import Row
 from ablations.compare.tables import columns
 from ablations.figures.cost_figure import cost_figure
@@ -46,12 +46,12 @@ RELEASED: Mapping[str, Sequence[str]] = {
 REGIME = {"data": "imagenet", "image_size": 224, "epochs": 300}
 
 
-def kernels(root: Path) -> Study:
+def kernels(root: Path) -> StudyRecord:
     fabricate_networks(root, KERNELS)
     return load_study("made_up", runs_root=root)
 
 
-def released(root: Path, **setting: object) -> tuple[Study, tuple[Row, ...]]:
+def released(root: Path, **setting: object) -> tuple[StudyRecord, tuple[Row, ...]]:
     regime = {**REGIME, **setting}
     fabricate_networks(root, RELEASED, published="robust_resnets", **regime)  # type: ignore[arg-type]
     study = load_study("made_up", runs_root=root)
@@ -251,7 +251,7 @@ def test_a_study_with_one_finished_network_has_every_figure(tmp_path: Path) -> N
     assert "DW: 50.00 % top-1 on the test split" in paths.markdown.read_text()
 
 
-def page_of(study: Study, rows: Sequence[Row]) -> str:
+def page_of(study: StudyRecord, rows: Sequence[Row]) -> str:
     return page(study, rows, dict.fromkeys(drawings(study, rows), "<svg/>"))
 
 
