@@ -9,6 +9,7 @@ from typing import Any
 
 from ablations.commands.parsing import add_json
 from ablations.files.plain_text import as_json
+from ablations.store.hints import Typed
 from lit_models.families.reference import Network, named_network
 from lit_models.families.serialise import to_dict
 from lit_models.space.spec import ArchSpec
@@ -89,7 +90,8 @@ def command(options: argparse.Namespace) -> int:
     print(f"from {options.checkpoint}, the weights of {found.layout}")
     if found.said:
         print(found.said)
-    print(f"next: `ablate evaluate {out} DATA`; a recipe starts from it with start_from: {out}")
+    following = Typed().hint("evaluate", str(out), "DATA")
+    print(f"next: {following}; a recipe starts from it with start_from: {out}")
     return 0
 
 

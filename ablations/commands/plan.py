@@ -22,7 +22,7 @@ from ablations.planning.plan import ILLEGAL, Plan, make_plan, states
 from ablations.planning.scale_notes import stuck_scales
 from ablations.planning.start_notes import start_warnings
 from ablations.store.hints import Typed
-from ablations.store.index_file import Replaced, replaced_by
+from ablations.store.index_file import Replaced, indexed_studies, replaced_by, require_index
 from ablations.store.runs import check_study_name, runs_root
 from ablations.studies.config import Study
 from ablations.studies.networks import waste_notes, wasted
@@ -81,8 +81,17 @@ def command(options: argparse.Namespace) -> int:
 def read_study(options: argparse.Namespace) -> Study:
     """The study that a command names, as it says; names are checked in the whole file."""
     source = read_source(options.file)
+    _refuse_other_names(options.study, source, runs_root(options.runs))
     study = resolve_study(source, options.study, options.overrides)
     return study if options.name is None else replace(study, name=_free(options.name, source))
+
+
+def _refuse_other_names(study: str, source: YamlSource, root: Path) -> None:
+    """Raise ValueError for a name that --as gave to a study: it does not say what to run."""
+    if study in names(source, "studies") or study not in indexed_studies(root):
+        return
+    command = require_index(study, root, first="")["command"]
+    raise ValueError(f"{study!r} is no study, but what `{command}` is kept as: give that command")
 
 
 def _free(name: str, source: YamlSource) -> str:

@@ -35,8 +35,10 @@ class View(Protocol):
 class LiveView:
     """A table that redraws itself in place."""
 
-    def __init__(self, source: ProgressSource, *, title: str, console: Console) -> None:
-        self._source, self._title = source, title
+    def __init__(
+        self, source: ProgressSource, *, title: str, console: Console, more: str = ""
+    ) -> None:
+        self._source, self._title, self._more = source, title, more or f"`ablate status {title}`"
         self._started, self._before = time.monotonic(), _epochs(source())
         self._live = Live(console=console, auto_refresh=False)
         self._shown = 0.0
@@ -62,7 +64,7 @@ class LiveView:
         width, height = self._live.console.size
         shown = _most_important(rows, room=max(1, height - _AROUND))
         if len(shown) < len(rows):
-            caption += f"\n{len(rows) - len(shown)} more rows: `ablate status {self._title}`"
+            caption += f"\n{len(rows) - len(shown)} more rows: {self._more}"
         notes = [_sentence(row) for row in shown if row.state == "running" and row.message]
         table = progress_table(shown, title=self._title, width=width)
         text = Text("\n".join([caption, *notes]), style="dim")
@@ -105,10 +107,14 @@ class PlainView:
         say(self._console, line)
 
 
-def make_view(source: ProgressSource, *, title: str, console: Console) -> View:
-    """The live table on a terminal, lines elsewhere."""
-    kind = LiveView if console.is_terminal else PlainView
-    return kind(source, title=title, console=console)
+def make_view(source: ProgressSource, *, title: str, console: Console, more: str = "") -> View:
+    """The live table on a terminal, lines elsewhere.
+
+    `more`: the command that shows the rows for which a terminal has no room.
+    """
+    if not console.is_terminal:
+        return PlainView(source, title=title, console=console)
+    return LiveView(source, title=title, console=console, more=more)
 
 
 def _news(row: Progress) -> tuple[str, bool]:

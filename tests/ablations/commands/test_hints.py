@@ -138,6 +138,9 @@ def test_a_study_that_never_ran_is_answered_with_the_command_that_runs_it(
     assert "Did you mean mine?" in said
     assert suggested(said) == [["run", "mina", *places]]
 
+    assert ablate(["run", "mine", *places]) == 2
+    assert "no study, but what `ablate" in capsys.readouterr().err
+
     elsewhere = ["--runs", str(tmp_path)]
     assert ablate(["export", "replknet/x/0", "--format", "torch", *elsewhere]) == 2
     assert suggested(capsys.readouterr().err) == [
