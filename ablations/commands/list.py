@@ -95,8 +95,10 @@ def _matching(
 
 def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
     for key, heading in _HEADINGS.items():
+        if key != "studies":
+            _say("")
         if heading:
-            _say(f"\n{heading}")
+            _say(heading)
         _PRINT[key](found[key])
 
 
@@ -115,15 +117,17 @@ def _print_studies(studies: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print_trajectories(trajectories: Sequence[Mapping[str, Any]]) -> None:
-    for trajectory in trajectories:
-        _say(f"\ntrajectory {_named(trajectory)}  {trajectory['title']}")
+    for number, trajectory in enumerate(trajectories):
+        if number:
+            _say("")
+        _say(f"trajectory {_named(trajectory)}  {trajectory['title']}")
         group = ""
-        for number, step in enumerate(trajectory["steps"], start=1):
+        for place, step in enumerate(trajectory["steps"], start=1):
             if step["group"] != group:
                 group = step["group"]
                 _say(f"    {group}")
             also = f" (also {', '.join(step['alternatives'])})" if step["alternatives"] else ""
-            _say(f"  {number:2} {step['name']:22} {step['summary']}{also}")
+            _say(f"  {place:2} {step['name']:22} {step['summary']}{also}")
 
 
 def _print_networks(networks: Sequence[Mapping[str, Any]]) -> None:
