@@ -66,6 +66,21 @@ def _highest_and_lowest(study: StudyRecord, known: Sequence[Row]) -> str:
     )
 
 
+def _grid(study: StudyRecord, known: Sequence[Row]) -> str:
+    """The highest and the lowest, and what steps changed most about one network."""
+    titles = {point.label: point.title for point in study.points}
+    bases = {point.label: titles[point.base] for point in study.points if point.base in titles}
+    steps = [row for row in known if row.point in bases and row.delta is not None]
+    whole = _highest_and_lowest(study, known)
+    if not steps:
+        return whole
+    changed = max(steps, key=_size)
+    return (
+        f"{whole} Steps change most from “{bases[changed.point]}” to “{changed.title}”: "
+        f"{signed(changed.delta)} points{_interval(changed.delta_low, changed.delta_high)}."
+    )
+
+
 def _from_first_to_last(study: StudyRecord, known: Sequence[Row]) -> str:
     first, last = known[0], known[-1]
     points = {point.label: point for point in study.points}
@@ -102,6 +117,7 @@ def _interval(low: float | None, high: float | None) -> str:
 
 HEADLINES.register("largest difference", Headline(_largest_difference))
 HEADLINES.register("highest and lowest", Headline(_highest_and_lowest))
+HEADLINES.register("grid", Headline(_grid))
 HEADLINES.register(
     "first to last", Headline(_from_first_to_last, lambda known: (known[0], known[-1]))
 )

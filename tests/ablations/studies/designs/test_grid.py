@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ablations import report
+from ablations.compare.headlines import headline
 from ablations.compare.records import load_study
 from ablations.compare.tables import columns
 from ablations.figures.drawings import drawings
@@ -165,6 +166,11 @@ def test_the_report_compares_by_network_and_shades_each(tmp_path: Path) -> None:
     rows = report.rows("made_up", runs_root=tmp_path)
     first, second = "00_nano_resnet_dw", "03_nano_resnet_inverted_dw"
     assert [row.reference for row in rows] == [None, first, first, first, second, second]
+    assert headline(study, rows).endswith(
+        "Steps change most from “nano_resnet_dw” to "
+        "“nano_resnet_dw-kernel_size-7+activation-gelu”: +1.00 points, 95 % interval "
+        "+1.00 to +1.00."
+    )
     headings = [column.heading for column in columns(rows, design=study.design)]
     assert headings[3:5] == ["Δ reference [95 %]", "reference"]
     assert [drawing.name for drawing in drawings(study, rows)] == [
