@@ -18,7 +18,8 @@ if TYPE_CHECKING:
         missing,
         resolve,
     )
-    from datamodules.config.data import Augmentation, DataConfig
+    from datamodules.config.augmentation import Augmentation
+    from datamodules.config.data import DataConfig
     from datamodules.config.info import DatasetInfo
     from datamodules.module import ImageDataModule, build_data_module
     from datamodules.sampling.batching import accumulation
@@ -33,7 +34,7 @@ _HOME = {
     "identity": "datamodules.catalog.resolved",
     "missing": "datamodules.catalog.resolved",
     "resolve": "datamodules.catalog.resolved",
-    "Augmentation": "datamodules.config.data",
+    "Augmentation": "datamodules.config.augmentation",
     "DataConfig": "datamodules.config.data",
     "ImageDataModule": "datamodules.module",
     "build_data_module": "datamodules.module",

@@ -15,7 +15,8 @@ from datamodules.augment.cropping import Cropping
 from datamodules.augment.rand_augment import read_policy
 from datamodules.catalog.resolved import Data, resolve
 from datamodules.catalog.sizes import Sizes
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from datamodules.readers.choice import Setting, finished, make_reader
 from datamodules.readers.loader import Batches, ImageLoader
 from datamodules.sampling.batching import accumulation, per_device_batch

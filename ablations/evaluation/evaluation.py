@@ -14,7 +14,8 @@ from ablations.run.devices import resolve_devices
 from ablations.run.session import own_environment, quiet
 from datamodules import ImageDataModule
 from datamodules.catalog.resolved import Data, count_classes, resolve
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from lit_models.training.classifier import LitClassifier
 from lit_models.training.metrics import BALANCED, LOSS, TOP1, TOP5, metric
 from lit_models.weights.checkpoints import AVERAGED, read_weights

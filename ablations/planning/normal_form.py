@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from ablations.studies.config import Recipe
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from lit_models.families.reference import TimmModel
 from lit_models.families.serialise import to_plain
 from lit_models.primitives.table import is_built_in, primitives

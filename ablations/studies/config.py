@@ -12,9 +12,10 @@ from typing import Literal
 
 from ablations.studies.designs.cumulative import CumulativePoints
 from ablations.studies.designs.design import Points
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from lit_models.recipe.config import TrainingConfig
-from lit_models.recipe.ranges import Range, check_ranges
+from lit_models.registry.ranges import Range, check_ranges
 from lit_models.steps.trajectories import TRAJECTORIES
 from lit_models.steps.trajectory import Trajectory
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ablations.studies.designs.by_network import edited_network
 from datamodules.catalog.resolved import Data
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from lit_models.families.reference import Network, TimmModel
 from lit_models.recipe.config import TrainingConfig, trained_spec
 from lit_models.space.geometry import OversizedKernel, oversized_kernels

@@ -7,7 +7,7 @@ from functools import cache
 from math import isfinite
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from datamodules.config.data import nearest
+from lit_models.registry.names import nearest
 
 Keys = tuple[str, ...]  # a path of keys, from the top
 Place = Callable[[Keys], str]  # where the part of a value at a path below it was written

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from datamodules.augment.geometry import Crops, eval_crops, train_crops
 from datamodules.augment.windows import draw_windows, seen
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.sampling.random_streams import Integers
 from datamodules.sampling.samplers import Batch
 

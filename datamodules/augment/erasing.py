@@ -15,7 +15,7 @@ from datamodules.augment.transfer import moved
 from datamodules.sampling.random_streams import Draw, Integers, Stream, between, integers, uniforms
 
 if TYPE_CHECKING:
-    from datamodules.config.data import Augmentation
+    from datamodules.config.augmentation import Augmentation
 
 # timm's RandomErasing: area and aspect ratio of the rectangle, and tries to make it fit.
 _AREA = (0.02, 1 / 3)

@@ -14,7 +14,7 @@ from torch import Tensor
 from datamodules.augment.erasing import erase
 from datamodules.augment.jitter import color_jitter
 from datamodules.augment.rand_augment import rand_augment
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.config.info import DatasetInfo
 from datamodules.sampling.random_streams import Draw
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.sampling.random_streams import Draw, Integers, Stream, between, integers
 
 # A crop in pixels of the stored image. `clip`: the resizing filter reads nothing outside, as when

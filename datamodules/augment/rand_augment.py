@@ -18,7 +18,7 @@ from datamodules.augment.levels import LEVELS
 from datamodules.augment.pixel_ops import Operation
 from datamodules.augment.resampling import Resampling
 from datamodules.augment.steps import Step, run_steps
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.config.info import DatasetInfo
 from datamodules.sampling.random_streams import Draw, Floats, Integers, Stream, integers
 

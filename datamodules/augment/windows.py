@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.sampling.random_streams import Draw, Integers, Stream, integers
 
 Pixels = NDArray[np.uint8]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from datamodules.catalog.entries import DATASETS
-from datamodules.config.data import DataConfig, data_root, located, nearest
+from datamodules.config.data import DataConfig, data_root, located
 from datamodules.config.info import DatasetInfo
+from lit_models.registry.names import nearest
 
 __all__ = [
     "DATASETS",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from datamodules.augment.windows import draw_windows, seen
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.config.info import DatasetInfo
 from datamodules.decoding import native
 from datamodules.readers.loader import Batches, RawBatch

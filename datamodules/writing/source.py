@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from datamodules.beton.manifest import Skipped, shown
 from datamodules.catalog.catalog import DATASETS, tree_of
 from datamodules.catalog.layout import Tree, list_tree
-from datamodules.config.data import DataConfig, located, nearest
+from datamodules.config.data import DataConfig, located
 from datamodules.decoding.decode import problem
 from datamodules.sets.sources import (
     ArrayImages,
@@ -26,6 +26,7 @@ from datamodules.sets.sources import (
     load_source,
     noted,
 )
+from lit_models.registry.names import nearest
 
 _TREE = "image_folder"
 

@@ -9,9 +9,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints, overload
 
 from lit_models.families.reference import Network
 from lit_models.families.serialise import to_plain, typed
-from lit_models.recipe.ranges import TRAINING, check_ranges
+from lit_models.recipe.ranges import TRAINING
 from lit_models.recipe.weight_files import is_timm
 from lit_models.registry.names import nearest
+from lit_models.registry.ranges import check_ranges
 from lit_models.space.spec import ArchSpec, IllegalSpec
 
 Distillation = Literal["hard", "soft"]

@@ -5,7 +5,6 @@ Robust-ResNet (arXiv 2206.03452) uses; a convolutional student has one classifie
 read the same logits.
 """
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch.nn import functional
 
 from lit_models.recipe.config import Distillation, TrainingConfig
 from lit_models.recipe.weight_files import TIMM, checkpoint_file, is_timm
+from lit_models.registry.names import close_names
 from lit_models.weights.checkpoints import load_checkpoint
 
 
@@ -169,7 +169,7 @@ def timm_network(name: str, *, key: str, pretrained: bool = True) -> nn.Module:
     import timm
 
     if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.4)
+        near = close_names(name, timm.list_models())
         hint = f"did you mean {' or '.join(near)}?" if near else "see timm.list_models()"
         raise ValueError(f"{key}: timm has no network {name!r}; {hint}")
     if not timm.models.is_model_pretrained(name):

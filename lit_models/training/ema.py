@@ -27,15 +27,10 @@ class Ema(ModelEmaV3):
 
 
 def create_ema(backbone: nn.Module, training: TrainingConfig) -> Ema | None:
-    """timm's average of parameters and buffers, in a copy of `backbone`; None: the recipe has none.
-
-    Raises ValueError for a decay outside [0, 1).
-    """
+    """timm's average of parameters and buffers, in a copy of `backbone`; None: there is none."""
     decay = training.ema_decay
     if decay is None:
         return None
-    if not 0 <= decay < 1:
-        raise ValueError(f"recipe.ema_decay is in [0, 1), found {decay}")
     ema = Ema(backbone, decay=decay, use_warmup=training.ema_warmup)
     ema.requires_grad_(requires_grad=False)  # for DDP they would be parameters without a gradient
     return ema

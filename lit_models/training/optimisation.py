@@ -1,6 +1,5 @@
 """Optimizer and learning-rate schedule of a recipe, from timm's factories."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from timm.scheduler.scheduler_factory import create_scheduler_v2
 from torch import nn
 
 from lit_models.recipe.config import CONSTANT, PIECEWISE, TrainingConfig
+from lit_models.registry.names import close_names
 from lit_models.training.layer_groups import convnext_groups
 from lit_models.training.layer_scales import is_layer_scale
 
@@ -141,5 +141,5 @@ def current_lr(optimizer: torch.optim.Optimizer) -> float:
 def _require_name(name: str, names: Iterable[str], key: str) -> None:
     known = sorted(names)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
+        near = close_names(name, known) or known
         raise ValueError(f"{key}: nothing is named {name!r}; nearest: {', '.join(near)}")

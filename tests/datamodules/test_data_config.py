@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 
 from datamodules.catalog.catalog import DATASETS, dataset, places, tree_of
 from datamodules.catalog.resolved import count_classes, fetchable, identity, missing, resolve
-from datamodules.config.data import Augmentation, DataConfig, data_root
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig, data_root
 from datamodules.sampling.batching import accumulation, per_device_batch
 from tests.support.images.image_trees import write_tree
 

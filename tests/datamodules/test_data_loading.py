@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.module import build_data_module
 from datamodules.readers.ffcv_reader import FfcvReader
 from datamodules.readers.memory import MemoryReader

@@ -11,7 +11,8 @@ import torch.distributed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from datamodules.module import build_data_module
 from datamodules.sampling import samplers
 from datamodules.sampling.batching import accumulation

@@ -10,7 +10,7 @@ import torch
 from timm.data.distributed_sampler import RepeatAugSampler
 from torch import Tensor
 
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.readers.loader import ImageLoader
 from datamodules.sampling import samplers
 from datamodules.sampling.samplers import TrainBatches

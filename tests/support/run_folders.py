@@ -11,7 +11,7 @@ from typing import Any
 
 from ablations.store.runs import CONFIG, RunFolder
 from ablations.studies.config import Hardware, Recipe
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from lit_models import TRAJECTORIES, ArchSpec, to_dict
 from lit_models.families.convnext import LAYER_SCALE
 

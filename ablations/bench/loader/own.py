@@ -46,7 +46,7 @@ def _ours(job: Job, *, floats: bool) -> Epochs:
 
     from datamodules.augment.geometry import train_crops
     from datamodules.beton.file import read_beton
-    from datamodules.config.data import Augmentation
+    from datamodules.config.augmentation import Augmentation
     from datamodules.decoding.ffcv_import import import_ffcv
     from datamodules.decoding.native import Layout
     from datamodules.sampling.random_streams import batch_draws

@@ -40,7 +40,7 @@ def ours_small(job: Job) -> Epochs:
     import numpy as np
 
     from datamodules.beton.file import read_beton
-    from datamodules.config.data import Augmentation
+    from datamodules.config.augmentation import Augmentation
     from datamodules.config.info import DatasetInfo
     from datamodules.readers.memory import MemoryReader
     from datamodules.sampling.samplers import TrainBatches

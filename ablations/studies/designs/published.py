@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from datamodules.config.data import nearest
+from lit_models.registry.names import nearest
 
 FILE = Path(__file__).with_name("published.yaml")
 

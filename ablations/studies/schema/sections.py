@@ -17,12 +17,20 @@ from ablations.studies.config import (
     TrajectoryConfig,
 )
 from ablations.studies.schema.field_comments import field_comments
+from datamodules.config.augmentation import AUGMENTATION, Augmentation
+from datamodules.config.data import DATA, DataConfig
 from lit_models.recipe.config import TrainingConfig
-from lit_models.recipe.ranges import TRAINING, Range
+from lit_models.recipe.ranges import TRAINING
+from lit_models.registry.ranges import Range
 
 Schema = dict[str, Any]
 
-_RANGES: Mapping[type, Mapping[str, Range]] = {TrainingConfig: TRAINING, Hardware: HARDWARE}
+_RANGES: Mapping[type, Mapping[str, Range]] = {
+    TrainingConfig: TRAINING,
+    Hardware: HARDWARE,
+    DataConfig: DATA,
+    Augmentation: AUGMENTATION,
+}
 _SCALARS: Mapping[Any, Schema] = {
     bool: {"type": "boolean"},
     int: {"type": "integer"},

@@ -249,7 +249,8 @@ def test_a_network_that_is_built_for_a_size_sees_images_of_that_size(tmp_path: P
 def _by_hand(checkpoint: Path) -> tuple[float, float]:
     """Top-1 (%) and loss of the network on the test images, without Lightning."""
     from datamodules import build_data_module
-    from datamodules.config.data import Augmentation, DataConfig
+    from datamodules.config.augmentation import Augmentation
+    from datamodules.config.data import DataConfig
 
     config = DataConfig(name="digits", test_limit=30, train_limit=40)
     data = build_data_module(config, Augmentation(), batch_size_per_step=30)

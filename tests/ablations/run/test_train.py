@@ -20,7 +20,7 @@ from ablations.run.recorder import CHECKPOINT, RunRecorder
 from ablations.run.train import train_run
 from ablations.store.lock import BusyError, hold
 from ablations.store.runs import LOCK, RunFolder
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from lit_models import TRAJECTORIES
 from lit_models.network.complexity import count
 from tests.support.run_folders import RECIPES, RESNET, in_worker, make_run, same, status

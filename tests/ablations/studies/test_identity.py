@@ -21,7 +21,8 @@ from ablations.planning.run_config import decides, run_config
 from ablations.run.checkpoint import differences
 from ablations.studies.config import Recipe, Study
 from datamodules.catalog.resolved import resolve
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from lit_models import SPECS
 from lit_models.families.reference import TimmModel
 from lit_models.families.serialise import from_dict, to_dict

@@ -19,7 +19,8 @@ from ablations.studies.config import Recipe, Study
 from ablations.studies.designs.networks import NetworksPoints
 from ablations.studies.listing import listing
 from ablations.studies.study_file import load_experiments, read_source
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from lit_models import SPECS, to_dict
 from lit_models.families.reference import TimmModel
 from lit_models.space.spec import ArchSpec

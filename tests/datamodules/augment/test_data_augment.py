@@ -14,7 +14,7 @@ from torch import Tensor
 from datamodules.augment import erasing
 from datamodules.augment.erasing import erase
 from datamodules.augment.windows import Pixels, draw_windows, seen
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.sampling.random_streams import Draw, Stream, batch_draws, uniforms
 from tests.support.images.image_trees import seeded
 

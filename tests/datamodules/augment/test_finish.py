@@ -19,7 +19,7 @@ from datamodules.augment.finish import finish, normalised
 from datamodules.augment.jitter import color_jitter, jitter_steps
 from datamodules.augment.rand_augment import rand_augment
 from datamodules.catalog.catalog import DATASETS
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.sampling.random_streams import Draw, batch_draws
 from tests.support.images.image_trees import seeded
 from tests.support.images.photographs import array_of, batch_of, cuts

@@ -14,7 +14,7 @@ from timm.data import auto_augment
 from datamodules.augment.levels import LEVELS
 from datamodules.augment.rand_augment import policy_steps, rand_augment, read_policy
 from datamodules.catalog.catalog import DATASETS
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.sampling.random_streams import Draw, batch_draws
 from tests.support.images.image_trees import seeded
 from tests.support.images.photographs import array_of, batch_of, cuts

@@ -14,7 +14,7 @@ import torch
 
 from datamodules.augment.cropping import Cropping
 from datamodules.beton.file import read_beton
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.readers.ffcv_reader import FfcvReader
 from datamodules.readers.loader import ImageLoader, RawBatch
 from datamodules.sampling.samplers import Batch, EvalBatches

@@ -20,7 +20,7 @@ from datamodules.augment.finish import normalised
 from datamodules.augment.geometry import Crops
 from datamodules.augment.windows import Windows, draw_windows, seen
 from datamodules.catalog.catalog import DATASETS
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.config.info import DatasetInfo
 from datamodules.decoding import native
 from datamodules.readers.ffcv_reader import FfcvReader

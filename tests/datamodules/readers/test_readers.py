@@ -9,7 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from datamodules.decoding import native
 from datamodules.module import ImageDataModule, build_data_module
 from datamodules.readers.loader import ImageLoader, RawBatch

@@ -11,7 +11,8 @@ import pytest
 from ablations.cli import main
 from datamodules.catalog import loader_choice
 from datamodules.catalog.resolved import describe_reading, missing, resolve
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from datamodules.module import build_data_module
 from tests.support.images.beton_files import write_from
 from tests.support.images.image_trees import write_tree

@@ -13,7 +13,8 @@ from datamodules.catalog.folders import list_split
 from datamodules.catalog.resolved import Data, content, resolve
 from datamodules.catalog.shares import hold_out_counts
 from datamodules.catalog.sizes import Sizes, describe, sizes
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from datamodules.module import ImageDataModule, build_data_module
 from datamodules.sets import memory
 from datamodules.sets.sources import DataWarning, FileImages, load_source, read_data

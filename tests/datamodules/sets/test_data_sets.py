@@ -13,7 +13,8 @@ import torchvision
 from datamodules.catalog import catalog
 from datamodules.catalog.catalog import DATASETS
 from datamodules.catalog.resolved import missing, resolve
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from datamodules.module import build_data_module
 from datamodules.sets import arrays, sources
 from datamodules.sets.arrays import resized

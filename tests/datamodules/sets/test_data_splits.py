@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules.catalog.resolved import resolve
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from datamodules.module import build_data_module
 from datamodules.sets.sources import ArrayImages, Source
 from datamodules.sets.splits import hold_out, make_splits, stratified

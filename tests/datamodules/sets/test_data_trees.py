@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from datamodules.module import ImageDataModule, build_data_module
 from datamodules.sets.sources import FileImages, Source, load_source
 from tests.support.images.image_trees import (

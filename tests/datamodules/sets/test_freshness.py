@@ -16,7 +16,8 @@ from datamodules.catalog.catalog import DATASETS
 from datamodules.catalog.freshness import beside_note, check_fresh, freshness_note
 from datamodules.catalog.loader_choice import manifest as read_manifest
 from datamodules.catalog.resolved import content, resolve
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from datamodules.module import build_data_module
 from datamodules.sets.sources import load_source
 from tests.support.images.beton_files import write_from

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from datamodules.beton.file import read_beton
-from datamodules.config.data import Augmentation
+from datamodules.config.augmentation import Augmentation
 from datamodules.decoding import jpeg_damage, native
 from datamodules.decoding.decode import problem, read_rgb
 from datamodules.decoding.jpeg_damage import has_huffman_tables

@@ -18,7 +18,8 @@ from ablations.run.run_config import read_run_config
 from ablations.run.train import train_run
 from ablations.store.runs import RunFolder
 from ablations.studies.study_file import read_source, resolve_study
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from datamodules.config.info import IMAGENET_MEAN, IMAGENET_STD
 from lit_models import LitClassifier, TrainingConfig, build, to_dict
 from lit_models.families.reference import TimmModel

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from datamodules.config.data import Augmentation, DataConfig
+from datamodules.config.augmentation import Augmentation
+from datamodules.config.data import DataConfig
 from datamodules.module import ImageDataModule, build_data_module
 from datamodules.readers.loader import ImageLoader
 from datamodules.sampling.samplers import TrainBatches
