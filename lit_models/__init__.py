@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lit_models.primitives.table import register_primitive
     from lit_models.recipe.config import TrainingConfig
     from lit_models.space.spec import ArchSpec, IllegalSpec
-    from lit_models.steps.library import parse_step
+    from lit_models.steps.library import named_step, parse_step
     from lit_models.steps.step import IllegalStep, Step, apply_steps
     from lit_models.steps.trajectories import START, TRAJECTORIES, Trajectory
     from lit_models.training.classifier import LitClassifier
@@ -35,6 +35,7 @@ _HOME = {
     "from_dict": "lit_models.families.serialise",
     "to_dict": "lit_models.families.serialise",
     "SPECS": "lit_models.families.specs",
+    "named_step": "lit_models.steps.library",
     "parse_step": "lit_models.steps.library",
     "IllegalStep": "lit_models.steps.step",
     "Step": "lit_models.steps.step",
@@ -83,6 +84,7 @@ __all__ = [
     "load_official",
     "merge",
     "named_network",
+    "named_step",
     "parse_step",
     "register_primitive",
     "to_dict",

@@ -46,15 +46,19 @@ def check_network(source: YamlSource, name: str) -> None:
 def _made_of(source: YamlSource, name: str, seen: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     at, me = ("networks", name), (str(source.path), name)
     where = source.where(at)
-    if me in seen:
-        chain = " is made of ".join([*(network for _, network in seen), name])
-        raise ValueError(f"{where}: a network cannot be made of itself: {chain}")
     base, *steps = _config_row(source, at)
+    known = base in SPECS or base in names(source.shipped, "networks")
+    itself = base == name and not known
+    if me in seen or itself:
+        around = [*(network for _, network in seen), name, *([base] if itself else [])]
+        chain = " is made of ".join(around)
+        raise ValueError(f"{where}: a network cannot be made of itself: {chain}")
     # one with the name of a network that this file only sees is made of that
     holder = owner(source.shipped if base == name else source, "networks", base)
     if holder is not None:
         return (*_made_of(holder, base, (*seen, me)), *steps)
-    return (*network_row(source, [base], where=where), *steps) if base != name else (base, *steps)
+    made = (base,) if base == name else network_row(source, [base], where=where)
+    return (*made, *steps)
 
 
 def _config_row(source: YamlSource, at: Keys) -> Row:

@@ -85,9 +85,14 @@ class OnTrajectory(Design):
         return rows.get(last) if on_line else None
 
     def same_network(self, point: Named, row: PublishedRow) -> bool:
-        """Whether the row is of this trajectory: another size has the same steps."""
+        """Whether the row is of this trajectory.
+
+        Another size has the same steps, and so may a study file's own trajectory, whatever it is
+        called: its networks are none of the published ones.
+        """
         del point, row
-        return self.published is not None and self.published.trajectory == self.trajectory.name
+        line = TRAJECTORIES.get(self.published.trajectory or "") if self.published else None
+        return line is not None and line is self.trajectory
 
     def hparams(self, point: Named, points: Sequence[Named]) -> Mapping[str, str | bool]:
         """Every step of some point, on or off."""

@@ -11,7 +11,9 @@ from ablations.planning.find_run import find_run
 from ablations.planning.plan import index_of, make_plan
 from ablations.store.runs import study_path, write_json_atomic
 from ablations.studies.config import Study, find_experiments
+from ablations.studies.designs.published import PublishedRow
 from ablations.studies.listing import listing
+from ablations.studies.points import study_design
 from ablations.studies.study_file import load_experiments, read_source, resolve_study
 from lit_models import SPECS, apply_steps, parse_step
 
@@ -128,7 +130,20 @@ def test_a_report_calls_the_steps_what_the_file_does(tmp_path: Path) -> None:
     titles = [found.design.title_of(point) for point in found.points]
     assert titles == ["Blurred", "depthwise conv", "GELU and LN", "kernel 7", "kernel 5"]
     assert found.design.published is not None
+    row = found.design.published.rows["start"]
+    assert not found.design.same_network(found.points[0], row)
     assert "outline" not in index_of(make_plan(study(tmp_path, "convnext_nano")), "")
+
+
+def test_a_trajectory_by_a_shipped_name_is_not_that_of_the_paper(tmp_path: Path) -> None:
+    name = "resnet50_to_convnext_t"
+    text = FILE.replace("  mine:", f"  {name}:").replace("trajectory: mine", f"trajectory: {name}")
+    mine = study_design(study(tmp_path, "line", text=text))
+    theirs = study_design(study(tmp_path, name, text=text))
+    row = PublishedRow()
+    assert (mine.title, theirs.title) == ("To my network", "ResNet-50 → ConvNeXt-T")
+    assert not mine.same_network(mine.points()[0], row)
+    assert theirs.same_network(theirs.points()[0], row)
 
 
 def test_a_study_is_like_another_in_all_that_it_does_not_say(tmp_path: Path) -> None:
@@ -182,6 +197,7 @@ def test_the_list_says_whose_a_name_is(tmp_path: Path, capsys: pytest.CaptureFix
         ("base: nano_convnext,", "base: nano_convnxt,", (":4 ", "did you mean nano_convnext")),
         ("[wide, kernel", "[wid, kernel", (":5 ", "no network is named 'wid'; did you mean wide")),
         ("base: nano_convnext,", "base: wider,", (":4 ", "wide is made of wider is made of wide")),
+        ("[wide, kernel", "[wider, kernel", (":5 ", "made of itself: wider is made of wider")),
         ("=32+64+128]", "=32+64]", (":4 ", "widths has 2 entries but depths has 3")),
         ("kernel_size=5]\n", "kernelsize=5]\n", (":5 ", "no step is named 'kernelsize'; nearest")),
         ("  wider:", "  wi/der:", (":5 ", "'wi/der' cannot name a network")),
