@@ -47,6 +47,10 @@ class Primitive:
     no_weight_decay: tuple[str, ...]  # parameters of two dimensions or more without weight decay
 
 
+class UnknownPrimitive(ValueError):
+    """A name that no primitive has, at least none whose file is loaded."""
+
+
 PRIMITIVES: Registry[Primitive] = Registry("primitive")
 
 
@@ -65,8 +69,8 @@ def register_primitive(
 ) -> Callable[[Make], Make]:
     """Give the decorated class or function `make(channels, *, option=default, ...)` a name.
 
-    It returns a module that keeps the shape `(N, channels, H, W)`. A default is part of what a run
-    is: to change one, register another name.
+    It returns a module that keeps the shape `(N, channels, H, W)`, on the meta device too, where
+    costs are counted. A default is part of what a run is: to change one, register another name.
 
     Args:
         name: in specs and steps; lower-case letters, digits and underscores.

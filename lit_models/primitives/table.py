@@ -5,7 +5,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lit_models.primitives import response_norm, squeeze_excite
-from lit_models.primitives.primitive import PRIMITIVES, Primitive, register_primitive
+from lit_models.primitives.primitive import (
+    PRIMITIVES,
+    Primitive,
+    UnknownPrimitive,
+    register_primitive,
+)
 from lit_models.registry.names import nearest
 
 __all__ = ["code_of", "is_built_in", "primitive", "primitives", "register_primitive"]
@@ -18,9 +23,9 @@ def primitives() -> Mapping[str, Primitive]:
 
 
 def primitive(name: str) -> Primitive:
-    """The primitive of a name; raises ValueError for an unknown one, with the nearest."""
+    """The primitive of a name; raises UnknownPrimitive, with the nearest."""
     if name not in PRIMITIVES:
-        raise ValueError(
+        raise UnknownPrimitive(
             f"there is no primitive {name!r}. {nearest(name, PRIMITIVES)} One of your own needs "
             "its file: --use FILE"
         )

@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 
 from lit_models.primitives.options import Value
-from lit_models.primitives.primitive import Role
+from lit_models.primitives.primitive import Role, UnknownPrimitive
 from lit_models.primitives.table import primitive
 from lit_models.registry.names import nearest
 from lit_models.space.illegal import IllegalSpec
+
+
+class UnknownInSpec(IllegalSpec, UnknownPrimitive):
+    """A spec with a primitive that is not known, as without the file that has it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Extra:
         try:
             object.__setattr__(self, "options", self._given())
         except ValueError as error:
-            raise IllegalSpec(str(error)) from None
+            kind = UnknownInSpec if isinstance(error, UnknownPrimitive) else IllegalSpec
+            raise kind(str(error)) from None
 
     def _given(self) -> tuple[ExtraOption, ...]:
         known = primitive(self.name)

@@ -11,6 +11,7 @@ from lit_models.families.reference import Network
 from lit_models.families.serialise import from_dict
 from lit_models.network.backbone import Backbone
 from lit_models.network.builder import build
+from lit_models.primitives.primitive import UnknownPrimitive
 from lit_models.recipe.config import TrainingConfig, trained_spec, training_config
 from lit_models.weights.finite import require_finite
 from lit_models.weights.tensor_files import first_line, read_tensors
@@ -63,6 +64,8 @@ def load_checkpoint(path: str | Path, *, ema: bool = False) -> Loaded:
     try:
         loaded = _built(content["hyper_parameters"])
         loaded.model.load_state_dict(weights)
+    except UnknownPrimitive as error:
+        raise ValueError(f"{path}: {error}") from None
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(
             f"{path} was written by another version of this project: {first_line(error)}"

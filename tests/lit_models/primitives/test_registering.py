@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from lit_models import SPECS, ArchSpec, IllegalSpec, build, count, from_dict, to_dict
+from lit_models import SPECS, ArchSpec, IllegalSpec, build, count, from_dict, load_network, to_dict
 from lit_models.primitives.primitive import PRIMITIVES, register_primitive
 from lit_models.primitives.table import code_of
 from lit_models.recipe.config import TrainingConfig
@@ -25,7 +26,8 @@ def forgotten() -> Iterator[None]:
     with recorded() as made:
         yield
     for registry, name in made:
-        registry.forget(name)
+        if name in registry:
+            registry.forget(name)
 
 
 def spec_with(*extras: Extra) -> ArchSpec:
@@ -245,3 +247,17 @@ def test_a_name_without_weight_decay_is_a_parameter() -> None:
     register_mixing(no_weight_decay=("gama",))
     with pytest.raises(ValueError, match="has no parameter gama, which no_weight_decay names"):
         build(spec_with(mix()))
+
+
+def test_a_checkpoint_needs_the_primitive_that_its_network_has(tmp_path: Path) -> None:
+    register_mixing()
+    model = build(spec_with(mix()), num_classes=2, seed=0)
+    hyper = {"spec": to_dict(model.spec), "training": {}, "num_classes": 2, "in_chans": 3}
+    state = {f"backbone.{key}": value for key, value in model.state_dict().items()}
+    torch.save({"state_dict": state, "hyper_parameters": hyper}, tmp_path / "a.ckpt")
+    images = torch.randn(1, 3, 32, 32)
+    again = load_network(tmp_path / "a.ckpt")
+    assert torch.equal(again.eval()(images), model.eval()(images))
+    PRIMITIVES.forget("mix")
+    with pytest.raises(ValueError, match=r"a\.ckpt: there is no primitive 'mix'.*--use FILE$"):
+        load_network(tmp_path / "a.ckpt")
