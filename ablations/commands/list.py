@@ -8,7 +8,7 @@ from textwrap import fill
 from types import MappingProxyType
 from typing import Any
 
-from ablations.commands.parsing import add_json, add_places
+from ablations.commands.parsing import add_json, add_places, typed
 from ablations.files.markup import printable
 from ablations.files.plain_text import as_json
 from ablations.studies.config import shipped_experiments
@@ -71,24 +71,24 @@ def command(options: argparse.Namespace) -> int:
     if options.kind is None:
         print(as_json(found)) if options.json else _print(found)
         return 0
-    entries = _matching(found[KINDS[options.kind]], options.pattern, kind=options.kind)
+    entries = found[KINDS[options.kind]]
+    if options.pattern is not None:
+        entries = _matching(entries, options)
     print(as_json(entries)) if options.json else _PRINT[KINDS[options.kind]](entries)
     return 0
 
 
 def _matching(
-    entries: Sequence[dict[str, Any]], pattern: str | None, *, kind: str
-) -> Sequence[dict[str, Any]]:
-    if pattern is None:
-        return entries
-    known = [entry["name"] for entry in entries]
+    entries: Sequence[dict[str, Any]], options: argparse.Namespace
+) -> list[dict[str, Any]]:
+    known, pattern = [entry["name"] for entry in entries], options.pattern
     matching = [entry for entry in entries if fnmatchcase(entry["name"], pattern)]
     if not matching:
         close = close_names(pattern, known)
         meant = f"Did you mean {' or '.join(close)}? " if close else ""
         raise ValueError(
-            f"none of the {kind} is called {pattern!r}. {meant}`ablate list {kind}` shows all "
-            f"{len(known)}"
+            f"none of the {options.kind} is called {pattern!r}. {meant}"
+            f"{typed(options).hint('list', options.kind)} shows all {len(known)}"
         )
     return matching
 

@@ -72,7 +72,8 @@ def command(options: argparse.Namespace) -> int:
         notes.append(replacing(gone, typed(options)))
     lacking = missing(plan.data)
     if lacking is not None:
-        how = "`ablate run` downloads it. " if fetchable(plan.data) else ""
+        run = typed(options).again("run")
+        how = f"{run} downloads it. " if fetchable(plan.data) else ""
         notes.append(f"Data is missing on this machine. {how}{lacking}")
     _print(plan.study, rows, notes)
     return 0
