@@ -123,7 +123,7 @@ def _print_trajectories(trajectories: Sequence[Mapping[str, Any]]) -> None:
         _say(f"trajectory {_named(trajectory)}  {trajectory['title']}")
         group = ""
         for place, step in enumerate(trajectory["steps"], start=1):
-            if step["group"] != group:
+            if step["group"] not in ("", group):
                 group = step["group"]
                 _say(f"    {group}")
             also = f" (also {', '.join(step['alternatives'])})" if step["alternatives"] else ""
@@ -138,6 +138,7 @@ def _print_networks(networks: Sequence[Mapping[str, Any]]) -> None:
 def _print_steps(steps: Sequence[Mapping[str, Any]]) -> None:
     for step in steps:
         _say(f"  {step['name']:22} {step['text']}")
+        _say(f"  {'':22} {step['summary']} ({step['source']})")
 
 
 def _print_primitives(primitives: Sequence[Mapping[str, Any]]) -> None:
