@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from lit_models.registry.ranges import Range
+
 Value = bool | int | float | str
-Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class OptionRule:
 
     name: str
     default: Value
-    bounds: Range | None = None  # smallest and largest value, both allowed
+    bounds: Range | None = None
     choices: tuple[Value, ...] = ()  # the only values; empty: any
 
     def checked(self, value: object) -> Value:
@@ -32,7 +33,7 @@ class OptionRule:
         assert isinstance(value, bool | int | float | str)
         outside = isinstance(value, float) and not isfinite(value)
         if self.bounds is not None and not isinstance(value, str):
-            outside = outside or not self.bounds[0] <= value <= self.bounds[1]
+            outside = outside or value not in self.bounds
         if outside or (self.choices and value not in self.choices):
             raise ValueError(f"{self.name} is {self.expected}, found {value!r}")
         return value
@@ -56,13 +57,13 @@ class OptionRule:
             return f"one of {', '.join(map(str, self.choices))}"
         words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
         said = words[type(self.default)]
-        return f"{said} from {self.bounds[0]:g} to {self.bounds[1]:g}" if self.bounds else said
+        return f"{said} {self.bounds}" if self.bounds else said
 
 
 def rules_of(
     make: Callable[..., Any],
     *,
-    ranges: Mapping[str, Range],
+    ranges: Mapping[str, tuple[float, float]],
     choices: Mapping[str, tuple[Value, ...]],
 ) -> dict[str, OptionRule]:
     """The keyword-only parameters of `make(channels, *, ...)` as options, in their order.
@@ -87,6 +88,7 @@ def rules_of(
             raise ValueError(
                 f"its option {name} has no default that is a number, a text, true or false"
             )
-        rules[name] = OptionRule(name, default, ranges.get(name), tuple(choices.get(name, ())))
+        bounds = Range(*ranges[name]) if name in ranges else None
+        rules[name] = OptionRule(name, default, bounds, tuple(choices.get(name, ())))
         rules[name].checked(default)
     return rules

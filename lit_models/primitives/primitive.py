@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from lit_models.primitives.options import OptionRule, Range, Value, rules_of
+from lit_models.primitives.options import OptionRule, Value, rules_of
 from lit_models.registry.registry import Registry, caller
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def register_primitive(
     summary: str = "",
     source: str = "",
     after: tuple[Role, ...] = ROLES,
-    ranges: Mapping[str, Range] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
     choices: Mapping[str, tuple[Value, ...]] | None = None,
     init: Start = "own",
     starts_as_identity: bool = False,
