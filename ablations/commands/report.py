@@ -2,12 +2,11 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from ablations.commands.parsing import add_json, add_places, add_study, typed
 from ablations.files.plain_text import as_json
-from ablations.store.index_file import require_index
-from ablations.store.runs import INDEX, runs_root, study_path
+from ablations.store.index_file import has_older_report, require_index
+from ablations.store.runs import runs_root
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +23,7 @@ def command(options: argparse.Namespace) -> int:
     root = runs_root(options.runs)
     index = require_index(options.study, root, first=typed(options).hint("run", options.study))
     before = index.get("replaced")
-    if before is not None and _is_of_other_runs(options.study, root):
+    if before is not None and has_older_report(options.study, root):
         print(
             "note: this takes the place of a report of other runs; the command before was "
             f"`{before}`",
@@ -39,13 +38,3 @@ def command(options: argparse.Namespace) -> int:
     print(f"figure: {paths.figures[0]}\nreport: {paths.html}")
     print(f"curves: {typed(options).hint('board', options.study)} opens TensorBoard")
     return 0
-
-
-def _is_of_other_runs(study: str, root: Path) -> bool:
-    """Whether there is a report that is older than the study's index."""
-    folder = study_path(root, study)
-    try:
-        written = (folder / "report" / "report.json").stat().st_mtime_ns
-    except OSError:
-        return False
-    return written < (folder / INDEX).stat().st_mtime_ns

@@ -92,7 +92,17 @@ def replaced_by(study: str, run_ids: Collection[str], runs_root: Path) -> Replac
     if results:
         return Replaced(index["command"], results)
     earlier = index.get("replaced")
-    return None if earlier is None else Replaced(earlier, 0)
+    return Replaced(earlier, 0) if earlier and has_older_report(study, runs_root) else None
+
+
+def has_older_report(study: str, runs_root: Path) -> bool:
+    """Whether the study's report was written before its index."""
+    folder = study_path(runs_root, study)
+    try:
+        written = (folder / "report" / "report.json").stat().st_mtime_ns
+        return written < (folder / INDEX).stat().st_mtime_ns
+    except OSError:
+        return False
 
 
 def rows_of(study: str, runs_root: Path) -> list[dict[str, Any]]:

@@ -114,6 +114,7 @@ def test_what_a_report_replaces_is_said(
     ]
     assert "takes the place" not in run(places, "recipe.lr=0.01", capsys=capsys)  # once
     assert "takes the place of a report of other runs" in report(places, "convnext_nano", capsys)
+    run(places, "recipe.lr=0.01", capsys=capsys)
     assert report(places, "convnext_nano", capsys) == ""
 
 
