@@ -152,6 +152,25 @@ def test_published_rows_are_of_the_networks_that_have_their_names(
         assert set(published_table(key).rows) - labels <= beside, key
 
 
+# Fine-tuning of ConvNeXt-B (arXiv 2201.03545, Table 6)
+TUNED: Mapping[str, Any] = {
+    "epochs": 30,
+    "batch_size": 512,
+    "lr": 5e-5,
+    "min_lr": 1e-6,
+    "weight_decay": 1e-8,
+    "warmup_epochs": 0,
+    "layer_decay": 0.8,
+    "layer_decay_groups": "convnext",
+    "head_init_scale": 0.001,
+    "drop_path_rate": 0.2,
+    "mixup": 0.0,
+    "cutmix": 0.0,
+    "label_smoothing": 0.1,
+    "random_erasing": 0.25,
+    "ema_decay": None,
+}
+
 # As the papers and their code print them; the file names the source of each.
 PRINTED: Mapping[str, Mapping[str, Any]] = {
     "robust_resnets": {
@@ -222,6 +241,20 @@ PRINTED: Mapping[str, Mapping[str, Any]] = {
     },
     "convnext_tiny_kernels": {"epochs": 120, "batch_size": 4096, "lr": 4e-3, "ema_decay": None},
     "convnext_variants": {"epochs": 300, "batch_size": 4096, "ema_decay": 0.9999},
+    "convnext_22k": {
+        "epochs": 90,
+        "batch_size": 4096,
+        "lr": 4e-3,
+        "weight_decay": 0.05,
+        "warmup_epochs": 5,
+        "mixup": 0.8,
+        "cutmix": 1.0,
+        "drop_path_rate": None,
+        "ema_decay": None,
+    },
+    "convnext_22k_to_1k": TUNED,
+    "convnext_22k_to_1k_384": TUNED,
+    "convnext_384": {**TUNED, "layer_decay": 0.7, "drop_path_rate": 0.8, "head_init_scale": 1.0},
     "convnext_isotropic": {"epochs": 300, "warmup_epochs": 50, "ema_decay": 0.9999},
 }
 
@@ -247,3 +280,12 @@ def test_students_have_the_other_kind_of_network_as_their_teacher(
     assert teachers["robust_resnet_distilled"] == "timm/deit_small_patch16_224"
     assert teachers["deit_distilled"] == "timm/resnet50"
     assert {t for n, t in teachers.items() if "distilled" not in n} == {None}
+
+
+def test_stochastic_depth_of_pretraining_is_that_of_each_network(
+    of_networks: Mapping[str, Study],
+) -> None:
+    networks = make_plan(of_networks["convnext_22k"]).networks.values()
+    assert [network.drop_path_rate for network in networks] == [0.0, 0.0, 0.1, 0.1, 0.2]
+    for name in ("convnext_22k_to_1k_384", "convnext_384"):
+        assert (of_networks[name].data.image_size, of_networks[name].data.crop_ratio) == (384, 1.0)
