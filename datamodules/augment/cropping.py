@@ -1,4 +1,4 @@
-"""From a config to the crops of a batch: what both file readers ask before they decode."""
+"""The crops of a batch from a recipe, for both readers of image files."""
 
 from __future__ import annotations
 

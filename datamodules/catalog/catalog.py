@@ -14,7 +14,7 @@ __all__ = [
     "WHEREABOUTS",
     "DatasetInfo",
     "dataset",
-    "places",
+    "paths",
     "title",
     "tree_of",
 ]
@@ -39,7 +39,7 @@ def dataset(config: DataConfig, *, complete: bool = True) -> DatasetInfo:
         raise ValueError(f"data.name is {config.name!r}. {nearest(config.name, DATASETS)}")
     info = DATASETS[config.name]
     if info.own and not config.folder and complete:
-        raise ValueError(f"data.name={config.name} needs data.folder: {info.obtain}.")
+        raise ValueError(f"data.name={config.name} needs data.folder: {info.how_to_get}.")
     for key, fixed in (("folder", None), ("test_fraction", info.test_fraction)):
         value = getattr(config, key)
         if value not in (None, fixed) and not info.own:
@@ -57,7 +57,7 @@ def title(config: DataConfig) -> str:
     return info.title.partition(",")[0]
 
 
-def places(config: DataConfig) -> list[Path]:
+def paths(config: DataConfig) -> list[Path]:
     """The paths, any of which holds the data set.
 
     Raises:
@@ -67,10 +67,10 @@ def places(config: DataConfig) -> list[Path]:
     if info.own:
         assert config.folder is not None
         return list(dict.fromkeys(located(config, config.folder, key="data.folder")))
-    return [data_root(config) / place for place in info.places]
+    return [data_root(config) / path for path in info.paths]
 
 
 def tree_of(config: DataConfig) -> Path:
     """The folder of a data set that is a tree, there or not."""
-    found = places(config)
+    found = paths(config)
     return next((path for path in found if path.exists()), found[0])

@@ -55,12 +55,12 @@ _ALL = (
         licence="MIT",
         in_memory=True,
         load="datamodules.sets.arrays:fashion_mnist",
-        places=(
+        paths=(
             "FashionMNIST/raw/train-images-idx3-ubyte",
             "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz",
         ),
         fetch="datamodules.sets.arrays:fetch_torchvision",
-        obtain="install Debian's dataset-fashion-mnist, or put the four idx files into "
+        how_to_get="install Debian's dataset-fashion-mnist, or put the four idx files into "
         "{root}/FashionMNIST/raw",
         torchvision="FashionMNIST",
     ),
@@ -76,8 +76,8 @@ _ALL = (
         sizes=(50000, 10000),
         source="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
         licence="none stated",
-        places=("cifar-10-batches-py",),
-        obtain="unpack https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz into {root}",
+        paths=("cifar-10-batches-py",),
+        how_to_get="unpack https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz into {root}",
         torchvision="CIFAR10",
         **_TORCHVISION,
     ),
@@ -93,8 +93,8 @@ _ALL = (
         sizes=(50000, 10000),
         source="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
         licence="none stated",
-        places=("cifar-100-python",),
-        obtain="unpack https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz into {root}",
+        paths=("cifar-100-python",),
+        how_to_get="unpack https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz into {root}",
         torchvision="CIFAR100",
         **_TORCHVISION,
     ),
@@ -111,9 +111,9 @@ _ALL = (
         source="china.jpg (danielbuechele) and flower.jpg (vultilion) of scikit-learn",
         licence="CC BY 2.0",
         load="datamodules.sets.tree:image_tree",
-        places=("photographs",),
+        paths=("photographs",),
         fetch="datamodules.sets.photographs:cut_photographs",
-        obtain="let a run make it in {root}/photographs",
+        how_to_get="let a run make it in {root}/photographs",
     ),
     DatasetInfo(
         name="imagenette",
@@ -124,9 +124,10 @@ _ALL = (
         source="https://github.com/fastai/imagenette",
         licence="Apache 2.0; the photographs keep their owners' terms",
         load="datamodules.sets.tree:image_tree",
-        places=("imagenette2-320",),
+        paths=("imagenette2-320",),
         fetch="datamodules.sets.tree:fetch_imagenette",
-        obtain="unpack https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz into {root}",
+        how_to_get="unpack https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz "
+        "into {root}",
         torchvision="Imagenette",
         **_TREE,
     ),
@@ -139,8 +140,8 @@ _ALL = (
         source="https://image-net.org",
         licence="non-commercial research, by registration",
         load="datamodules.sets.tree:imagenet",
-        places=("imagenet",),
-        obtain="put train/CLASS and val/CLASS folders, or the three archives of image-net.org, "
+        paths=("imagenet",),
+        how_to_get="put train/CLASS and val/CLASS folders, or the three archives of image-net.org, "
         "into {root}/imagenet",
         torchvision="ImageNet",
         **_TREE,
@@ -157,8 +158,8 @@ _ALL = (
         source="https://image-net.org (14,197,122 images, 21,841 synsets)",
         licence="non-commercial research, by registration",
         load="datamodules.sets.tree:image_tree",
-        places=("imagenet22k",),
-        obtain="unpack the archives of the fall11 release into one folder a synset, "
+        paths=("imagenet22k",),
+        how_to_get="unpack the archives of the fall11 release into one folder a synset, "
         "{root}/imagenet22k/CLASS (for a copy with other numbers of images set "
         "data.bad_images=skip)",
         **_TREE,
@@ -174,7 +175,7 @@ _ALL = (
         licence="the owner's",
         load="datamodules.sets.tree:image_tree",
         own=True,
-        obtain="set data.folder to the folder that holds train/ and val/ or test/",
+        how_to_get="set data.folder to the folder that holds train/ and val/ or test/",
         **_TREE,
     ),
 )

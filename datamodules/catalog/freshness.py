@@ -1,4 +1,4 @@
-"""Whether a `.beton` that is taken by itself is still that of the folder beside it (no torch).
+"""Whether a `.beton` found beside its folder still matches that folder (no torch).
 
 Compared are the paths and sizes of the folder's files. A copy keeps both and changes times, so
 that later times alone are no reason to refuse the file: they are told. The official data sets do

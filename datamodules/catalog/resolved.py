@@ -10,12 +10,12 @@ from typing import Any
 
 from datamodules.beton.manifest import Manifest
 from datamodules.catalog import folders, layout, loader_choice
-from datamodules.catalog.catalog import WHEREABOUTS, dataset, places, tree_of
+from datamodules.catalog.catalog import WHEREABOUTS, dataset, paths, tree_of
 from datamodules.catalog.loader_choice import Loader
 from datamodules.config.data import DataConfig, data_root
 from datamodules.config.info import DatasetInfo
 
-# Where data lies and what it is called is no part of what it is.
+# Paths and titles are left out of the run id.
 _NO_MATTER = (*WHEREABOUTS, "download", "title")
 
 
@@ -56,7 +56,7 @@ class Data:
 
 
 def resolve(config: DataConfig) -> Data:
-    """What a config means on this machine.
+    """A config with its defaults filled in, and the files of this machine that it names.
 
     Raises:
         ValueError: see `datamodules.catalog.catalog.dataset` and
@@ -139,15 +139,15 @@ def missing(data: Data) -> str | None:
     Raises:
         ValueError: see `datamodules.config.data.located`.
     """
-    config, info, found = data.config, data.info, places(data.config)
+    config, info, found = data.config, data.info, paths(data.config)
     if data.reads_beton:
         return loader_choice.missing_beton(config)
     if not found or any(path.exists() for path in found):
         return None
     looked = " or ".join(str(path) for path in found)
-    obtain = info.obtain.format(root=data_root(config), folder=config.folder)
+    by_hand = info.how_to_get.format(root=data_root(config), folder=config.folder)
     first = "it is downloaded when a run needs it, or " if fetchable(data) else ""
-    return f"The data set {config.name} is missing (no {looked}): {first}{obtain}."
+    return f"The data set {config.name} is missing (no {looked}): {first}{by_hand}."
 
 
 def count_classes(data: Data) -> int | None:

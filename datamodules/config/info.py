@@ -34,11 +34,11 @@ class DatasetInfo:
     # "module:function" called with (info, config), gives a datamodules.sets.sources.Source
     load: str
     # the data set is there if one of these is, below the root or absolute; none: it is built in
-    places: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     # "module:function" called with (info, root) that downloads it; None: a person has to
     fetch: str | None = None
     # what a person does to get it, with {root} and {folder}
-    obtain: str = ""
+    how_to_get: str = ""
     # share of the images held out as `test` where the owners have no split; None: they have one
     test_fraction: float | None = None
     # a person's own: data.folder says where it is, and it can be split by data.test_fraction

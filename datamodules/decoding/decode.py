@@ -1,4 +1,4 @@
-"""From a file to an RGB image, and whether a file is one: one notion for all readers and verbs.
+"""Decoding an image file as RGB, and the one test of whether a file can be decoded.
 
 An image is readable if Pillow decodes it, its values have a known range (`levels`), and, of a JPEG,
 no pixel is lost (`jpeg_damage`). Whatever a decoder raises is a reason why it is not, but for what

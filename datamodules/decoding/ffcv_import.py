@@ -1,4 +1,4 @@
-"""Whether FFCV is there, and how to import it without what it does to the rest of a process."""
+"""Importing FFCV without its side effects on the rest of the process."""
 
 from __future__ import annotations
 

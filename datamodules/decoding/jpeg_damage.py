@@ -1,4 +1,4 @@
-"""Whether pixels of a JPEG are lost, which Pillow decodes without a word."""
+"""Whether a JPEG has lost pixels: Pillow decodes such files without an error."""
 
 from __future__ import annotations
 

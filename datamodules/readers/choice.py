@@ -20,7 +20,7 @@ from datamodules.sets.sources import ArrayImages, BetonImages, Images
 
 @dataclass(frozen=True)
 class Setting:
-    """What a reader has to know beside the images.
+    """Options of a reader, beside the images.
 
     Attributes:
         info: the data set.

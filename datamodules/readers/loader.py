@@ -1,4 +1,4 @@
-"""What stands between the readers and a Trainer: one kind of loader, whatever reads the images."""
+"""The one loader that a Trainer sees, whatever reads the images."""
 
 from __future__ import annotations
 

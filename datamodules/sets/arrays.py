@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.catalog.catalog import places
+from datamodules.catalog.catalog import paths
 from datamodules.config.data import DataConfig, data_root
 from datamodules.config.info import DatasetInfo
 from datamodules.sets.sources import ArrayImages, Source
@@ -40,8 +40,8 @@ def digits(info: DatasetInfo, config: DataConfig) -> Source:
 
 def fashion_mnist(info: DatasetInfo, config: DataConfig) -> Source:
     """Fashion-MNIST from Debian's gzipped files, or from what torchvision downloads."""
-    packed = [path.parent for path in places(config) if path.suffix == ".gz" and path.exists()]
-    if any(path.exists() for path in places(config) if path.suffix != ".gz"):
+    packed = [path.parent for path in paths(config) if path.suffix == ".gz" and path.exists()]
+    if any(path.exists() for path in paths(config) if path.suffix != ".gz"):
         return torchvision_arrays(info, config)
     assert config.image_size is not None
     return _packed_fashion_mnist(packed[0], config.image_size)
@@ -56,10 +56,10 @@ def torchvision_arrays(info: DatasetInfo, config: DataConfig) -> Source:
     try:
         parts = [_torchvision(info, data_root(config), train=train) for train in (True, False)]
     except RuntimeError as error:
-        found = ", ".join(str(path) for path in places(config) if path.exists())
+        found = ", ".join(str(path) for path in paths(config) if path.exists())
         raise ValueError(
             f"{info.name} in {found} is incomplete or damaged ({error}). Delete it and run again, "
-            f"or {info.obtain.format(root=data_root(config))}."
+            f"or {info.how_to_get.format(root=data_root(config))}."
         ) from error
     assert config.image_size is not None
     train, test = (

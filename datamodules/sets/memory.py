@@ -1,4 +1,4 @@
-"""What was found out about the files of an image tree, remembered as long as none of them changes.
+"""A cache of what was found in the files of an image tree, valid until one of them changes.
 
 It is kept in `$XDG_CACHE_HOME/architecture-ablations/images` (~/.cache by default), never in the
 tree, and is valid for the same paths, sizes and modification times, judged by the same code of this

@@ -22,7 +22,7 @@ _QUALITY = 92
 
 def cut_photographs(info: DatasetInfo, root: Path) -> None:
     """Write ROOT/photographs/{train,test}/CLASS/N.jpg, the same each time."""
-    folder, draws = root / info.places[0], np.random.default_rng(0)
+    folder, draws = root / info.paths[0], np.random.default_rng(0)
     part = folder.with_suffix(".part")
     for name in CLASSES:
         photograph = _photograph(name)

@@ -23,11 +23,11 @@ from datamodules.config.info import DatasetInfo
 
 
 class DataWarning(UserWarning):
-    """What somebody should know about a data set that can be used all the same."""
+    """Something is odd about a data set that can be used all the same."""
 
 
 class LeftOutWarning(DataWarning):
-    """Which files were left out since they cannot be read."""
+    """Files were left out since they cannot be read."""
 
 
 @contextmanager
@@ -134,14 +134,14 @@ def ensure_present(data: Data) -> None:
         return
     if not fetchable(data):
         raise ValueError(why)
-    with locked(data_root(data.config)):
+    with data_folder_lock(data_root(data.config)):
         if missing(data) is not None:
             _fetch(data.info, data.config)
 
 
 @contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """Hold the lock of the data folder: what is inside happens in one process at a time."""
+def data_folder_lock(root: Path) -> Iterator[None]:
+    """Exclusive lock on the data folder, between the processes of this machine."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         # never emptied, and not through a link: the name may be somebody else's file
@@ -159,7 +159,7 @@ def _fetch(info: DatasetInfo, config: DataConfig) -> None:
     try:
         _function(info.fetch)(info, root)
     except (OSError, RuntimeError) as error:  # what urllib and torchvision raise
-        by_hand = info.obtain.format(root=root, folder=config.folder)
+        by_hand = info.how_to_get.format(root=root, folder=config.folder)
         raise ValueError(
             f"Could not download {info.name} ({error}). By hand: {by_hand}."
         ) from error

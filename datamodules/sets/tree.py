@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.catalog.catalog import places, tree_of
+from datamodules.catalog.catalog import paths, tree_of
 from datamodules.catalog.folders import SplitFolder, some
 from datamodules.catalog.layout import TEST, TRAIN, VAL, Tree, check_no_empty_class, list_tree
 from datamodules.config.data import DataConfig, data_root
@@ -18,7 +18,13 @@ from datamodules.config.info import DatasetInfo
 from datamodules.sets.equal import equal_files, shared, shared_sentence
 from datamodules.sets.memory import remembered
 from datamodules.sets.scan import bad_files
-from datamodules.sets.sources import DataWarning, FileImages, LeftOutWarning, Source, locked
+from datamodules.sets.sources import (
+    DataWarning,
+    FileImages,
+    LeftOutWarning,
+    Source,
+    data_folder_lock,
+)
 from datamodules.sets.splits import hold_out_test, stratified
 
 
@@ -79,9 +85,9 @@ def _say_equal_files(source: Source, listed: Tree) -> None:
 
 def imagenet(info: DatasetInfo, config: DataConfig) -> Source:
     """ImageNet's tree, unpacked by torchvision from the owners' archives if need be."""
-    tree = places(config)[0]
+    tree = paths(config)[0]
     if not (tree / "train").is_dir() or not (tree / "val").is_dir():
-        with locked(data_root(config)):
+        with data_folder_lock(data_root(config)):
             _unpack_imagenet(info, tree)
     return image_tree(info, config)
 
@@ -101,7 +107,7 @@ def _unpack_imagenet(info: DatasetInfo, tree: Path) -> None:
         for split in ("train", "val"):
             ImageNet(tree, split)
     except (OSError, RuntimeError) as error:
-        how = info.obtain.format(root=tree.parent)
+        how = info.how_to_get.format(root=tree.parent)
         raise ValueError(f"{tree} has no train/ and val/ ({error}): {how}.") from error
 
 

@@ -164,7 +164,7 @@ def _check_schedule(config: TrainingConfig) -> None:
 
 
 def _check_mixing(config: TrainingConfig) -> None:
-    """Refuse pairs that cannot be made; the message begins with the key."""
+    """Refuse a batch of odd size, which mixup cannot pair; the message begins with the key."""
     if not (config.mixup > 0 or config.cutmix > 0) or device_batch(config) % 2 == 0:
         return
     key = "batch_size_per_device" if config.batch_size_per_device else "batch_size"
@@ -257,7 +257,7 @@ def trained_spec(spec: ArchSpec, training: TrainingConfig) -> ArchSpec: ...
 @overload
 def trained_spec(spec: Network, training: TrainingConfig) -> Network: ...
 def trained_spec(spec: Network, training: TrainingConfig) -> Network:
-    """The network that is trained: the spec with what the recipe says about networks.
+    """The spec with the recipe's `drop_path_rate` and `blur_pool`.
 
     Applied to its own result it changes nothing. Raises IllegalSpec when that is no network, or
     has nothing to blur, or is timm's and would be blurred.

@@ -144,33 +144,33 @@ class LitClassifier(EvaluatedClassifier):
                 self.print(self.teacher.said)
 
     def on_train_start(self) -> None:
-        """Find the running statistics: a strategy may have replaced batch norms until now."""
+        """Look up the batch norms, which a strategy may have replaced until now."""
         self.statistics = StepStatistics(self.backbone)
         for config in self.trainer.lr_scheduler_configs:  # a resumed optimizer has its old rates
             if isinstance(config.scheduler, RecipeSchedule):
                 config.scheduler.step_update(self.global_step)
 
     def on_train_epoch_start(self) -> None:
-        """Find the running statistics, which callbacks may have replaced; no old gradients."""
+        """Look up the batch norms, which callbacks may have replaced; clear old gradients."""
         self.statistics = StepStatistics(self.backbone)
         # StochasticWeightAveraging ends with a pass that has an optimizer step, but no backward
         # pass: gradients of the epoch before would move the averaged weights
         self.zero_grad()
 
     def on_fit_end(self) -> None:
-        """Let the teacher go, and what only training needs."""
+        """Release what only training needs."""
         self.release()
 
     def configure_callbacks(self) -> list[Callback]:
-        """What lets go of the same when a training ends by an exception, Ctrl-C too."""
+        """Add the callback that does so when a training ends by an exception or Ctrl-C."""
         return [] if callbacks_of(self.trainer, ReleaseOnException) else [ReleaseOnException()]
 
     def release(self) -> None:
-        """Let go of what only training needs: the teacher, and the step's running statistics."""
+        """Drop what only training needs: the teacher and the running statistics of a step."""
         self.teacher = self.statistics = None
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Set the generators, so that no draw depends on what was drawn before."""
+        """Seed the generators, so that no draw depends on what was drawn before."""
         # micro batch a of rank r is number a * world + r of its step, as the sampler cuts it
         place = batch_idx * self.trainer.world_size + self.global_rank
         seed_draws(self.seed, self.current_epoch, place, device=self.device)
@@ -216,14 +216,14 @@ class LitClassifier(EvaluatedClassifier):
         }
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Ours is a function of the number of optimizer steps; others keep Lightning's rule."""
+        """Set our schedule by the optimizer steps done; any other follows Lightning's rule."""
         if isinstance(scheduler, RecipeSchedule):
             scheduler.step_update(self.global_step)
         else:
             super().lr_scheduler_step(scheduler, metric)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """One step of optimizer, running statistics, then the average (never one a batch)."""
+        """Step the optimizer, then running statistics and average, once for all micro batches."""
         self.last_lr = current_lr(self.trainer.optimizers[0])
         super().optimizer_step(*args, **kwargs)
         if self.statistics is not None:

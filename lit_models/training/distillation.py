@@ -1,4 +1,4 @@
-"""Knowledge distillation: a trained network, the teacher, has a say in the loss.
+"""Knowledge distillation: a trained network, the teacher, gives a share of the student's loss.
 
 The definitions are those of DeiT (Touvron et al. 2021, arXiv 2012.12877, section 4), which
 Robust-ResNet (arXiv 2206.03452) uses; a convolutional student has one classifier, so both terms
@@ -20,7 +20,7 @@ from lit_models.weights.checkpoints import load_checkpoint
 
 
 class Teacher:
-    """A network that is asked and never trained.
+    """A trained network whose outputs a student learns from; it is not trained itself.
 
     It is no module of the student's: nothing of it is in the state dict, the average, the
     optimizer, or what DDP synchronises. `said` is what is to be said of where its weights are from;
@@ -36,7 +36,7 @@ class Teacher:
             self.network.compile()
 
     def to(self, parameter: Tensor) -> None:
-        """Follow the student: its device, and its precision where that is one of the weights."""
+        """Move to the device and the type of a parameter of the student."""
         self.network.to(device=parameter.device, dtype=parameter.dtype)
 
     @torch.no_grad()

@@ -17,7 +17,7 @@ Batch = tuple[torch.Tensor, torch.Tensor]  # images (N, C, H, W), classes (N,)
 
 
 class EvaluatedClassifier(pl.LightningModule):
-    """A network that is validated, tested and asked: the half of `LitClassifier` without training.
+    """Validation, test and prediction with a network: `LitClassifier` without its training.
 
     Attributes:
         backbone: the network.

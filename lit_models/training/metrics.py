@@ -28,7 +28,7 @@ TEST_EMA_LOSS, TEST_EMA_TOP1, TEST_EMA_TOP5 = (
 
 
 def stage_scale(stage: int) -> str:
-    """The name of the mean absolute layer scale of a stage, counted from 0 here and 1 there."""
+    """The metric of a stage's mean absolute layer scale; `stage` is from 0, in the name from 1."""
     return f"layer_scale/stage{stage + 1}"
 
 

@@ -40,11 +40,11 @@ class RecipeSchedule:
         self._rates.step_update(done)
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: see the class."""
+        """Empty, since the rates are a function of the step."""
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take nothing over: it would be the schedule of another Trainer."""
+        """Ignore it: it may be of a Trainer with another number of steps."""
 
 
 def _require_no_end(training: TrainingConfig) -> None:

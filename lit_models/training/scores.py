@@ -39,7 +39,7 @@ class BalancedAccuracy(Metric):
             self.add_state(name, none, dist_reduce_fx="sum")
 
     def update(self, preds: torch.Tensor, target: torch.Tensor) -> None:
-        """Count a batch of logits (N, K) and classes (N,)."""
+        """Add a batch of logits (N, K) and classes (N,)."""
         classes = len(self.images)
         hits = target[preds.argmax(1) == target]
         self.right += torch.bincount(hits, minlength=classes)
@@ -68,7 +68,7 @@ class MeanLoss(Metric):
         self.add_state("images", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, loss: torch.Tensor, images: int) -> None:
-        """Count the mean loss (scalar) of a number of images."""
+        """Add the mean loss (scalar) of a number of images."""
         self.total += loss * images
         self.images += images
 
@@ -95,7 +95,7 @@ def create_scores(num_classes: int, split: str, *, ema: bool = False) -> MetricC
 
 
 def update_scores(scores: MetricCollection, logits: torch.Tensor, targets: torch.Tensor) -> None:
-    """Count a batch of logits `(N, K)` and classes `(N,)`."""
+    """Update the metrics of a split with a batch of logits `(N, K)` and classes `(N,)`."""
     logits = logits.float()
     loss = functional.cross_entropy(logits, targets)
     scores.update(preds=logits, target=targets, loss=loss, images=len(targets))

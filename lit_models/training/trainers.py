@@ -1,4 +1,4 @@
-"""What a `LitClassifier` has to know of the Trainer that it is in, whoever made that."""
+"""What `LitClassifier` needs of the Trainer that runs it."""
 
 import math
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -21,7 +21,7 @@ class _Releases(Protocol):
 
 
 class ReleaseOnException(Callback):
-    """Has a module `release` what only training needs, when that ends by an exception.
+    """Calls the module's `release` when a training ends by an exception.
 
     Lightning calls callbacks then, and no hook of the module.
     """
@@ -29,7 +29,7 @@ class ReleaseOnException(Callback):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Release."""
+        """Call the module's `release`, if it has one."""
         if isinstance(pl_module, _Releases):
             pl_module.release()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from datamodules.catalog.catalog import DATASETS, dataset, places, tree_of
+from datamodules.catalog.catalog import DATASETS, dataset, paths, tree_of
 from datamodules.catalog.resolved import count_classes, fetchable, identity, missing, resolve
 from datamodules.config.augmentation import Augmentation
 from datamodules.config.data import DataConfig, data_root
@@ -122,7 +122,7 @@ def test_every_entry_is_complete(name: str) -> None:
     assert info.source
     assert info.licence
     assert len(info.mean) == len(info.std) == info.in_chans
-    assert info.obtain or not info.places
+    assert info.how_to_get or not info.paths
     assert 0 < info.val_fraction < 0.5
 
 
@@ -180,7 +180,7 @@ def test_image_folder_is_below_the_root_or_absolute(tmp_path: Path) -> None:
         DataConfig(name="image_folder", folder="pets", root=str(tmp_path)),
         DataConfig(name="image_folder", folder=str(tmp_path / "pets"), root="/nowhere"),
     ):
-        assert places(config)[0] == tree_of(config) == tmp_path / "pets"
+        assert paths(config)[0] == tree_of(config) == tmp_path / "pets"
         assert missing(resolve(config)) is None
         assert count_classes(resolve(config)) == 3
     gone = DataConfig(name="image_folder", folder="dogs", root=str(tmp_path))

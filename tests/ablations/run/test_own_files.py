@@ -12,7 +12,7 @@ from ablations.board import server
 from ablations.files.own_folders import own_folder
 from ablations.report import write_report
 from ablations.run.events import EpochEvents
-from datamodules.sets.sources import locked
+from datamodules.sets.sources import data_folder_lock
 from datamodules.writing.part_file import new_file, part_name
 from lit_models import TRAJECTORIES
 from tests.support.fabricate import Made, cumulative, fabricate_study
@@ -153,11 +153,11 @@ def test_the_lock_of_a_data_folder_empties_nothing(
     lock = tmp_path / ".lock"
     if link:
         lock.symlink_to(thesis / "report.md")
-        with pytest.raises(ValueError, match="cannot be written"), locked(tmp_path):
+        with pytest.raises(ValueError, match="cannot be written"), data_folder_lock(tmp_path):
             pass
     else:
         lock.write_text("mine")
-        with locked(tmp_path):
+        with data_folder_lock(tmp_path):
             pass
     assert lock.read_text() == "mine"
 
