@@ -29,9 +29,7 @@ from ablations.report import analyses  # noqa: F401 registers their columns, fig
 from ablations.report.origin import provenance_facts
 from ablations.report.page import page
 from ablations.store.hints import hint
-from ablations.store.runs import STUDIES, write_text_atomic
-
-REPORT = "report"
+from ablations.store.runs import REPORT, REPORT_ROWS, STUDIES, write_text_atomic
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def paths_of(folder: Path, figures: Sequence[Drawing]) -> ReportPaths:
     return ReportPaths(
         markdown=folder / "report.md",
         csv=folder / "table.csv",
-        json=folder / "report.json",
+        json=folder / REPORT_ROWS,
         latex=folder / "table.tex",
         html=folder / "index.html",
         figures=tuple(folder / f"{drawing.name}.svg" for drawing in figures),

@@ -13,6 +13,8 @@ from ablations.store import file_shapes
 from ablations.store.hints import hint
 from ablations.store.runs import (
     INDEX,
+    REPORT,
+    REPORT_ROWS,
     STUDIES,
     RunFolder,
     check_label,
@@ -99,7 +101,7 @@ def has_older_report(study: str, runs_root: Path) -> bool:
     """Whether the study's report was written before its index."""
     folder = study_path(runs_root, study)
     try:
-        written = (folder / "report" / "report.json").stat().st_mtime_ns
+        written = (folder / REPORT / REPORT_ROWS).stat().st_mtime_ns
         return written < (folder / INDEX).stat().st_mtime_ns
     except OSError:
         return False

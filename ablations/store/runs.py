@@ -41,6 +41,7 @@ PREDICTIONS = "predictions.json"
 LOCK = "lock"
 LOG = "log.txt"
 INDEX = "index.json"
+REPORT, REPORT_ROWS = "report", "report.json"  # a study's folder, and its rows in it
 
 State = Literal["new", "running", "done", "failed", "interrupted"]
 STATES: tuple[State, ...] = get_args(State)
