@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ablations.studies.designs.grid import text_as_name
-from ablations.studies.own_networks import network_row
+from ablations.studies.point_rows import point_rows
 from ablations.studies.scope import check_known, names, owner, section
 from ablations.studies.typed import Keys, Place, Text
 from ablations.studies.yaml_source import YamlSource, check_size, scalars_of
-from lit_models.families.specs import SPECS
 
 COMMAND_LINE = "command line"
 LIKE, OVERRIDES = "like", "overrides"
@@ -160,49 +158,10 @@ def written_out(said: Setting) -> Setting:
 
 
 def _rows(said: Setting, value: Any, *at: str) -> Any:
-    """Rows [NETWORK, STEP...] of `points.networks` without networks of a file's own.
-
-    A row that begins with the name of a point above it goes on from that. Points of a list are
-    named after what is written, so that it becomes a mapping.
-    """
-    own = set(names(said.scope, "networks"))
-    if isinstance(value, list):
-        rows = [_texts(said, row, (*at, str(place))) for place, row in enumerate(value)]
-        if not any(row and row[0] in own for row in rows):
-            return value
-        where = said.place(at)
-        return {
-            "+".join(map(text_as_name, row)): list(network_row(said.scope, row, where=where))
-            for row in rows
-            if row
-        }
-    if not isinstance(value, Mapping):
-        return value
-    found: dict[Any, Any] = {}
-    for label, row in value.items():
-        found[label] = _row(said, row, (*at, str(label)), above=found)
-    return found
-
-
-def _row(said: Setting, row: Any, at: Keys, *, above: Mapping[Any, Any]) -> Any:
-    written = _texts(said, row, at)
-    if not written:
-        return row
-    first = written[0]
-    if first in above and first not in (*SPECS, *names(said.scope, "networks")):
-        before = above[first]
-        return [*([before] if isinstance(before, str) else before), *written[1:]]
-    made = list(network_row(said.scope, written, where=said.place(at)))
-    return row if made == written else made
-
-
-def _texts(said: Setting, row: Any, at: Keys) -> list[str]:
-    """A row as texts; empty for what is none, which is refused when it is typed."""
-    items = [row] if isinstance(row, str) else row
-    if not isinstance(items, list):
-        return []
-    texts = [
-        item if isinstance(item, str) else said.text((*at, str(place)))
-        for place, item in enumerate(items)
-    ]
-    return [text for text in texts if text] if all(texts) else []
+    """`points.networks`, which stands at a path below what is said, as networks and steps."""
+    return point_rows(
+        value,
+        scope=said.scope,
+        place=lambda below: said.place((*at, *below)),
+        text=lambda below: said.text((*at, *below)),
+    )
