@@ -53,6 +53,7 @@ BAD = {
         "betas.1: 1.5 breaks exclusiveM",
         "recipe.betas",
     ),
+    "image size": (A + "data: {image_size: 1}}}", "a.data: {'image_size': 1}", "data.image_size"),
     "choice": ("recipes: {a: {mixup_mode: all}}", "mixup_mode: 'all' breaks enum", "mixup_mode"),
     "list": (A + "seeds: 3}}", "studies.a.seeds: 3 breaks type array", "seeds"),
     "kind": (A + "points: cumulativ}}", "points: 'cumulativ' is nothing", "'cumulativ'"),
