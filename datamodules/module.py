@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from functools import cached_property, partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +14,7 @@ from datamodules.augment.rand_augment import read_policy
 from datamodules.catalog.resolved import Data, resolve
 from datamodules.catalog.sizes import Sizes
 from datamodules.config.augmentation import Augmentation
-from datamodules.config.data import DataConfig
+from datamodules.config.data import DataConfig, config_or_folder
 from datamodules.readers.choice import Setting, finished, make_reader
 from datamodules.readers.loader import Batches, ImageLoader
 from datamodules.sampling.batching import accumulation, per_device_batch
@@ -70,9 +68,10 @@ class ImageDataModule(LightningDataModule):
         num_workers: int | None = None,
     ) -> None:
         super().__init__()
-        given = {"folder": folder, "image_size": image_size, "test_fraction": test_fraction}
-        config = _own_folder(given) if config is None else _alone(config, given)
-        self.data = config if isinstance(config, Data) else resolve(config)
+        chosen: DataConfig | Data = config_or_folder(
+            config, folder=folder, image_size=image_size, test_fraction=test_fraction
+        )
+        self.data = chosen if isinstance(chosen, Data) else resolve(chosen)
         self.config, self.info = self.data.config, self.data.info
         self.augmentation = augmentation
         self.batch_size = batch_size
@@ -207,27 +206,6 @@ class ImageDataModule(LightningDataModule):
     def _device(self) -> torch.device:
         """Where batches are wanted; without a Trainer in the CPU's memory."""
         return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
-
-
-def _own_folder(given: Mapping[str, Any]) -> DataConfig:
-    """The configuration of a folder of one's own."""
-    if given["folder"] is None:
-        raise ValueError(
-            "ImageDataModule needs images: a folder, as in ImageDataModule(folder='my_images'), or "
-            "a DataConfig, such as DataConfig(name='digits')"
-        )
-    return DataConfig(name="image_folder", **{**given, "folder": os.fspath(given["folder"])})
-
-
-def _alone(config: DataConfig | Data, given: Mapping[str, Any]) -> DataConfig | Data:
-    """The config itself, which nothing else contradicts."""
-    said = [name for name, value in given.items() if value is not None]
-    if said:
-        raise ValueError(
-            f"ImageDataModule was given a config and {said[0]}={given[said[0]]!r} beside it: set "
-            f"it in the config, DataConfig({said[0]}=...)"
-        )
-    return config
 
 
 def build_data_module(

@@ -117,12 +117,13 @@ def _without_last(
     """The network before the last step; None for a start, and for a step that is no more."""
     if not steps:
         return None
-    from lit_models.recipe.config import trained_spec, training_config
+    from lit_models.recipe.apply import apply_recipe
+    from lit_models.recipe.plain import training_config
 
     training = {key: value for key, value in recipe.items() if key != "augment"}
     try:
         before = _before(steps[:-1], labels)
-        return trained_spec(before, training_config(training))
+        return apply_recipe(before, training_config(training))
     except (KeyError, ValueError, TypeError):  # also a recipe of another version
         return None
 

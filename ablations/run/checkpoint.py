@@ -17,7 +17,7 @@ from lightning.fabric.plugins import CheckpointIO
 
 from ablations.files.own_files import create_own, open_own
 from lit_models.families.serialise import from_dict, to_dict
-from lit_models.recipe.config import training_config
+from lit_models.recipe.plain import training_config
 from lit_models.recipe.weight_files import WEIGHT_KEYS, is_timm
 from lit_models.weights.tensor_files import find_damage, first_line, read_tensors
 

@@ -11,7 +11,8 @@ from ablations.studies.designs.by_network import edited_network
 from datamodules.catalog.resolved import Data
 from datamodules.config.augmentation import Augmentation
 from lit_models.families.reference import Network, TimmModel
-from lit_models.recipe.config import TrainingConfig, trained_spec
+from lit_models.recipe.apply import apply_recipe
+from lit_models.recipe.config import TrainingConfig
 from lit_models.space.geometry import OversizedKernel, oversized_kernels
 from lit_models.space.spec import ArchSpec
 from lit_models.steps.trajectories import TRAJECTORIES
@@ -63,7 +64,7 @@ def with_recipe(network: Network, recipe: TrainingConfig) -> Network:
             "recipe.blur_pool changes nothing, since the network has blur pool already; leave it "
             "out of the recipe or of the point's steps"
         )
-    return trained_spec(network, recipe)
+    return apply_recipe(network, recipe)
 
 
 def for_images(network: Network, sides: Mapping[str, int]) -> Network:

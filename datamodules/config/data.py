@@ -9,13 +9,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from datamodules.config.choices import check_choices
 from lit_models.registry.ranges import Range, check_ranges
 
 ROOT_VARIABLE = "ABLATE_DATA"
 DEFAULT_ROOT = "data"
+T = TypeVar("T")
 _MANY = 1_000_000_000  # no data set has as many images
 
 # Of `DataConfig`, by field.
@@ -128,3 +129,29 @@ def located(config: DataConfig, text: str, *, key: str) -> tuple[Path, Path]:
             "one: write the one that is meant as an absolute path."
         )
     return (below_root, here) if below_root.exists() else (here, below_root)
+
+
+def config_or_folder(config: T | None, **given: Any) -> T | DataConfig:
+    """The config itself, or without one that of a folder with class folders.
+
+    Args:
+        config: which data, or None.
+        given: keys of `DataConfig` about the folder; None: not given.
+
+    Raises:
+        ValueError: there are both, or neither.
+    """
+    said = {name: value for name, value in given.items() if value is not None}
+    if config is None and "folder" in said:
+        return DataConfig(name="image_folder", **{**said, "folder": os.fspath(said["folder"])})
+    if config is None:
+        raise ValueError(
+            "there are no images: give a folder, as in ImageDataModule(folder='my_images'), or a "
+            "DataConfig, such as DataConfig(name='digits')"
+        )
+    if said:
+        name, value = next(iter(said.items()))
+        raise ValueError(
+            f"a config and {name}={value!r} beside it: set it in the config, DataConfig({name}=...)"
+        )
+    return config

@@ -1,7 +1,7 @@
 """Networks of timm that a study compares with, as data (no torch), and networks by name.
 
 A `TimmModel` is timm's own network under timm's name: nothing of it is rebuilt here. Through
-`build`, `to_dict`, `trained_spec` and `LitClassifier` it goes the way of an `ArchSpec`, so that a
+`build`, `to_dict`, `apply_recipe` and `LitClassifier` it goes the way of an `ArchSpec`, so that a
 reference transformer is trained, counted and reported like our own networks.
 """
 

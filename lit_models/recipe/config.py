@@ -1,19 +1,16 @@
 """How a network is trained, as data: the part of a recipe that `LitClassifier` reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cache
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Literal, get_args, get_origin, get_type_hints, overload
+from typing import Literal, get_args, get_origin, get_type_hints
 
-from lit_models.families.reference import Network
-from lit_models.families.serialise import to_plain, typed
 from lit_models.recipe.ranges import TRAINING
 from lit_models.recipe.weight_files import is_timm
 from lit_models.registry.names import nearest
 from lit_models.registry.ranges import check_ranges
-from lit_models.space.spec import ArchSpec, IllegalSpec
 
 Distillation = Literal["hard", "soft"]
 PIECEWISE = "piecewise"  # the one schedule that is not timm's
@@ -224,51 +221,3 @@ def _check_teacher_is_used(config: TrainingConfig) -> None:
             f"recipe.teacher_ema has no meaning for recipe.teacher={config.teacher}: timm has one "
             "set of weights; leave it out"
         )
-
-
-def training_config(values: Mapping[str, Any] | TrainingConfig | None) -> TrainingConfig:
-    """Plain values by field as a `TrainingConfig`; None: the defaults.
-
-    Raises ValueError for unknown fields, with the nearest, and for values of another type.
-    """
-    if isinstance(values, TrainingConfig):
-        return values
-    hints, values = get_type_hints(TrainingConfig), values or {}
-    unknown = sorted(set(values) - set(hints))
-    if unknown:
-        raise ValueError(f"training: unknown fields {unknown}. {nearest(unknown[0], hints)}")
-    read = {
-        # a choice is held against the others by the class itself
-        name: value
-        if get_origin(hints[name]) is Literal
-        else typed(hints[name], value, f"recipe.{name}")
-        for name, value in values.items()
-    }
-    return TrainingConfig(**read)
-
-
-def plain_training(config: TrainingConfig) -> dict[str, Any]:
-    """What `training_config` reads: the fields of `TrainingConfig` as plain data."""
-    return {f.name: to_plain(getattr(config, f.name)) for f in fields(TrainingConfig)}
-
-
-@overload
-def trained_spec(spec: ArchSpec, training: TrainingConfig) -> ArchSpec: ...
-@overload
-def trained_spec(spec: Network, training: TrainingConfig) -> Network: ...
-def trained_spec(spec: Network, training: TrainingConfig) -> Network:
-    """The spec with the recipe's `drop_path_rate` and `blur_pool`.
-
-    Applied to its own result it changes nothing. Raises IllegalSpec when that is no network, or
-    has nothing to blur, or is timm's and would be blurred.
-    """
-    rate = spec.drop_path_rate if training.drop_path_rate is None else training.drop_path_rate
-    if isinstance(spec, ArchSpec):
-        blur_pool = spec.blur_pool or training.blur_pool
-        return replace(spec, drop_path_rate=rate, blur_pool=blur_pool)
-    if training.blur_pool:
-        raise IllegalSpec(
-            f"blur_pool is an edit of our own specs, and timm/{spec.name} is built as timm has it; "
-            "leave recipe.blur_pool out, or put the network into a study of its own"
-        )
-    return replace(spec, drop_path_rate=rate)

@@ -12,12 +12,9 @@ from lit_models.families.serialise import to_dict
 from lit_models.network.builder import build, resolve
 from lit_models.network.seeding import seed_draws
 from lit_models.network.step_statistics import StepStatistics
-from lit_models.recipe.config import (
-    TrainingConfig,
-    plain_training,
-    trained_spec,
-    training_config,
-)
+from lit_models.recipe.apply import apply_recipe
+from lit_models.recipe.config import TrainingConfig
+from lit_models.recipe.plain import plain_training, training_config
 from lit_models.training.batch_mixing import create_batch_mixing, create_criterion
 from lit_models.training.distillation import Teacher, load_teacher
 from lit_models.training.ema import create_ema
@@ -83,7 +80,7 @@ class LitClassifier(EvaluatedClassifier):
         sizes = {"num_classes": num_classes, "in_chans": in_chans}
         self.save_hyperparameters({**plain, **sizes, "seed": seed})
         self.seed = seed
-        self.spec = trained_spec(network, config)
+        self.spec = apply_recipe(network, config)
         self.backbone = build(self.spec, num_classes=num_classes, in_chans=in_chans, seed=seed)
         scale_classifier(self.backbone, config.head_init_scale)
         if config.channels_last:

@@ -12,7 +12,9 @@ from lit_models.families.serialise import from_dict
 from lit_models.network.backbone import Backbone
 from lit_models.network.builder import build
 from lit_models.primitives.primitive import UnknownPrimitive
-from lit_models.recipe.config import TrainingConfig, trained_spec, training_config
+from lit_models.recipe.apply import apply_recipe
+from lit_models.recipe.config import TrainingConfig
+from lit_models.recipe.plain import training_config
 from lit_models.weights.finite import require_finite
 from lit_models.weights.tensor_files import first_line, read_tensors
 
@@ -81,7 +83,7 @@ def load_checkpoint(path: str | Path, *, ema: bool = False) -> Loaded:
 def _built(values: Mapping[str, Any]) -> Loaded:
     known = {field.name for field in fields(TrainingConfig)}
     training = {key: value for key, value in values["training"].items() if key in known}
-    spec = trained_spec(from_dict(values["spec"]), training_config(training))
+    spec = apply_recipe(from_dict(values["spec"]), training_config(training))
     sizes = {key: int(values[key]) for key in ("num_classes", "in_chans")}
     return Loaded(build(spec, **sizes), spec, sizes["num_classes"], sizes["in_chans"])
 

@@ -27,7 +27,7 @@ from lit_models import (
     to_timm,
 )
 from lit_models.network.layers import ConvNormAct
-from lit_models.recipe.config import trained_spec
+from lit_models.recipe.apply import apply_recipe
 from lit_models.space.spec import BLURRED_CHANNELS, ConvLayer, Stem, strided_inputs
 from lit_models.steps import macro
 from lit_models.training.optimisation import create_optimizer
@@ -218,13 +218,13 @@ def test_timm_has_no_such_network_and_says_why() -> None:
 def test_a_recipe_adds_it_to_the_spec_once() -> None:
     recipe = TrainingConfig(blur_pool=True, drop_path_rate=0.3)
     spec = TRAJECTORIES["resnet50_to_convnext_t"].start
-    trained = trained_spec(spec, recipe)
+    trained = apply_recipe(spec, recipe)
     assert trained == replace(spec, blur_pool=True, drop_path_rate=0.3)
-    assert trained_spec(trained, recipe) == trained
-    assert trained_spec(spec, TrainingConfig()) == spec
-    assert trained_spec(BLURRED, TrainingConfig()) == BLURRED
+    assert apply_recipe(trained, recipe) == trained
+    assert apply_recipe(spec, TrainingConfig()) == spec
+    assert apply_recipe(BLURRED, TrainingConfig()) == BLURRED
     with pytest.raises(IllegalSpec, match="blur pool needs"):
-        trained_spec(FEW, recipe)
+        apply_recipe(FEW, recipe)
 
 
 def test_a_classifier_trains_the_blurred_network() -> None:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lit_models import SPECS, LitClassifier, TrainingConfig, build, count, from_dict, to_dict
 from lit_models.families.reference import TimmModel, named_network, timm_names
-from lit_models.recipe.config import trained_spec
+from lit_models.recipe.apply import apply_recipe
 from lit_models.space.spec import ArchSpec, IllegalSpec
 from tests.support.project import PROJECT
 
@@ -207,10 +207,10 @@ def test_what_does_not_fit_is_refused(model: TimmModel, side: int, words: str) -
 
 
 def test_a_recipe_sets_the_drop_path_rate_and_cannot_blur() -> None:
-    trained = trained_spec(SMALL, TrainingConfig(drop_path_rate=0.3))
+    trained = apply_recipe(SMALL, TrainingConfig(drop_path_rate=0.3))
 
     assert trained == replace(SMALL, drop_path_rate=0.3)
-    assert trained_spec(trained, TrainingConfig()) == trained
+    assert apply_recipe(trained, TrainingConfig()) == trained
     rates = [getattr(m, "drop_prob", 0.0) for m in build(trained).modules()]
     assert max(rates) == pytest.approx(0.3)
     assert not any(getattr(m, "drop_prob", 0.0) for m in build(SMALL).modules())
@@ -218,7 +218,7 @@ def test_a_recipe_sets_the_drop_path_rate_and_cannot_blur() -> None:
     swin = TimmModel("swin_tiny_patch4_window7_224", image_size=32)
     assert not any(getattr(m, "drop_prob", 0.0) for m in build(swin).modules())
     with pytest.raises(IllegalSpec, match=r"timm/test_vit is built as timm has it.*blur_pool"):
-        trained_spec(SMALL, TrainingConfig(blur_pool=True))
+        apply_recipe(SMALL, TrainingConfig(blur_pool=True))
 
 
 def test_a_classifier_trains_it_with_average_and_layer_decay() -> None:

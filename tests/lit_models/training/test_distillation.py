@@ -23,7 +23,7 @@ from datamodules.config.data import DataConfig
 from datamodules.config.info import IMAGENET_MEAN, IMAGENET_STD
 from lit_models import LitClassifier, TrainingConfig, build, to_dict
 from lit_models.families.reference import TimmModel
-from lit_models.recipe.config import training_config
+from lit_models.recipe.plain import training_config
 from lit_models.training.distillation import check_teacher, distillation_loss, load_teacher
 from lit_models.weights.checkpoints import load_network
 from tests.ablations.run.test_ddp import TWO, train_on

@@ -96,7 +96,7 @@ def test_what_does_not_go_together_is_refused_before_it_trains(folder: Path) -> 
     clipped = LitClassifier(NETWORK, {"gradient_clip": 1.0, "epochs": 1}, num_classes=3)
     with pytest.raises(ValueError, match=r"recipe\.gradient_clip is 1\.0, but the Trainer has"):
         trainer(clipped, folder, gradient_clip_val=None).fit(clipped, data)
-    with pytest.raises(ValueError, match=r"needs images: a folder"):
+    with pytest.raises(ValueError, match=r"there are no images: give a folder"):
         ImageDataModule()
     with pytest.raises(ValueError, match=r"a config and folder="):
         ImageDataModule(DataConfig(), folder=folder)
