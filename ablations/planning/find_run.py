@@ -12,7 +12,7 @@ from ablations.store.index_file import indexed_studies, read_index
 from ablations.store.runs import ALL_RUNS, RunFolder, check_study_name, run_path
 from ablations.studies.config import Study
 from ablations.studies.scope import names
-from ablations.studies.study_file import load_experiments, read_source, resolve_study
+from ablations.studies.study_file import read_source, resolve_study
 from lit_models.registry.names import nearest
 
 
@@ -34,9 +34,11 @@ def find_run(name: str, *, root: Path, file: Path | None, planned: bool = False)
     """
     if "/" in name:
         return _by_place(name, root=root, file=file, planned=planned)
-    rows = {row.run_id: row for row in _planned(file)}
     folders = root / ALL_RUNS
     stored = [path.name for path in folders.iterdir()] if folders.is_dir() else []
+    if name in stored:  # no plan says more about it
+        return _subject(name, {}, root)
+    rows = {row.run_id: row for row in _planned(file)}
     runs = {*rows, *stored}
     starts = [r for r in runs if r.startswith(name) or r.rsplit("-", 1)[-1].startswith(name)]
     matches = [name] if name in runs else starts
@@ -106,7 +108,10 @@ def _as_row(row: PlannedRun) -> dict[str, Any]:
 
 
 def _planned(file: Path | None) -> list[PlannedRun]:
-    return [row for study in load_experiments(file).studies.values() for row in _rows(study)]
+    """The runs of every study that a file sees, the shipped ones included."""
+    source = read_source(file)
+    studies = (resolve_study(source, n, complete=False) for n in names(source, "studies"))
+    return [row for study in studies for row in _rows(study)]
 
 
 def _rows(study: Study) -> tuple[PlannedRun, ...]:

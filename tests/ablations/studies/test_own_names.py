@@ -121,6 +121,12 @@ def test_what_the_last_step_changed_is_said_without_the_file(tmp_path: Path) -> 
     assert [path for path, *_ in shown["change"]["fields"]] == ["norm", "activation"]
 
 
+def test_a_shipped_run_is_found_by_its_id_beside_a_file_of_ones_own(tmp_path: Path) -> None:
+    (first, *_) = make_plan(resolve_study(read_source(find_experiments()), "nano_factorial")).rows
+    found = find_run(first.run_id, root=tmp_path, file=write(tmp_path))
+    assert found.config["labels"]["study"] == "nano_factorial"
+
+
 def test_a_report_calls_the_steps_what_the_file_does(tmp_path: Path) -> None:
     plan = make_plan(study(tmp_path, "line"))
     write_json_atomic(
