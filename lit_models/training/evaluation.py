@@ -9,7 +9,7 @@ from torchmetrics import MetricCollection
 
 from lit_models.recipe.config import TrainingConfig
 from lit_models.training.ema import Ema
-from lit_models.training.metrics import TEST, VAL
+from lit_models.training.metrics import TEST, TOP1, VAL
 from lit_models.training.scores import create_scores, update_scores
 from lit_models.training.trainers import require_same_data
 
@@ -97,8 +97,10 @@ class EvaluatedClassifier(pl.LightningModule):
 
     def _log_scores(self, split: str) -> None:
         for group in (self.scores, self.ema_scores):
-            if split in group:
-                self.log_dict(_collection(group, split), prog_bar=True)
+            if split not in group:
+                continue
+            for name, score in _collection(group, split).items(keep_base=False):
+                self.log(name, score, prog_bar=name.endswith(f"/{TOP1}"))
 
 
 def _collection(group: nn.ModuleDict, split: str) -> MetricCollection:
