@@ -11,6 +11,7 @@ from ablations.studies.typed import Keys
 
 _MAX_BYTES = 2**20  # the project's own file has a twentieth of that
 _MAX_DEPTH = 24
+_MERGE = "tag:yaml.org,2002:merge"  # of the key <<
 _MAX_NODES = 100_000  # with what every alias stands for
 
 # The loader in C when PyYAML was built with it: the command line starts faster.
@@ -78,8 +79,19 @@ def scalar_texts(node: yaml.Node, above: Keys = ()) -> Iterator[tuple[Keys, str]
         for place, item in enumerate(node.value):
             yield from scalar_texts(item, (*above, str(place)))
     elif isinstance(node, yaml.MappingNode):
+        for merged in _merged(node):
+            yield from scalar_texts(merged, above)
         for key, value in node.value:
-            yield from scalar_texts(value, (*above, str(key.value)))
+            if key.tag != _MERGE:
+                yield from scalar_texts(value, (*above, str(key.value)))
+
+
+def _merged(node: yaml.MappingNode) -> Iterator[yaml.Node]:
+    """What `<<` takes over, so that a later one has the last word, as when YAML is read."""
+    for key, value in node.value:
+        if key.tag == _MERGE:
+            many = isinstance(value, yaml.SequenceNode)
+            yield from reversed(value.value) if many else [value]
 
 
 def check_size(text: str) -> None:
@@ -130,10 +142,12 @@ def _named(error: ValueError, path: Path) -> str:
 def _lines(node: yaml.Node, path: Path, above: Keys) -> Iterator[tuple[Keys, int]]:
     if not isinstance(node, yaml.MappingNode):
         return
+    for merged in _merged(node):
+        yield from _lines(merged, path, above)
     seen: dict[str, int] = {}
     for key, value in node.value:
         line = key.start_mark.line + 1
-        if key.tag == "tag:yaml.org,2002:merge":
+        if key.tag == _MERGE:
             continue
         if key.tag != "tag:yaml.org,2002:str":
             raise ValueError(f"{path}:{line}: keys are text, found {key.value!r}; put it in quotes")

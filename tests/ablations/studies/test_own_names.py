@@ -195,6 +195,28 @@ def test_the_list_says_whose_a_name_is(tmp_path: Path, capsys: pytest.CaptureFix
     assert "    micro design\n   2 both" in printed
 
 
+def test_what_is_taken_over_by_a_merge_key_has_its_text_and_line(tmp_path: Path) -> None:
+    text = """\
+studies:
+  a: &a {title: 007, trajectory: t, data: digits,
+    recipe: quick}
+  b:
+    <<: [{title: 008, seeds: [1]}, *a]
+  c: {<<: {like: b}, description: 1e3}
+trajectories:
+  t: {start: nano_resnet, steps: {&s depthwise: depthwise, <<: {gelu: activation=gelu}}}
+"""
+    source = read_source(write(tmp_path, text))
+    found = resolve_study(source, "c")
+    assert (found.title, found.description, found.seeds) == ("008", "1e3", [1])
+    assert found.own_trajectory is not None
+    assert set(found.own_trajectory.step_names) == {"depthwise", "gelu"}
+    assert source.where(("studies", "b", "recipe")).startswith(f"{source.path}:3 ")
+    wrong = text.replace("recipe: quick", "recipe: quik")
+    with pytest.raises(ValueError, match=r"own.yaml:3 \(studies\.[ab]\.recipe\): recipe 'quik'"):
+        load_experiments(write(tmp_path, wrong))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
