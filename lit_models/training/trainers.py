@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import (
     GradientAccumulationScheduler,
     StochasticWeightAveraging,
 )
+from lightning.pytorch.utilities import rank_zero_warn
 
 from lit_models.recipe.config import TrainingConfig
 
@@ -80,15 +81,23 @@ def trainer_options(training: TrainingConfig) -> dict[str, Any]:
 
 
 def require_same_settings(trainer: pl.Trainer, training: TrainingConfig) -> None:
-    """Raise ValueError for a recipe whose precision or gradient clipping the Trainer has not."""
-    defaults = TrainingConfig()
-    for key, argument in (("precision", "precision"), ("gradient_clip", "gradient_clip_val")):
-        wanted, found = getattr(training, key), getattr(trainer, argument)
-        if wanted not in (getattr(defaults, key), found):
-            raise ValueError(
-                f"recipe.{key} is {wanted}, but the Trainer has {argument}={found}: give it "
-                f"{argument}={wanted!r}, or all of the recipe: Trainer(**module.trainer_options)"
-            )
+    """Raise ValueError for a Trainer without the recipe's gradient clipping; warn of a precision.
+
+    A recipe's precision need not be one of the device that it is tried on.
+    """
+    advice = "give it that, or all of the recipe: Trainer(**module.trainer_options)"
+    clip, found = training.gradient_clip, trainer.gradient_clip_val
+    if clip is not None and clip != found:
+        raise ValueError(
+            f"recipe.gradient_clip is {clip}, but the Trainer has gradient_clip_val={found}: "
+            f"{advice}"
+        )
+    precision = training.precision
+    if precision not in (TrainingConfig().precision, trainer.precision):
+        rank_zero_warn(
+            f"recipe.precision is {precision}, but the Trainer has precision={trainer.precision}: "
+            f"{advice}"
+        )
 
 
 def require_same_data(trainer: pl.Trainer, **sizes: int) -> None:

@@ -204,16 +204,13 @@ def test_a_plan_shows_the_networks_that_are_trained(tmp_path: Path) -> None:
     ],
 )
 def test_a_point_where_the_recipe_changes_nothing_is_named_before_any_run(
-    start: ArchSpec, reason: str, monkeypatch: pytest.MonkeyPatch
+    start: ArchSpec, reason: str
 ) -> None:
-    trajectories = {"convnext_nano": replace(NANO, start=start)}
-    for module in ("networks", "points"):
-        monkeypatch.setattr(f"ablations.studies.{module}.TRAJECTORIES", trajectories)
-    points = ExplicitPoints(lists={"small": []})
+    line, points = replace(NANO, start=start), ExplicitPoints(lists={"small": []})
 
     with pytest.raises(ValueError, match=f"study s: .* point 00_small: {reason}"):
-        make_plan(replace(BLURRED, points=points))
-    assert len(make_plan(replace(STUDY, points=points)).rows) == 1
+        make_plan(replace(BLURRED, points=points, own_trajectory=line))
+    assert len(make_plan(replace(STUDY, points=points, own_trajectory=line)).rows) == 1
 
 
 def test_what_a_step_changed_has_nothing_of_the_recipe_in_it(tmp_path: Path) -> None:

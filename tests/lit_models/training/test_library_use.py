@@ -97,6 +97,9 @@ def test_what_does_not_go_together_is_refused_before_it_trains(folder: Path) -> 
     clipped = LitClassifier(NETWORK, {"gradient_clip": 1.0, "epochs": 1}, num_classes=3)
     with pytest.raises(ValueError, match=r"recipe\.gradient_clip is 1\.0, but the Trainer has"):
         trainer(clipped, folder, gradient_clip_val=None).fit(clipped, data)
+    mixed = LitClassifier(NETWORK, {"precision": "bf16-mixed", "epochs": 1}, num_classes=3)
+    with pytest.warns(UserWarning, match=r"recipe\.precision is bf16-mixed, but the Trainer has"):
+        trainer(mixed, folder, precision="32-true", fast_dev_run=True).fit(mixed, data)
     with pytest.raises(ValueError, match=r"there are no images: give a folder"):
         ImageDataModule()
     with pytest.raises(ValueError, match=r"a config and folder="):
