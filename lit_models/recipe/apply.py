@@ -15,11 +15,16 @@ def apply_recipe(spec: Network, training: TrainingConfig) -> Network: ...
 def apply_recipe(spec: Network, training: TrainingConfig) -> Network:
     """The spec with the recipe's `drop_path_rate` and `blur_pool`.
 
-    Applied to its own result it changes nothing. Raises IllegalSpec when that is no network, or
-    has nothing to blur, or is timm's and would be blurred.
+    Applied to its own result it changes nothing. Raises IllegalSpec when that is no network,
+    when there is nothing to blur or to scale, and for a network of timm that would be blurred.
     """
     rate = spec.drop_path_rate if training.drop_path_rate is None else training.drop_path_rate
     if isinstance(spec, ArchSpec):
+        if spec.init.zero_classifier and training.head_init_scale != 1:
+            raise IllegalSpec(
+                f"recipe.head_init_scale={training.head_init_scale} changes nothing: the "
+                "classifier of this network starts at 0; leave it out"
+            )
         blur_pool = spec.blur_pool or training.blur_pool
         return replace(spec, drop_path_rate=rate, blur_pool=blur_pool)
     if training.blur_pool:

@@ -69,7 +69,9 @@ def test_a_scale_that_changes_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"recipe\.head_init_scale is 0\.001, but .*4\.pth brings"):
         module.start()
     zero = replace(NO_BATCH_NORM, init=replace(NO_BATCH_NORM.init, zero_classifier=True))
-    with pytest.raises(ValueError, match=r"head_init_scale is 2.*no classifier with initial"):
+    with pytest.raises(
+        ValueError, match=r"recipe\.head_init_scale=2\.0 changes nothing: the classifier"
+    ):
         classifier(zero, head_init_scale=2.0)
 
 
