@@ -119,12 +119,14 @@ def test_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile, package: st
     files = {
         str(path.relative_to(PROJECT))
         for path in (PROJECT / package).rglob("*")
-        # measured results are for readers of the repository
-        if path.is_file() and not {"__pycache__", "results"} & set(path.parts)
+        # measured results and pages are for readers of the repository
+        if path.is_file() and not {"__pycache__", "results", "README.md"} & set(path.parts)
     }
     assert files
     assert files <= set(wheel.namelist()), "declare it in [tool.setuptools.package-data]"
-    assert not [name for name in wheel.namelist() if "/results/" in name]
+    assert not [
+        name for name in wheel.namelist() if "/results/" in name or name.endswith("README.md")
+    ]
 
 
 def test_a_wheel_lists_and_plans_the_shipped_studies_in_an_empty_folder(

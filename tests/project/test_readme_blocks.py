@@ -1,0 +1,83 @@
+"""Every code block of every page is typed from an empty folder; links and named files are there."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.documents import Reader, blocks
+from tests.support.project import PROJECT
+from tests.support.structure import modules
+
+PACKAGES = ("lit_models", "datamodules", "ablations")
+PAGES = [
+    PROJECT / "README.md",
+    *sorted((PROJECT / "docs").glob("*.md")),
+    *sorted(page for p in (*PACKAGES, "tests") for page in (PROJECT / p).rglob("README.md")),
+]
+INSIDE = [page for page in PAGES if page.parent not in {PROJECT, PROJECT / "docs"}]
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(PROJECT))
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=named)
+def test_every_block_of_a_page_does_what_it_says(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("ABLATE_RUNS", "ABLATE_DATA"):
+        monkeypatch.delenv(variable, raising=False)
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    reader = Reader(folder)
+    for block in blocks(page):
+        reader.follow(block)
+
+
+def test_few_blocks_are_only_planned() -> None:
+    """A block that is not run says so; more of them are a decision that this number shows."""
+    kinds = Counter(
+        "planned" if "plan" in block.directives else block.language
+        for page in PAGES
+        for block in blocks(page)
+    )
+    assert kinds["planned"] <= 9
+    assert kinds["sh"] >= 6
+    assert kinds["python"] >= 5
+    assert kinds["yaml"] >= 3
+
+
+def test_the_first_page_is_short() -> None:
+    assert PAGES[0].read_text(encoding="utf-8").count("\n") <= 200
+
+
+@pytest.mark.parametrize("page", INSIDE, ids=named)
+def test_a_page_of_a_package_is_short(page: Path) -> None:
+    assert 10 <= page.read_text(encoding="utf-8").count("\n") <= 40
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)\s#]+)", text):
+        assert "://" in link or (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", INSIDE, ids=named)
+def test_every_file_that_a_package_page_names_is_there(page: Path) -> None:
+    """`room/file.py` is meant from the page's folder or the project's, `file.py` from below it."""
+    for name in re.findall(r"`([\w/.]+\.py)`", page.read_text(encoding="utf-8")):
+        assert list(page.parent.rglob(name)) or (PROJECT / name).exists(), name
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_folder_of_a_package_is_told_of(package: str) -> None:
+    """In a page of its own or by name in the package's page."""
+    page = (PROJECT / package / "README.md").read_text(encoding="utf-8")
+    homes = {path.parent for path in modules(PROJECT, [package]).values()} - {PROJECT / package}
+    for home in homes:
+        above = home if home.parent == PROJECT / package else home.parent
+        assert (home / "README.md").exists() or f"`{above.name}/`" in page, home
