@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest:
         options.overrides = [*options.overrides, *rest]
     try:
+        _use_code(options)
         code: int = options.command(options)
         sys.stdout.flush()  # here, where a reader that has gone away is no error
         return code
@@ -63,6 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _explain(error, debug=options.debug)
     except KeyboardInterrupt:
         return 130
+
+
+def _use_code(options: argparse.Namespace) -> None:
+    """Execute the code of one's own: installed packages', and the files of --use."""
+    if not hasattr(options, "use"):
+        return
+    from ablations.extensions.loading import use
+    from ablations.extensions.packages import use_packages
+
+    use_packages()
+    for path in options.use:
+        use(path)
 
 
 def make_parser() -> VerbParser:

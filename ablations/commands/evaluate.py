@@ -1,6 +1,7 @@
 """`ablate evaluate`: the scores of a checkpoint on a data set."""
 
 import argparse
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from ablations.commands.parsing import add_json, add_overrides, add_places
 from ablations.evaluation.config import evaluation_config
+from ablations.extensions.copies import restore
 from ablations.files.plain_text import as_json
 from ablations.store.runs import ALL_RUNS, CONFIG, RunFolder, run_path, runs_root
 from datamodules.catalog.catalog import title
@@ -130,4 +132,7 @@ def find_subject(text: str, *, root: Path, file: Path | None) -> Subject:
     path = checkpoint_file(value, key="the checkpoint")
     folder = path.parent.parent
     is_run = path.parent.name == "checkpoints" and (folder / CONFIG).is_file()
-    return Subject(path, RunFolder(folder).whole_config() if is_run else {}, reason)
+    config = RunFolder(folder).whole_config() if is_run else {}
+    for note in restore(folder, config):
+        print(f"note: {note}", file=sys.stderr)
+    return Subject(path, config, reason)

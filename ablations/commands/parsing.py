@@ -84,6 +84,8 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--file", type=Path, metavar="PATH", help="default: ./experiments.yaml, else the project's"
     )
+    about = "a Python file that registers steps, primitives, data sets ...; may be repeated"
+    parser.add_argument("--use", type=Path, action="append", default=[], metavar="FILE", help=about)
     where = f"the runs folder; default: ${RUNS_VARIABLE}, else ./runs"
     parser.add_argument("--runs", type=Path, metavar="DIR", help=where)
 

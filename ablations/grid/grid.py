@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from ablations.extensions.copies import keep
 from ablations.grid.executor import Executor, Finished
 from ablations.planning.plan import PlannedRun
 from ablations.planning.run_config import to_plain
@@ -115,6 +116,7 @@ class Grid:
     def _start(self, row: PlannedRun) -> None:
         path = self.folder(row).path
         try:
+            keep(path, row.config.extensions)
             write_json_atomic(path / CONFIG, to_plain(row.config, row.run_id))
             self.executor.start(path)
         except OSError as error:

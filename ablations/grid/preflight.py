@@ -10,6 +10,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ablations.extensions.loading import SourceFile, execute_all, sources
 from ablations.planning.counts import Cost, Setting, count_points
 from ablations.planning.plan import Plan
 from ablations.process.tether import end_with_launcher
@@ -72,7 +73,15 @@ def inspect_in_child(plan: Plan, runs_root: Path) -> Machine:
     """`inspect` in a forked process: this one needs no torch then and never touches a GPU."""
     from ablations.grid.executor import fork_server
 
-    return in_child(fork_server(), inspect, plan.study, plan.networks, runs_root)
+    return in_child(fork_server(), _inspect_with, sources(), plan.study, plan.networks, runs_root)
+
+
+def _inspect_with(
+    used: Iterable[SourceFile], study: Study, networks: Mapping[str, Network], runs_root: Path
+) -> Machine:
+    """`inspect` where code of one's own has not been executed yet."""
+    execute_all(used)
+    return inspect(study, networks, runs_root)
 
 
 def in_child(context: BaseContext, function: Callable[..., T], *arguments: Any) -> T:

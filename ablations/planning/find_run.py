@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.extensions.copies import restore
 from ablations.planning.plan import PlannedRun, make_plan
 from ablations.planning.run_config import to_plain
 from ablations.store.hints import hint
@@ -98,7 +99,9 @@ def _subject(
 ) -> Subject:
     folder = RunFolder(run_path(root, run_id))
     if run_id not in rows or folder.path.is_dir():
-        return Subject(run_id, folder.whole_config(), reason)
+        config = folder.whole_config()
+        restore(folder.path, config)
+        return Subject(run_id, config, reason)
     return Subject(run_id, to_plain(rows[run_id].config, run_id), reason)
 
 

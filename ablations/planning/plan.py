@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ablations.extensions.used import used_by
 from ablations.planning.identity import named, texts
 from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.planning.run_config import Labels, RunConfig, decides, run_config
@@ -229,10 +230,12 @@ def _rows(study: Study, data: Data, points: list[tuple[Point, Network]]) -> Iter
     )
     common = texts(decides(first))
     for point, spec in points:
-        hashed = common | texts({"spec": to_dict(spec)})
+        used = used_by(spec, first.data)
+        own = texts({"spec": to_dict(spec), **({"extensions": sorted(used)} if used else {})})
+        hashed = {key: text for key, text in common.items() if key != "extensions"} | own
         labels = _labels(study, point)
         for seed in study.seeds:
-            config = replace(first, spec=spec, seed=seed, labels=labels)
+            config = replace(first, spec=spec, seed=seed, extensions=used, labels=labels)
             yield PlannedRun(named(hashed, name=first.data.name, seed=seed), config)
 
 

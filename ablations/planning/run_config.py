@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ablations.extensions.used import Used, used_by
 from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.studies.config import Hardware, Recipe
 from ablations.studies.typed import assign, check_name
@@ -46,6 +47,7 @@ class RunConfig:
         recipe: with what a device takes at once, and files of weights by their absolute paths.
         content: hash of the images, as `datamodules.catalog.resolved.content` gives it.
         weights: checksums of the files of weights that the recipe names, by its field.
+        extensions: files of one's own whose code it depends on, see `ablations.extensions.used`.
     """
 
     schema: int
@@ -55,6 +57,7 @@ class RunConfig:
     seed: int
     content: str | None = None
     weights: Mapping[str, str] = field(default_factory=dict)
+    extensions: Used = field(default_factory=dict)
     hardware: Hardware = field(default_factory=Hardware)
     labels: Labels = Labels()
 
@@ -86,6 +89,7 @@ def run_config(
         seed=seed,
         content=content(data),
         weights={key: checksum(path) for key, path in files.items()},
+        extensions=used_by(spec, data.config),
         hardware=hardware or Hardware(),
     )
 
@@ -103,6 +107,7 @@ def decides(config: RunConfig) -> dict[str, Any]:
         "content": config.content,
         "recipe": asdict(config.recipe),
         **({"weights": dict(config.weights)} if config.weights else {}),
+        **({"extensions": sorted(config.extensions)} if config.extensions else {}),
         "seed": config.seed,
     }
 
@@ -115,6 +120,7 @@ def to_plain(config: RunConfig, run_id: str) -> dict[str, Any]:
             del labels[key]
     return {
         **decides(config),
+        **({"extensions": config.extensions} if config.extensions else {}),
         "run_id": run_id,
         "root": data.root,
         "folder": data.folder,
@@ -139,6 +145,7 @@ def config_of(values: Mapping[str, Any], path: Path) -> RunConfig:
         seed=settings.seed,
         content=values.get("content"),
         weights=values.get("weights", {}),
+        extensions=values.get("extensions", {}),
         hardware=settings.hardware,
         labels=_labels(values.get("labels", {})),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from ablations.extensions.copies import restore
 from ablations.planning.run_config import RunConfig, config_of
 from ablations.store.runs import CONFIG, RunFolder
 from ablations.studies.config import Recipe
@@ -19,7 +20,10 @@ def read_run_config(run: RunFolder) -> RunConfig:
     files of weights have changed since it was planned.
     """
     path = run.path / CONFIG
-    config = config_of(run.whole_config(), path)
+    values = run.whole_config()
+    for note in restore(run.path, values):
+        print(note, flush=True)  # to the run's log
+    config = config_of(values, path)
     _check_weights(config.recipe, config.weights, path)
     return config
 

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from ablations.extensions.loading import execute, read_file
 from ablations.store.runs import check_study_name
 from ablations.studies.config import SECTIONS, Experiments, Recipe, Study, StudyConfig
 from ablations.studies.designs import DESIGNS
@@ -33,6 +34,7 @@ from datamodules.catalog.catalog import dataset
 
 __all__ = ["load_experiments", "read_source", "resolve_study", "section"]
 
+USE = "use"  # the section that names Python files
 _KEYS = (*(f.name for f in fields(StudyConfig)), LIKE, OVERRIDES)
 
 
@@ -81,7 +83,8 @@ def read_source(option: Path | None = None) -> YamlSource:
     """
     source = load_scope(option)
     for key in source.data:
-        check_name(key, SECTIONS, what="section", where=source.where((key,)))
+        check_name(key, (*SECTIONS, USE), what="section", where=source.where((key,)))
+    _use_files(source)
     for name in section(source, "recipes"):
         _check_keys(source, ("recipes", name), Recipe)
     for name in section(source, "networks"):
@@ -98,6 +101,17 @@ def read_source(option: Path | None = None) -> YamlSource:
             check_name(key, _KEYS, what="key", where=where)
         settings_of(source, name)
     return source
+
+
+def _use_files(source: YamlSource) -> None:
+    """Execute the Python files that `use:` names, below the folder of the study file."""
+    files = source.data.get(USE) or []
+    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
+        where = source.where((USE,))
+        raise ValueError(f"{where}: expected a list of Python files, found {files!r}")
+    for file in files:
+        path = source.path.absolute().parent / Path(file).expanduser()
+        execute(read_file(path, said=f"{source.where((USE,))}:"))
 
 
 def resolve_study(

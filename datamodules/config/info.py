@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -32,7 +34,8 @@ class DatasetInfo:
     # side of the images as their owners store them; None: image_size, or images of any size
     stored_size: int | None = None
     # "module:function" called with (info, config), gives a datamodules.sets.sources.Source
-    load: str
+    # or the function itself
+    load: str | Callable[..., Any]
     # the data set is there if one of these is, below the root or absolute; none: it is built in
     paths: tuple[str, ...] = ()
     # "module:function" called with (info, root) that downloads it; None: a person has to

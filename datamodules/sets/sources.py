@@ -165,7 +165,9 @@ def _fetch(info: DatasetInfo, config: DataConfig) -> None:
         ) from error
 
 
-def _function(name: str) -> Callable[..., Any]:
+def _function(name: str | Callable[..., Any]) -> Callable[..., Any]:
+    if callable(name):
+        return name
     module, _, attribute = name.partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return function

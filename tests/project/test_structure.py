@@ -48,13 +48,14 @@ LAYERS = {
     "ablations": (
         ("files", "process"),
         ("store",),
+        ("extensions",),
         ("studies",),
         ("planning",),
         ("run", "terminal", "compare"),
         ("grid", "evaluation", "export", "figures", "board", "bench"),
         ("report",),
         ("commands",),
-        ("cli",),
+        ("cli", "extend"),
         ("__main__",),
     ),
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Self
 
+from ablations.extensions.loading import EXTENSIONS
 from ablations.studies.designs.design import Design, Points
 from ablations.studies.designs.point import Named, made_of
 from ablations.studies.designs.published import PublishedRow, PublishedTable, published_table
@@ -83,13 +84,19 @@ class ByNetwork(Design):
         }
 
 
-@lru_cache(maxsize=4096)
 def edited_network(network: str, steps: tuple[str, ...]) -> Network:
     """A named network after steps; remembered, since a file is checked before it is planned.
 
     Raises ValueError for an unknown network or step, with the nearest, and for a step that cannot
     be applied.
     """
+    return _edited(network, steps, tuple(EXTENSIONS))
+
+
+@lru_cache(maxsize=4096)
+def _edited(network: str, steps: tuple[str, ...], extensions: tuple[str, ...]) -> Network:
+    """`edited_network` while these files of one's own say what steps mean."""
+    del extensions
     start = named_network(network)
     if not isinstance(start, TimmModel):
         return apply_steps(start, [parse_step(text) for text in steps])

@@ -38,6 +38,9 @@ def study_file_schema() -> Schema:
         "title": "Study file of `ablate`",
         "type": "object",
         "properties": {
+            "use": {"type": "array", "items": TEXT},
+        }
+        | {
             name: one if name == "hardware" else {"type": "object", "additionalProperties": one}
             for name, one in sections.items()
         },

@@ -18,7 +18,7 @@ from tests.support.project import PROJECT
 
 DEBUG = ["--debug", "--help", "-h"]
 BENCH = [*DEBUG, "--json"]
-COMMON = [*DEBUG, "--file", "--runs"]
+COMMON = [*DEBUG, "--file", "--runs", "--use"]
 # What people type in scripts and papers: a name here is never removed or renamed.
 OPTIONS = {
     "list": [*COMMON, "--json", "kind", "pattern"],

@@ -1,0 +1,64 @@
+"""Which files of one's own decide what a run results in."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import datamodules
+import lit_models
+from ablations.extensions.loading import Extension, extension_of
+from datamodules.catalog.entries import DATASETS
+from datamodules.config.data import DataConfig
+from lit_models.families.reference import Network
+from lit_models.primitives.primitive import PRIMITIVES
+from lit_models.registry.registry import Registry
+from lit_models.space.spec import ArchSpec
+
+Used = dict[str, dict[str, Any]]  # SHA-256 -> file, names and package, as config.json has it
+
+
+def used_by(network: Network, data: DataConfig) -> Used:
+    """The files whose code a run depends on, by the SHA-256 of their content; mostly none.
+
+    Steps are not among the names: a run has the network that they led to. Raises ValueError for a
+    name that was registered by no file which could be named: its content would be in no identity.
+    """
+    used: Used = {}
+    for registry, name in _named(network, data):
+        extension = _home(registry, name)
+        if extension is None:
+            continue
+        source = extension.source
+        entry = used.setdefault(
+            source.sha256, {"file": str(source.path), "package": source.package, "names": []}
+        )
+        entry["names"].append(f"{registry.kind} {name}")
+    return used
+
+
+def _named(network: Network, data: DataConfig) -> Iterator[tuple[Registry[Any], str]]:
+    """What a run takes from registries, besides names that are not there."""
+    found: list[tuple[Registry[Any], str]] = [(DATASETS, data.name)]
+    if isinstance(network, ArchSpec):
+        found += [(PRIMITIVES, name) for name in sorted(network.primitives())]
+    return ((registry, name) for registry, name in found if name in registry)
+
+
+def _home(registry: Registry[Any], name: str) -> Extension | None:
+    origin = registry.origin(name)
+    if _is_ours(origin.file):
+        return None
+    extension = extension_of(origin.file)
+    if extension is None:
+        raise ValueError(
+            f"the {registry.kind} {name!r} was registered in {origin}, which is no file given with "
+            "--use, `use:` or ablations.extend.use: what it does would be in no run's identity"
+        )
+    return extension
+
+
+@cache
+def _is_ours(file: str) -> bool:
+    packages = (datamodules.__file__, lit_models.__file__)
+    return any(Path(file).is_relative_to(Path(package).parent) for package in packages)
