@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.module_names import dangling
 from tests.support.project import PROJECT
-from tests.support.structure import (
+from tests.support.sources.module_names import dangling
+from tests.support.sources.structure import (
     against_the_layers,
     between_packages,
     circles,

@@ -1,4 +1,4 @@
-"""MLP-Mixer, the example of docs/extending.md, is timm's by parameters and by logits."""
+"""MLP-Mixer, the example of the families' README, is timm's by parameters and by logits."""
 
 import re
 
@@ -8,7 +8,7 @@ import torch
 from lit_models import ArchSpec, build, count
 from tests.support.project import PROJECT
 
-README = PROJECT / "docs" / "extending.md"
+README = PROJECT / "lit_models" / "families" / "README.md"
 # our key -> timm's
 NAMES = (
     (r"^stem\.0\.conv", "stem.proj"),

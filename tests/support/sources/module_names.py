@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from tests.support.structure import syntax
+from tests.support.sources.structure import syntax
 
 Named = tuple[str, str, str | None]  # where it stands, the module, the name in it
 
