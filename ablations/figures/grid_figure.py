@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ablations.compare.cells import plus_minus
-from ablations.compare.records import PointRecord, StudyRecord
+from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.text import setting
 from ablations.compare.words import signed
@@ -36,20 +36,32 @@ class Cells:
 def grid_cells(study: StudyRecord, rows: Sequence[Row]) -> Cells:
     """Where each row of a grid's report stands.
 
-    The points of a network share the beginning of their names: that names the row, and the rest
-    the column. The rest is empty for the network itself.
+    The points of a network, those included that are no networks, share the beginning of their
+    names: that names the row, and the rest the column. The rest is empty for the network itself.
     """
-    groups: dict[str, list[tuple[PointRecord, Row]]] = {}
-    for point, row in zip(study.points, rows, strict=True):
-        groups.setdefault(point.base or point.label, []).append((point, row))
-    networks, lists, found = [], dict[str, int](), {}
-    for number, group in enumerate(groups.values()):
-        network = _shared([point.title for point, _ in group])
+    by_label = {row.point: row for row in rows}
+    networks, lists, found = [], list[str](), {}
+    for number, group in enumerate(_groups(study)):
+        names = [label.partition("_")[2] for label in group]  # without their numbers
+        network = _shared(names)
         networks.append(network)
-        for point, row in group:
-            name = point.title.removeprefix(network).removeprefix("-")
-            found[number, lists.setdefault(name, len(lists))] = row
+        lists = lists or [name.removeprefix(network).removeprefix("-") for name in names]
+        for place, label in enumerate(group):
+            if label in by_label:
+                found[number, place] = by_label[label]
     return Cells(tuple(networks), tuple(lists), found)
+
+
+def _groups(study: StudyRecord) -> list[list[str]]:
+    """The labels of every network's points, with one for each list of steps in its order."""
+    starts = {point.label for point in study.points if point.base is None}
+    groups: list[list[str]] = []
+    # labels sort like the design, in which a network's first point is legal
+    for label in sorted([*(p.label for p in study.points), *(i.point for i in study.illegal)]):
+        if label in starts or not groups:
+            groups.append([])
+        groups[-1].append(label)
+    return groups
 
 
 def _shared(titles: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Trajectories of a file's own: a start and named steps, written in the step language."""
 
 from collections.abc import Mapping, Sequence
+from string import ascii_lowercase
 
 from ablations.studies.config import AlternativeConfig, StepConfig, TrajectoryConfig
 from ablations.studies.designs.published import published_table
@@ -80,6 +81,12 @@ def _alternatives(source: YamlSource, at: Keys) -> tuple[Step, ...]:
     if not isinstance(value_at(source, at), Mapping):
         return ()
     here = (*at, _ALTERNATIVES)
+    number = len(section(source, *here))
+    if number > len(ascii_lowercase):  # each has a letter in the labels of points
+        raise ValueError(
+            f"{source.where(here)}: a step has at most {len(ascii_lowercase)} alternatives, "
+            f"found {number}"
+        )
     return tuple(_step(source, (*here, name), alone=True) for name in section(source, *here))
 
 

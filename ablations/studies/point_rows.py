@@ -32,12 +32,23 @@ def point_rows(value: Any, *, scope: YamlSource | None, place: Place, text: Text
 
 
 def _of_list(rows: list[list[str]], scope: YamlSource | None, place: Place) -> Any:
-    """A name for each row of a list; None where none is a network of a file's own."""
+    """A name for each row of a list; None where none is a network of a file's own.
+
+    Raises ValueError for two rows of one name, of which the second would silently win.
+    """
     own = names(scope, "networks")
     if not any(row and row[0] in own for row in rows):
         return None
-    where = place(())
-    return {"+".join(map(text_as_name, row)): _made_of(row, scope, where) for row in rows if row}
+    where, found = place(()), dict[str, list[str]]()
+    for row in filter(None, rows):
+        name = "+".join(map(text_as_name, row))
+        if name in found:
+            raise ValueError(
+                f"{where}: points.networks has two that are named {name}: leave one out, or write "
+                "NAME: [NETWORK, STEP...] for each"
+            )
+        found[name] = _made_of(row, scope, where)
+    return found
 
 
 def _made_of(row: list[str], scope: YamlSource | None, where: str) -> list[str]:

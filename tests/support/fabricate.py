@@ -99,10 +99,13 @@ def fabricate_networks(
 def fabricate_grid(root: Path, networks: Any, steps: Any, *, study: str = "made_up") -> Path:
     """Write a study of every network with every list of steps, two seeds each."""
     grid = Grid(GridPoints(networks=networks, steps=steps))
-    index = {"trajectory": "", "points": grid.kind, "published": None}
-    setting = Setting("fashion_mnist", 32, 4)
+    index: dict[str, Any] = {"trajectory": "", "points": grid.kind, "published": None}
+    setting, made = Setting("fashion_mnist", 32, 4), _made(grid)
+    legal = {row["point"] for row, _ in made}
+    gone = [point.label for point in grid.points() if point.label not in legal]
+    index |= {"illegal": [{"point": label, "reason": "no network"} for label in gone]}
     return _write_study(
-        root, study, index, _made(grid), seeds=(0, 1), states={}, setting=setting, ema=False
+        root, study, index, made, seeds=(0, 1), states={}, setting=setting, ema=False
     )
 
 

@@ -269,3 +269,17 @@ def test_what_is_wrong_is_refused_with_its_line(
         load_experiments(path)
     for word in words:
         assert word in str(refused.value)
+
+
+def test_two_rows_of_one_name_are_refused_as_with_shipped_networks(tmp_path: Path) -> None:
+    grid = "{kind: grid, networks: [wide, wide], steps: [[]]}"
+    text = FILE.replace("{kind: networks, networks: {a: [wide], b: [wider, norm=batch]}}", grid)
+    with pytest.raises(ValueError, match=r"own\.yaml:\d+ .*two that are named wide"):
+        resolve_study(read_source(write(tmp_path, text)), "base")
+
+
+def test_alternatives_without_a_letter_are_refused_not_left_out(tmp_path: Path) -> None:
+    many = ", ".join(f"k{size}: kernel_size={size}" for size in range(9, 9 + 2 * 27, 2))
+    text = FILE.replace("{kernel_5: kernel_size=5}", f"{{{many}}}")
+    with pytest.raises(ValueError, match=r"own\.yaml:\d+ .*at most 26 alternatives, found 27"):
+        read_source(write(tmp_path, text))

@@ -160,6 +160,21 @@ def test_the_figure_has_a_row_a_network_and_a_column_a_list(tmp_path: Path) -> N
     assert f"{rows[1].delta:+.2f}".replace("-", "\u2212") in texts
 
 
+def test_a_network_with_one_legal_list_stands_in_the_columns_of_the_others(tmp_path: Path) -> None:
+    networks = {"A": NANO[0], "B": [NANO[0], "activation=gelu"]}
+    fabricate_grid(tmp_path, networks, ["kernel_size=5", "norm=layer", "activation=gelu"])
+    study = load_study("made_up", runs_root=tmp_path)
+    cells = grid_cells(study, report.rows("made_up", runs_root=tmp_path))
+    assert (cells.networks, len(cells.lists)) == (("A", "B"), 3)
+    assert list(cells.rows) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
+    alone = ["kernel_size=5", "activation=gelu"]  # B has only the first
+    fabricate_grid(tmp_path / "alone", networks, alone)
+    study = load_study("made_up", runs_root=tmp_path / "alone")
+    cells = grid_cells(study, report.rows("made_up", runs_root=tmp_path / "alone"))
+    assert (cells.networks, cells.lists) == (("A", "B"), ("kernel_size-5", "activation-gelu"))
+    assert list(cells.rows) == [(0, 0), (0, 1), (1, 0)]
+
+
 def test_the_report_compares_by_network_and_shades_each(tmp_path: Path) -> None:
     fabricate_grid(tmp_path, NANO, STEPS)
     study = load_study("made_up", runs_root=tmp_path)
