@@ -4,9 +4,12 @@ import hashlib
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import datamodules
+import lit_models
 from lit_models.registry.faults import told
 from lit_models.registry.registry import Registered, Registry, recorded
 
@@ -75,9 +78,9 @@ def execute(source: SourceFile, *, file: Path | None = None) -> Extension:
     _forget_earlier(source.path)
     name = source.module or f"ablations_extension_{source.sha256[:16]}"
     try:
-        with recorded() as made:
+        with recorded(besides=is_ours) as made:
             _run(source, name, file or source.path)
-            _check_made(made, source)
+            _check_made([one for one in made if not is_ours(_file(one))], source)
     except (Exception, SystemExit) as error:
         if source.module is None:
             sys.modules.pop(name, None)
@@ -104,6 +107,18 @@ def extension_of(file: str) -> Extension | None:
 def by_file() -> Mapping[str, Extension]:
     """The extensions by the path of their file."""
     return {str(extension.source.path): extension for extension in EXTENSIONS.values()}
+
+
+@cache
+def is_ours(file: str) -> bool:
+    """Whether a file is a part of this project."""
+    packages = (Path(datamodules.__file__).parent, Path(lit_models.__file__).parent)
+    folders = (Path(__file__).parents[1], *packages)
+    return any(Path(file).is_relative_to(folder) for folder in folders)
+
+
+def _file(entry: Registered) -> str:
+    return entry.registry.origin(entry.name).file
 
 
 def _run(source: SourceFile, name: str, file: Path) -> None:

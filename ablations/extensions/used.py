@@ -1,13 +1,9 @@
 """Which files of one's own decide what a run results in."""
 
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import datamodules
-import lit_models
-from ablations.extensions.loading import Extension, extension_of
+from ablations.extensions.loading import Extension, extension_of, is_ours
 from datamodules.catalog.entries import DATASETS
 from datamodules.config.data import DataConfig
 from lit_models.families.reference import Network
@@ -47,7 +43,7 @@ def _named(network: Network, data: DataConfig) -> Iterator[tuple[Registry[Any], 
 
 def _home(registry: Registry[Any], name: str) -> Extension | None:
     origin = registry.origin(name)
-    if _is_ours(origin.file):
+    if is_ours(origin.file):
         return None
     extension = extension_of(origin.file)
     if extension is None:
@@ -56,9 +52,3 @@ def _home(registry: Registry[Any], name: str) -> Extension | None:
             "--use, `use:` or ablations.extend.use: what it does would be in no run's identity"
         )
     return extension
-
-
-@cache
-def _is_ours(file: str) -> bool:
-    packages = (datamodules.__file__, lit_models.__file__)
-    return any(Path(file).is_relative_to(Path(package).parent) for package in packages)

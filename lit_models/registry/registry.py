@@ -1,7 +1,7 @@
 """A table of named things to which code outside this project may add."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -81,18 +81,27 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 @contextmanager
-def recorded() -> Iterator[list[Registered]]:
-    """Collect what is registered in the block; all of it is taken back when the block raises."""
+def recorded(*, besides: Callable[[str], bool] = lambda _: False) -> Iterator[list[Registered]]:
+    """Collect what is registered in the block; all of it is taken back when the block raises.
+
+    What files that are `besides` register is not: built-in things whose modules the block imports.
+    """
     made: list[Registered] = []
     token = _record.set(made)
     try:
         yield made
     except BaseException:
         for registry, name in made:
-            registry.forget(name)
+            if not besides(registry.origin(name).file):
+                registry.forget(name)
         raise
     finally:
+        made[:] = [one for one in made if one.name not in one.registry or not _is(one, besides)]
         _record.reset(token)
+
+
+def _is(entry: Registered, besides: Callable[[str], bool]) -> bool:
+    return besides(entry.registry.origin(entry.name).file)
 
 
 def caller(*, above: int = 0) -> Origin:
