@@ -28,6 +28,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from ablations.cli import main, make_parser
+from ablations.extensions.loading import EXTENSIONS
 from tests.support.project import PROJECT
 
 LANGUAGES = ("sh", "python", "yaml", "text")
@@ -197,6 +198,18 @@ def _path(folder: Path) -> str:
         (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {call} "$@"\n')
         (programs / name).chmod(0o755)
     return f"{programs}{os.pathsep}{os.environ['PATH']}"
+
+
+@contextlib.contextmanager
+def nothing_registered() -> Iterator[None]:
+    """Take back what the files of a page have registered: other tests run in this process."""
+    try:
+        yield
+    finally:
+        for sha256, extension in list(EXTENSIONS.items()):
+            for registry, name in extension.made:
+                registry.forget(name)
+            EXTENSIONS.forget(sha256)
 
 
 @contextlib.contextmanager
