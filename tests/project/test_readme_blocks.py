@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.project import PROJECT
-from tests.support.sources.documents import Reader, blocks, nothing_registered
+from tests.support.sources.documents import Reader, blocks, commands, nothing_registered
 from tests.support.sources.structure import modules
 
 PACKAGES = ("lit_models", "datamodules", "ablations")
@@ -62,10 +62,20 @@ def test_what_flows_where_is_short(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_every_link_leads_to_a_file(page: Path) -> None:
+def test_every_link_leads_to_a_file_and_a_heading_of_it(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        assert "://" in link or target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name after `#`: the headings as GitHub spells them, and marked places."""
     text = page.read_text(encoding="utf-8")
-    for link in re.findall(r"\]\(([^)\s#]+)", text):
-        assert "://" in link or (page.parent / link).exists(), link
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    spelled = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return spelled | set(re.findall(r'<a id="(.*?)">', text))
 
 
 @pytest.mark.parametrize("page", INSIDE, ids=named)
@@ -83,3 +93,33 @@ def test_every_folder_of_a_package_is_told_of(package: str) -> None:
     for home in homes:
         above = home if home.parent == PROJECT / package else home.parent
         assert (home / "README.md").exists() or f"`{above.name}/`" in page, home
+
+
+# What the checks are worth: each kind of block fails where it is wrong, with its place.
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```sh\nablate plan no_such_study --no-time\n```",
+        "```sh\nls no_such_file\n```",
+        "```python\nimport no_such_module\n```",
+        "```yaml\nstudies: {mine: {recipe: no_such_recipe}}\n```",
+        "```\nno language\n```",
+        "<!-- test: plan -->\n```sh\nablate run convnext_nano --no-such-option\n```",
+        "<!-- test: plan -->\n```sh\nablate run convnext_nano recipe.no_such_key=1\n```",
+        "<!-- test: plan -->\n```sh\nmake no-such-target\n```",
+        "<!-- test: setup\nls no_such_file -->\n```text\na drawing\n```",
+    ],
+)
+def test_a_wrong_block_is_found(block: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"# Page\n\n{block}\n")
+    (wrong,) = blocks(page)
+    with pytest.raises(AssertionError, match=r"page.md:\d"):
+        Reader(tmp_path).follow(wrong)
+
+
+def test_commands_of_a_block_are_whole_lines_without_comments() -> None:
+    text = "# first\nablate list  # all\nablate plan a \\\n  b=1\n\nls 'a # b'\n"
+    assert list(commands(text)) == ["ablate list", "ablate plan a    b=1", "ls 'a # b'"]
