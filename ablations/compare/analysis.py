@@ -17,6 +17,7 @@ from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.files.own_folders import own_folder
 from ablations.files.shapes import Object
+from ablations.store.index_file import one_line
 from ablations.store.runs import RunFolder, read_json, write_json_atomic
 from lit_models.registry.registry import Registry
 
@@ -79,7 +80,8 @@ class Analysis(ABC):
 
     def kept(self, run: Path) -> Mapping[str, Mapping[str, Any]]:
         """The results in a run's folder. Raises ValueError, naming the file, for a damaged one."""
-        return read_json(self._file(run), Object(each=self.shape)) or {}
+        found: dict[str, Any] = one_line(read_json(self._file(run), Object(each=self.shape)) or {})
+        return found
 
     def _file(self, run: Path) -> Path:
         return run / _FOLDER / f"{self.name}.json"

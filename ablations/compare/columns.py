@@ -14,6 +14,7 @@ from ablations.compare.cells import number
 from ablations.compare.records import PointRecord
 from ablations.compare.row import Row
 from ablations.compare.statistics import sample
+from ablations.store.runs import SUMMARY
 from ablations.studies.designs import Design
 from lit_models.registry.registry import Registry
 
@@ -88,8 +89,18 @@ def measured(
 
 
 def by_seed(point: PointRecord, key: str) -> dict[int, float]:
-    """One value of the summary of every finished run that has it, by seed."""
-    return {run.seed: run.summary[key] for run in point.done if run.summary and key in run.summary}
+    """One value of the summary of every finished run that has it, by seed.
+
+    Raises ValueError, naming the file, for a value that is no number.
+    """
+    found = [(run, run.summary.get(key)) for run in point.done if run.summary]
+    for run, value in found:
+        if value is not None and type(value) not in (int, float):
+            raise ValueError(
+                f"{run.folder / SUMMARY}: {key} is {value!r}, expected a number, of which reports "
+                "have the mean over seeds"
+            )
+    return {run.seed: value for run, value in found if value is not None}
 
 
 def mean_of(point: PointRecord, key: str) -> float | None:

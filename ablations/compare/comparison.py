@@ -6,7 +6,7 @@ from typing import Any
 from ablations.compare import built_in  # noqa: F401 registers the columns that there always are
 from ablations.compare.columns import COLUMNS, by_seed
 from ablations.compare.records import PointRecord, RunRecord, StudyRecord
-from ablations.compare.row import Row
+from ablations.compare.row import PLAIN_KEYS, Row
 from ablations.compare.statistics import paired_delta, sample
 from ablations.studies.designs import made_of
 from ablations.studies.designs.published import PublishedRow, PublishedTable
@@ -33,8 +33,22 @@ def _row(study: StudyRecord, point: PointRecord) -> Row:
         **_accuracy(point),
         **_difference(point, study.reference(point)),
         **_published(study, point),
-        values={k: v for kind in COLUMNS.values() for k, v in kind.values(point).items()},
+        values=_values(point),
     )
+
+
+def _values(point: PointRecord) -> dict[str, Any]:
+    """What the columns measured, by key: of two that give one key, one would silently win."""
+    found: dict[str, Any] = {}
+    for name, kind in COLUMNS.items():
+        for key, value in kind.values(point).items():
+            if key in PLAIN_KEYS or found.get(key, value) != value:
+                raise ValueError(
+                    f"{COLUMNS.origin(name)}: the report column {name!r} gives {key!r}, which "
+                    "reports have already: give it another key"
+                )
+            found[key] = value
+    return found
 
 
 def _accuracy(point: PointRecord) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a report says about one point."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from lit_models.training.metrics import GMACS, PARAMS
@@ -78,7 +78,11 @@ class Row:
 
         `on_main_line` is `adopted` there, as it was called when the first reports were written.
         """
-        fields = asdict(self)
-        values: dict[str, Any] = fields.pop("values")
-        named = {"adopted" if key == "on_main_line" else key: fields[key] for key in fields}
-        return named | values
+        named = asdict(self)
+        values: dict[str, Any] = named.pop("values")
+        return {_RENAMED.get(key, key): value for key, value in named.items()} | values
+
+
+_RENAMED = {"on_main_line": "adopted"}
+# What `plain` calls the fields, of which no column's value may have the name.
+PLAIN_KEYS = frozenset(_RENAMED.get(f.name, f.name) for f in fields(Row)) - {"values"}

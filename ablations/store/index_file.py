@@ -114,11 +114,11 @@ def rows_of(study: str, runs_root: Path) -> list[dict[str, Any]]:
 
 
 def one_line(value: Any) -> Any:
-    """The value with line breaks and what cannot be printed in its texts as spaces."""
+    """The value with line breaks and what cannot be printed in its texts and keys as spaces."""
     if isinstance(value, str):
         return _CONTROL.sub(" ", value)
     if isinstance(value, Mapping):
-        return {key: one_line(item) for key, item in value.items()}
+        return {one_line(key): one_line(item) for key, item in value.items()}
     return [one_line(item) for item in value] if isinstance(value, list) else value
 
 

@@ -156,6 +156,11 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str, comple
     if DESIGNS[kind].on_trajectory:
         scope = _scope_of("trajectory", settings, source)
         where = said.get("trajectory", here)
+        if not values.trajectory:
+            raise ValueError(
+                f"{where}: a study needs a trajectory, or points that name their networks "
+                "(points.kind: networks or grid)"
+            )
         own = own_trajectory(scope, values.trajectory, where=where)
     study = Study(name=name, own_trajectory=own, **vars(values))
     with _placed(said, here):

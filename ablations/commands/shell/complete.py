@@ -21,6 +21,8 @@ def command(options: argparse.Namespace) -> int:
         return 0
     if options.line.endswith((" ", "\t")):
         words.append("")
+    if len(words) < 2:  # `ablate` itself is not over yet
+        return 0
     for word in candidates(options.root, words[1:-1], words[-1]):
         print(word)
     return 0

@@ -28,6 +28,8 @@ def completed(line: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
+        ("", []),
+        ("ablate", []),
         ("ablate pl", ["plan"]),
         (".venv/bin/ablate exp", ["export"]),
         ("ablate exec", []),  # only programs type it

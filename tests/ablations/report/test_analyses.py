@@ -140,3 +140,13 @@ def test_a_damaged_result_is_named_and_stops_no_report(tmp_path: Path, text: str
     assert not any("evaluation" in key for row in rows for key in row.values)
     (section,) = analysis_sections(study, rows)
     assert str(path) in " ".join(section.sentences)
+
+
+def test_what_was_measured_on_is_one_line_whatever_the_file_says(tmp_path: Path) -> None:
+    fabricate_study(tmp_path)
+    run = load_study("made_up", runs_root=tmp_path).runs[0].folder
+    (run / "analyses").mkdir()
+    said = {"a\x1b[31m\nb": {"raw": {"top1": 50.0}}}
+    (run / "analyses" / "evaluation.json").write_text(json.dumps(said))
+    paths = report.write_report("made_up", runs_root=tmp_path)
+    assert "a [31m b (%)" in paths.markdown.read_text().replace("\\", "")

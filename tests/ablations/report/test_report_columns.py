@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ablations import report
-from ablations.compare.columns import COLUMNS, measured
+from ablations.compare.columns import COLUMNS, ReportColumn, measured
 from ablations.compare.records import load_study
 from ablations.compare.tables import columns, rich_table
 from tests.support.fabricate import fabricate_study
@@ -55,3 +55,25 @@ def test_the_highest_drop_order_is_hidden_first(tmp_path: Path) -> None:
 def test_a_name_is_given_once() -> None:
     with pytest.raises(ValueError, match=r"report column 'mine' exists already, from .*\.py:\d+"):
         COLUMNS.register("mine", measured("val/loss", "loss"))
+
+
+@pytest.mark.parametrize("key", ["top1_mean", "adopted", "params"])
+def test_a_column_does_not_take_the_place_of_another_number(tmp_path: Path, key: str) -> None:
+    fabricate_study(tmp_path)
+    COLUMNS.register("late", ReportColumn(values=lambda point: {key: 99.0}))
+    try:
+        with pytest.raises(ValueError, match=rf"\.py:\d+: .*'late' gives '{key}', which reports"):
+            report.rows("made_up", runs_root=tmp_path)
+    finally:
+        COLUMNS.forget("late")
+
+
+@pytest.mark.parametrize("value", ["high", True, [1.0]])
+def test_a_value_that_is_no_number_is_named_with_its_file(tmp_path: Path, value: object) -> None:
+    fabricate_study(tmp_path)
+    run = load_study("made_up", runs_root=tmp_path).runs[0]
+    summary = {**(run.summary or {}), "mine": value}
+    (run.folder / "summary.json").write_text(json.dumps(summary))
+    point = load_study("made_up", runs_root=tmp_path).points[0]
+    with pytest.raises(ValueError, match=r"summary\.json: mine is .*, expected a number"):
+        measured("mine", "mine").values(point)

@@ -313,7 +313,7 @@ def test_keys_of_networks_have_no_meaning_with_a_trajectory(tmp_path: Path, key:
 
 
 def test_a_study_without_trajectory_and_without_networks_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="trajectory '' is unknown"):
+    with pytest.raises(ValueError, match="needs a trajectory, or points that name"):
         load_experiments(write(tmp_path, "studies:\n  s: {data: digits}\n"))
 
 
