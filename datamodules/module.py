@@ -50,7 +50,8 @@ class ImageDataModule(LightningDataModule):
             it. Images in memory need none.
 
     Raises:
-        ValueError: both or none of `config` and `folder`; and from everything that reads data, see
+        ValueError: both or none of `config` and `folder`; an option of another kind; from `setup`,
+            a batch that cannot be cut as asked; and from everything that reads data, see
             `datamodules.sets.sources.load_source`.
     """
 
@@ -73,6 +74,7 @@ class ImageDataModule(LightningDataModule):
         )
         self.data = chosen if isinstance(chosen, Data) else resolve(chosen)
         self.config, self.info = self.data.config, self.data.info
+        _check_options(augmentation, num_workers)
         self.augmentation = augmentation
         self.batch_size = batch_size
         self.batch_size_per_device = batch_size_per_device
@@ -139,6 +141,7 @@ class ImageDataModule(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Read the data and refuse what cannot be trained on; safe to repeat."""
         del stage
+        self.accumulate(rank_and_world()[1])
         self._train_batches()
         if self.augmentation.rand_augment:
             read_policy(self.augmentation.rand_augment, width=self.image_size)
@@ -206,6 +209,16 @@ class ImageDataModule(LightningDataModule):
     def _device(self) -> torch.device:
         """Where batches are wanted; without a Trainer in the CPU's memory."""
         return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
+
+
+def _check_options(augmentation: object, num_workers: int | None) -> None:
+    if not isinstance(augmentation, Augmentation):
+        raise ValueError(
+            f"augmentation is {augmentation!r}, but it has to be an Augmentation, such as "
+            "Augmentation(crop='pad', hflip=0.5)"
+        )
+    if num_workers is not None and num_workers < 0:
+        raise ValueError(f"num_workers is {num_workers}, but it has to be 0 or more, or None")
 
 
 def build_data_module(

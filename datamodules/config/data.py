@@ -139,7 +139,7 @@ def config_or_folder(config: T | None, **given: Any) -> T | DataConfig:
         given: keys of `DataConfig` about the folder; None: not given.
 
     Raises:
-        ValueError: there are both, or neither.
+        ValueError: there are both, or neither, or a path in place of the config.
     """
     said = {name: value for name, value in given.items() if value is not None}
     if config is None and "folder" in said:
@@ -148,6 +148,11 @@ def config_or_folder(config: T | None, **given: Any) -> T | DataConfig:
         raise ValueError(
             "there are no images: give a folder, as in ImageDataModule(folder='my_images'), or a "
             "DataConfig, such as DataConfig(name='digits')"
+        )
+    if isinstance(config, str | os.PathLike):
+        raise ValueError(
+            f"{os.fspath(config)!r} is no DataConfig: a folder of your own is "
+            f"ImageDataModule(folder={os.fspath(config)!r}), a data set DataConfig(name=...)"
         )
     if said:
         name, value = next(iter(said.items()))

@@ -64,6 +64,8 @@ def typed(kind: Any, value: Any, path: str) -> Any:
     if origin in (tuple, list, frozenset):
         if not isinstance(value, list | tuple):
             raise ValueError(f"{path}: expected a list, found {value!r}")
+        if origin is tuple and Ellipsis not in arguments and len(value) != len(arguments):
+            raise ValueError(f"{path}: expected a list of {len(arguments)}, found {value!r}")
         items = [typed(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value)]
         return origin(items)
     if origin in (types.UnionType, Union):

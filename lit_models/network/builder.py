@@ -21,11 +21,19 @@ _NOT_TAKEN = re.compile(r"unexpected keyword argument '(\w+)'")
 def resolve(name_or_spec: str | Mapping[str, Any] | Network) -> Network:
     """The spec itself, the named one, or that which `to_dict` wrote.
 
-    Raises ValueError for an unknown name, with the nearest known ones, and as `from_dict` does.
+    Raises ValueError for an unknown name, with the nearest known ones, for what is none of these,
+    and as `from_dict` does.
     """
     if isinstance(name_or_spec, str):
         return named_network(name_or_spec)
-    return from_dict(name_or_spec) if isinstance(name_or_spec, Mapping) else name_or_spec
+    if isinstance(name_or_spec, Mapping):
+        return from_dict(name_or_spec)
+    if not isinstance(name_or_spec, Network):
+        raise ValueError(
+            f"{name_or_spec!r} is no network: give a name, such as convnext_tiny, an ArchSpec or a "
+            "TimmModel, or what to_dict made of one"
+        )
+    return name_or_spec
 
 
 @overload

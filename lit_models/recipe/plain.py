@@ -12,11 +12,18 @@ from lit_models.registry.names import nearest
 def training_config(values: Mapping[str, Any] | TrainingConfig | None) -> TrainingConfig:
     """Plain values by field as a `TrainingConfig`; None: the defaults.
 
-    Raises ValueError for unknown fields, with the nearest, and for values of another type.
+    Raises ValueError for what is neither, for unknown fields, with the nearest, and for values of
+    another type.
     """
     if isinstance(values, TrainingConfig):
         return values
-    hints, values = get_type_hints(TrainingConfig), values or {}
+    values = {} if values is None else values
+    if not isinstance(values, Mapping):
+        raise ValueError(
+            f"training is {values!r}, but a recipe is a TrainingConfig or values for its fields, "
+            "such as {'epochs': 30, 'lr': 4e-3}; the names of recipes belong to study files"
+        )
+    hints = get_type_hints(TrainingConfig)
     unknown = sorted(set(values) - set(hints))
     if unknown:
         raise ValueError(f"training: unknown fields {unknown}. {nearest(unknown[0], hints)}")

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 LARGE = 1_000_000  # no run has as many of anything
@@ -42,15 +43,22 @@ BELOW_ONE = Range(0, 1, open_high=True)
 def check_ranges(config: Any, ranges: Mapping[str, Range], *, prefix: str) -> None:
     """Refuse a number outside the range of its field; None is always a value.
 
-    Raises ValueError that begins with the key, with what was found and what may be there.
+    Raises ValueError that begins with the key, with what was found and what may be there, also for
+    what is no number.
     """
     for name, allowed in ranges.items():
         for value in _numbers(getattr(config, name)):
+            if not _is_number(value):
+                raise ValueError(f"{prefix}.{name} is {value!r}, but it has to be a number.")
             if not math.isfinite(value) or value not in allowed:
                 raise ValueError(f"{prefix}.{name} is {value}, but it has to be {allowed}.")
 
 
-def _numbers(value: Any) -> Iterator[float]:
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real)  # NumPy's, too
+
+
+def _numbers(value: Any) -> Iterator[Any]:
     if isinstance(value, list | tuple):
         for item in value:
             yield from _numbers(item)

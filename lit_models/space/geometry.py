@@ -71,13 +71,13 @@ def oversized_kernels(spec: Arrangement, image_size: int) -> tuple[OversizedKern
     """Kernels larger than 2 * side - 1, one entry a stage and size.
 
     On a map of side s the weight at offset d from the centre meets the map only when d < s: the
-    outer weights of a larger kernel are never used.
+    outer weights of a larger kernel are never used. A network that leaves no map at all has none.
     """
     found: dict[tuple[int, int], OversizedKernel] = {}
     for stage, index, side in block_sides(spec, image_size):
         for branch in spec.block_at(stage, index).branches:
             size = branch.spatial.kernel_size if branch.spatial else None
-            if size is not None and size > 2 * side - 1:
+            if size is not None and side > 0 and size > 2 * side - 1:
                 share = 1 - ((2 * side - 1) / size) ** 2
                 found[stage, size] = OversizedKernel(stage + 1, size, side, share)
     return tuple(found.values())

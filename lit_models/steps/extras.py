@@ -37,14 +37,15 @@ def wanted(text: str) -> Wanted:
     known = primitive(name)
     if rest == OFF:
         return Wanted(None, removed=name)
-    after, options = known.after[0], []
+    after, options = [], []
     for index, part in enumerate(rest.split("+") if colon else ()):
         key, equals, value = part.partition("=")
         if equals and key == _AFTER:
-            after = one_of(ROLES)(value)
+            after.append(one_of(ROLES)(value))
         else:
             options.append(_option(known, key, value) if equals else _first(known, part, index))
-    return Wanted(Extra(name, after, tuple(options)))
+    need(len(after) < 2, f"it stands after one layer, found {' and '.join(after)}")
+    return Wanted(Extra(name, (after or known.after)[0], tuple(options)))
 
 
 def _first(known: Primitive, value: str, index: int) -> ExtraOption:

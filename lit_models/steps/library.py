@@ -19,6 +19,7 @@ from lit_models.space.spec import ArchSpec
 from lit_models.steps import convnext, extras, macro, micro, mixers, mixing
 from lit_models.steps.factories import STEP_FACTORIES
 from lit_models.steps.step import Step, in_a_row
+from lit_models.steps.text_values import whole_numbers
 
 __all__ = ["STEP_FACTORIES", "named_step", "parse_step"]
 STEP_MODULES = (macro, mixing, mixers, micro, convnext, extras)
@@ -41,7 +42,7 @@ def parse_step(text: str) -> Step:
             f"{text!r}: the step {name} is for all stages at once; leave @{places} out"
         )
     try:
-        stages = tuple(map(int, places.split("+"))) if at else None
+        stages = whole_numbers(places) if at else None
         step = factory(value, stages)
     except (ValueError, KeyError) as error:
         raise ValueError(f"{text!r} cannot be read ({error}); expected {factory.syntax}") from None

@@ -8,7 +8,7 @@ from lit_models.families.convnext import NORM_THEN_CONV
 from lit_models.space.spec import ArchSpec, Downsample, IllegalSpec, Stem, compact_blocks
 from lit_models.steps.factories import NO_VALUE, named
 from lit_models.steps.step import Step, need
-from lit_models.steps.text_values import whole, whole_numbers
+from lit_models.steps.text_values import one_of, whole, whole_numbers
 
 
 @named(
@@ -60,11 +60,11 @@ def rebalanced(strides: tuple[int, ...], *, before: int, after: int) -> tuple[in
     "layout=isotropic or layout=pyramid",
     "one stage, or four with downsampling between them",
     source="arXiv 2108.13002, Section 3; arXiv 2201.03545, Section 3.3",
-    read=str,
+    read=one_of(("isotropic", "pyramid")),
 )
 def layout(kind: str) -> Step:
-    """The layout `isotropic` or `pyramid`; raises KeyError for another."""
-    return {"isotropic": isotropic, "pyramid": pyramid}[kind]()
+    """The layout `isotropic` or `pyramid`."""
+    return isotropic() if kind == "isotropic" else pyramid()
 
 
 def isotropic() -> Step:

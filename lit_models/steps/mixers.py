@@ -24,8 +24,8 @@ class MixerChoice(NamedTuple):
 
 
 def _mixer(text: str) -> MixerChoice:
-    kind, _, size = text.partition(":")
-    return MixerChoice(one_of(MIXERS)(kind), whole(size) if size else None)
+    kind, colon, size = text.partition(":")
+    return MixerChoice(one_of(MIXERS)(kind), whole(size) if colon else None)
 
 
 @named(

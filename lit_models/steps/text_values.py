@@ -1,5 +1,6 @@
 """Readers of the values in a step's text. Each raises ValueError for text that is no such value."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -7,19 +8,24 @@ T = TypeVar("T")
 
 OFF = "off"
 _LARGEST = 100_000  # of any number in a step
+_WHOLE = re.compile(r"[+-]?[0-9]+")
 
 
 def whole(text: str) -> int:
     """A whole number."""
-    number = int(text)
-    if abs(number) > _LARGEST:
+    if _WHOLE.fullmatch(text.strip()) is None:
+        raise ValueError(f"expected a whole number, found {text!r}")
+    if len(text) > len(str(_LARGEST)) + 1 or abs(int(text)) > _LARGEST:
         raise ValueError(f"expected a number up to {_LARGEST:,}, found one of {len(text)} digits")
-    return number
+    return int(text)
 
 
 def number(text: str) -> float:
     """A number, such as 4 or 1e-6."""
-    found = float(text)
+    try:
+        found = float(text.replace("_", "?"))  # Python reads 1_3 as 13
+    except ValueError:
+        raise ValueError(f"expected a number, found {text!r}") from None
     if not abs(found) <= _LARGEST:  # nor NaN
         raise ValueError(f"expected a number up to {_LARGEST:,}, found {found}")
     return found

@@ -29,7 +29,9 @@ from lit_models.training.trainers import (
     ReleaseOnException,
     callbacks_of,
     require_one_average,
+    require_same_batch,
     require_same_settings,
+    require_sizes,
     total_steps,
     trainer_options,
 )
@@ -78,6 +80,7 @@ class LitClassifier(EvaluatedClassifier):
         self.training_config = config = training_config(training)
         plain = {"spec": to_dict(network), "training": plain_training(config)}
         sizes = {"num_classes": num_classes, "in_chans": in_chans}
+        require_sizes(**sizes)
         self.save_hyperparameters({**plain, **sizes, "seed": seed})
         self.seed = seed
         self.spec = apply_recipe(network, config)
@@ -128,11 +131,13 @@ class LitClassifier(EvaluatedClassifier):
         """Start from the recipe's weights, unless resumed; have the teacher follow to the device.
 
         Raises ValueError for data of other classes or channels, for a Trainer with other settings
-        than the recipe's, for two averages, and where the weights are not there or do not fit.
+        than the recipe's or the data's, for two averages, and where the weights are not there or do
+        not fit.
         """
         self.on_test_start()
         require_one_average(self.trainer, self.training_config.ema_decay)
         require_same_settings(self.trainer, self.training_config)
+        require_same_batch(self.trainer)
         if self.untouched and (said := self.start()):
             self.print(said)
         if self.teacher is not None:

@@ -1,6 +1,7 @@
 """What `LitClassifier` needs of the Trainer that runs it."""
 
 import math
+from numbers import Integral
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import lightning.pytorch as pl
@@ -19,6 +20,11 @@ C = TypeVar("C", bound=Callback)
 @runtime_checkable
 class _Releases(Protocol):
     def release(self) -> None: ...
+
+
+@runtime_checkable
+class _Accumulates(Protocol):
+    def accumulate(self, devices: int) -> int: ...
 
 
 class ReleaseOnException(Callback):
@@ -98,6 +104,31 @@ def require_same_settings(trainer: pl.Trainer, training: TrainingConfig) -> None
             f"recipe.precision is {precision}, but the Trainer has precision={trainer.precision}: "
             f"{advice}"
         )
+
+
+def require_same_batch(trainer: pl.Trainer) -> None:
+    """Raise ValueError for a Trainer that steps before the data module's `batch_size` is complete.
+
+    Where an optimizer step has several micro batches on a device, as `batch_size_per_device` asks,
+    the Trainer has to add them up.
+    """
+    data: Any = trainer.datamodule  # type: ignore[attr-defined]  # set in a connector
+    if not isinstance(data, _Accumulates) or callbacks_of(trainer, GradientAccumulationScheduler):
+        return
+    wanted, found = data.accumulate(trainer.world_size), trainer.accumulate_grad_batches
+    if wanted > 1 and found != wanted:
+        raise ValueError(
+            f"an optimizer step of this data has {wanted} micro batches on every device, but the "
+            f"Trainer has accumulate_grad_batches={found}: give it {wanted}, or make "
+            "batch_size_per_device larger"
+        )
+
+
+def require_sizes(**sizes: object) -> None:
+    """Raise ValueError for a number of classes or channels that is none."""
+    for name, value in sizes.items():
+        if not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name} is {value!r}, but it has to be a whole number from 1 on")
 
 
 def require_same_data(trainer: pl.Trainer, **sizes: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lit_models import SPECS, build
+from lit_models import SPECS, build, parse_step
 from lit_models.space.geometry import block_sides, oversized_kernels
 
 NAMES = (
@@ -61,3 +61,9 @@ def test_the_named_networks_waste_nothing_at_their_size_but_the_largest_kernels(
     assert large == {f"convnext_tiny_k{k}{p}" for k in (31, 51) for p in ("", "_parallel5")}
     small = (spec for name, spec in SPECS.items() if name.startswith("nano_"))
     assert not [spec for spec in small if oversized_kernels(spec, 32)]
+
+
+def test_a_map_that_is_gone_has_no_kernels_that_are_too_large() -> None:
+    gone = parse_step("patch_size=1000").apply(SPECS["nano_convnext"])
+    assert {side for _, _, side in block_sides(gone, 28)} == {0}
+    assert oversized_kernels(gone, 28) == ()

@@ -79,9 +79,16 @@ def test_a_network_is_a_name_a_spec_or_what_was_made_of_one(spec: Any) -> None:
         ({"lr": -1.0}, r"recipe\.lr is -1\.0, but it has to be above 0"),
         ({"schedule": "cosin"}, r"recipe\.schedule is 'cosin'\. Did you mean cosine\?"),
         ({"betas": 0.9}, r"recipe\.betas: expected a list, found 0\.9"),
+        ({"betas": [0.9]}, r"recipe\.betas: expected a list of 2, found \[0\.9\]"),
+        (
+            {"schedule": "piecewise", "lr_knots": [[0, 1, 1]]},
+            r"lr_knots\[0\]: expected a list of 2",
+        ),
+        ("convnext_300", r"training is 'convnext_300', but a recipe is a TrainingConfig or values"),
+        ([1], r"training is \[1\], but a recipe is a TrainingConfig or values"),
     ],
 )
-def test_a_recipe_is_read_as_in_a_file(values: dict[str, Any], words: str) -> None:
+def test_a_recipe_is_read_as_in_a_file(values: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         LitClassifier(NETWORK, values)
     with pytest.raises(ValueError, match=r"no network is named 'convnext_tini'.*convnext_tiny"):
@@ -106,6 +113,63 @@ def test_what_does_not_go_together_is_refused_before_it_trains(folder: Path) -> 
         ImageDataModule(DataConfig(), folder=folder)
     with pytest.raises(ValueError, match=r"data\.test_fraction=0\.2"):  # neither val/ nor test/
         images(folder, test_fraction=None).setup()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"spec": None}, "None is no network: give a name"),
+        ({"num_classes": 0}, "num_classes is 0, but it has to be a whole number from 1 on"),
+        ({"num_classes": "10"}, "num_classes is '10', but it has to be a whole number"),
+        ({"in_chans": 0}, "in_chans is 0, but it has to be a whole number"),
+    ],
+)
+def test_what_makes_no_network_is_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        LitClassifier(**{"spec": NETWORK, **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"config": "my_images"}, r"ImageDataModule\(folder='my_images'\)"),
+        (
+            {"folder": "x", "image_size": "32"},
+            r"data\.image_size is '32', but it has to be a number",
+        ),
+        (
+            {"config": DataConfig(), "augmentation": {}},
+            r"augmentation is \{\}, but it has to be an",
+        ),
+        ({"config": DataConfig(), "num_workers": -1}, "num_workers is -1, but it has to be 0"),
+    ],
+)
+def test_what_is_no_data_is_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ImageDataModule(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"batch_size": 0}, "batch_size=0.*have to be at least 1"),
+        ({"batch_size_per_device": 0}, "batch_size_per_device=0.*have to be at least 1"),
+        ({"batch_size": 64, "batch_size_per_device": 48}, "no multiple of .*=48"),
+    ],
+)
+def test_a_batch_that_cannot_be_cut_is_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ImageDataModule(DataConfig(), **values).setup()
+
+
+def test_a_step_has_all_the_images_that_the_data_says(folder: Path) -> None:
+    data = images(folder, batch_size_per_device=2)
+    module = LitClassifier(NETWORK, {"epochs": 1}, num_classes=3)
+    with pytest.raises(ValueError, match=r"accumulate_grad_batches=1: give it 2, or make"):
+        trainer(module, folder).fit(module, data)
+    runner = trainer(module, folder, accumulate_grad_batches=2)
+    runner.fit(module, data)
+    assert runner.global_step == data.steps_per_epoch == 4
 
 
 def test_lightnings_command_line(
