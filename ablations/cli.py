@@ -64,6 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _explain(error, debug=options.debug)
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        said = _blamed(error)
+        if said is None or options.debug:
+            raise
+        return _explain(ValueError(said), debug=False)
 
 
 def _use_code(options: argparse.Namespace) -> None:
@@ -76,6 +81,13 @@ def _use_code(options: argparse.Namespace) -> None:
     use_packages()
     for path in options.use:
         use(path)
+
+
+def _blamed(error: Exception) -> str | None:
+    """An error of somebody's own code, as one sentence."""
+    from ablations.extensions.loading import blamed
+
+    return blamed(error)
 
 
 def make_parser() -> VerbParser:

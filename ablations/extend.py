@@ -4,6 +4,8 @@
     register_primitive(name, ...)                      a decorator of an nn.Module
     register_dataset(DatasetInfo(...), load=function)  what `data: NAME` means
     register_column(name, measured("test/loss", ...))  a column of reports
+    register_design(cls)                               what `points: {kind: KIND}` means
+    register_analysis(analysis)                        columns, figures and a section of reports
     use(path)                                          execute such a file from Python
 
 Names resolve when they are first used, so that importing this imports nothing heavy.
@@ -13,8 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ablations.compare.analysis import register_analysis
     from ablations.compare.columns import measured
     from ablations.extensions.loading import use
+    from ablations.studies.designs import Design
     from datamodules.catalog.registering import register_dataset
     from datamodules.config.info import DatasetInfo
     from datamodules.sets.sources import ArrayImages, FileImages, Source
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from lit_models.steps.step import Step
 
 _HOME = {
+    "register_analysis": "ablations.compare.analysis:register_analysis",
     "measured": "ablations.compare.columns:measured",
     "use": "ablations.extensions.loading:use",
     "register_dataset": "datamodules.catalog.registering:register_dataset",
@@ -42,8 +47,10 @@ __all__ = [
     "Source",
     "Step",
     "measured",
+    "register_analysis",
     "register_column",
     "register_dataset",
+    "register_design",
     "register_primitive",
     "register_step",
     "use",
@@ -56,6 +63,14 @@ def register_column(name: str, column: Any) -> Any:
     from lit_models.registry.registry import caller
 
     return COLUMNS.register(name, column, origin=caller())
+
+
+def register_design(design: "type[Design]") -> "type[Design]":
+    """A way to choose points, under its `kind`; a decorator of its class."""
+    from ablations.studies.designs import DESIGNS
+    from lit_models.registry.registry import caller
+
+    return DESIGNS.register(design.kind, design, origin=caller())
 
 
 def __getattr__(name: str) -> Any:

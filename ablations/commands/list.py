@@ -137,14 +137,14 @@ def _print_networks(networks: Sequence[Mapping[str, Any]]) -> None:
 
 def _print_steps(steps: Sequence[Mapping[str, Any]]) -> None:
     for step in steps:
-        _say(f"  {step['name']:22} {step['text']}")
+        _say(f"  {_named(step):22} {step['text']}")
         _say(f"  {'':22} {step['summary']} ({step['source']})")
 
 
 def _print_primitives(primitives: Sequence[Mapping[str, Any]]) -> None:
     for one in primitives:
         source = f" ({one['source']})" if one["source"] else ""
-        _say(f"  {one['name']:22} {one['title']}: {one['summary']}{source}")
+        _say(f"  {_named(one):22} {one['title']}: {one['summary']}{source}")
         _say(f"  {'':22} after {', '.join(one['after'])}")
         for option in one["options"]:
             _say(f"  {'':22} {option['name']}={option['default']}  {option['values']}")
@@ -152,7 +152,7 @@ def _print_primitives(primitives: Sequence[Mapping[str, Any]]) -> None:
 
 def _print_datasets(datasets: Sequence[Mapping[str, Any]]) -> None:
     for info in datasets:
-        _say(f"  {info['name']:15} {info['title']}")
+        _say(f"  {_named(info):15} {info['title']}")
 
 
 def _print_recipes(recipes: Sequence[Mapping[str, Any]]) -> None:

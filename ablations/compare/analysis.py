@@ -19,7 +19,7 @@ from ablations.files.own_folders import own_folder
 from ablations.files.shapes import Object
 from ablations.store.index_file import one_line
 from ablations.store.runs import RunFolder, read_json, write_json_atomic
-from lit_models.registry.registry import Registry
+from lit_models.registry.registry import Registry, caller
 
 _FOLDER = "analyses"
 
@@ -92,9 +92,10 @@ ANALYSES: Registry[Analysis] = Registry("analysis")
 
 def register_analysis(analysis: Analysis) -> None:
     """Add an analysis, with its columns, to every report."""
-    ANALYSES.register(analysis.name, analysis)
+    origin = caller()
+    ANALYSES.register(analysis.name, analysis, origin=origin)
     for name, column in analysis.columns().items():
-        COLUMNS.register(name, column)
+        COLUMNS.register(name, column, origin=origin)
 
 
 def analysis_figures(study: StudyRecord, rows: Sequence[Row]) -> tuple[Drawing, ...]:

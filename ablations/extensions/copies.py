@@ -1,6 +1,6 @@
 """The files that a run depends on, kept in its folder and executed where it is trained or read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,8 @@ from ablations.extensions.loading import EXTENSIONS, SourceFile, execute
 from ablations.extensions.packages import use_packages
 from ablations.extensions.used import Used
 from ablations.files.own_files import read_own
-from ablations.store.runs import CONFIG, write_bytes_atomic
+from ablations.store import file_shapes
+from ablations.store.runs import CONFIG, read_json, write_bytes_atomic
 
 FOLDER = "code"  # of a run
 
@@ -30,6 +31,22 @@ def restore(run: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
     meaning in this process.
     """
     return tuple(_restored(run, config.get("extensions", {})))
+
+
+def used_by_weights(checkpoints: Iterable[Path]) -> Used:
+    """What the runs that wrote these checkpoints depend on; executed, as `restore` does it.
+
+    A teacher's layers decide what a student learns.
+    """
+    used: Used = {}
+    for path in checkpoints:
+        run = path.parent.parent
+        if path.parent.name != "checkpoints":  # no run's
+            continue
+        config = read_json(run / CONFIG, file_shapes.CONFIG) or {}
+        restore(run, config)
+        used |= config.get("extensions", {})
+    return used
 
 
 def copy_of(run: Path, sha256: str, entry: Mapping[str, Any]) -> Path:

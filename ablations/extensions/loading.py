@@ -2,14 +2,13 @@
 
 import hashlib
 import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import datamodules
-import lit_models
+from ablations.extensions.imports import check_imports, is_ours
 from lit_models.registry.faults import told
 from lit_models.registry.registry import Registered, Registry, recorded
 
@@ -77,15 +76,27 @@ def execute(source: SourceFile, *, file: Path | None = None) -> Extension:
         return EXTENSIONS[source.sha256]
     _forget_earlier(source.path)
     name = source.module or f"ablations_extension_{source.sha256[:16]}"
+    before = frozenset(sys.modules)
     try:
         with recorded(besides=is_ours) as made:
             _run(source, name, file or source.path)
+            if source.module is None:
+                new = [other for other in sys.modules if other not in before and other != name]
+                check_imports(source.path, source.content, loaded=new)
             _check_made([one for one in made if not is_ours(_file(one))], source)
     except (Exception, SystemExit) as error:
         if source.module is None:
             sys.modules.pop(name, None)
         raise ValueError(told(error, source.path)) from None
     return EXTENSIONS.register(source.sha256, Extension(source, tuple(made)))
+
+
+def blamed(error: BaseException) -> str | None:
+    """An error that went through a file of one's own, as one sentence with its line; else None."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in by_file():
+            return told(error, frame.filename)
+    return None
 
 
 def sources() -> tuple[SourceFile, ...]:
@@ -107,14 +118,6 @@ def extension_of(file: str) -> Extension | None:
 def by_file() -> Mapping[str, Extension]:
     """The extensions by the path of their file."""
     return {str(extension.source.path): extension for extension in EXTENSIONS.values()}
-
-
-@cache
-def is_ours(file: str) -> bool:
-    """Whether a file is a part of this project."""
-    packages = (Path(datamodules.__file__).parent, Path(lit_models.__file__).parent)
-    folders = (Path(__file__).parents[1], *packages)
-    return any(Path(file).is_relative_to(folder) for folder in folders)
 
 
 def _file(entry: Registered) -> str:

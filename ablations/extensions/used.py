@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ablations.extensions.loading import Extension, extension_of, is_ours
+from ablations.extensions.imports import is_ours
+from ablations.extensions.loading import Extension, extension_of
 from datamodules.catalog.entries import DATASETS
 from datamodules.config.data import DataConfig
 from lit_models.families.reference import Network

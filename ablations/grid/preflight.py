@@ -10,7 +10,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ablations.extensions.loading import SourceFile, execute_all, sources
+from ablations.extensions.loading import SourceFile, blamed, execute_all, sources
 from ablations.planning.counts import Cost, Setting, count_points
 from ablations.planning.plan import Plan
 from ablations.process.tether import end_with_launcher
@@ -81,7 +81,13 @@ def _inspect_with(
 ) -> Machine:
     """`inspect` where code of one's own has not been executed yet."""
     execute_all(used)
-    return inspect(study, networks, runs_root)
+    try:
+        return inspect(study, networks, runs_root)
+    except Exception as error:
+        said = None if isinstance(error, ValueError | OSError) else blamed(error)
+        if said is None:
+            raise
+        raise ValueError(said) from None  # its frames stay behind in this process
 
 
 def in_child(context: BaseContext, function: Callable[..., T], *arguments: Any) -> T:

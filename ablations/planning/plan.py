@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ablations.extensions.copies import used_by_weights
 from ablations.extensions.used import used_by
 from ablations.planning.identity import named, texts
 from ablations.planning.normal_form import SCHEMA_VERSION
@@ -29,6 +30,7 @@ from datamodules.catalog.resolved import Data, resolve
 from datamodules.sampling.batching import accumulation
 from lit_models.families.reference import Network
 from lit_models.families.serialise import to_dict
+from lit_models.recipe.weight_files import weight_files
 from lit_models.steps.trajectory import outline_to_plain
 
 PlannedState = State | Literal["stale"]
@@ -229,8 +231,9 @@ def _rows(study: Study, data: Data, points: list[tuple[Point, Network]]) -> Iter
         hardware=study.hardware,
     )
     common = texts(decides(first))
+    of_weights = used_by_weights(weight_files(study.recipe).values())
     for point, spec in points:
-        used = used_by(spec, first.data)
+        used = used_by(spec, first.data) | of_weights
         own = texts({"spec": to_dict(spec), **({"extensions": sorted(used)} if used else {})})
         hashed = {key: text for key, text in common.items() if key != "extensions"} | own
         labels = _labels(study, point)

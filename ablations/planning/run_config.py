@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ablations.extensions.copies import used_by_weights
 from ablations.extensions.used import Used, used_by
 from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.studies.config import Hardware, Recipe
@@ -89,7 +90,7 @@ def run_config(
         seed=seed,
         content=content(data),
         weights={key: checksum(path) for key, path in files.items()},
-        extensions=used_by(spec, data.config),
+        extensions=used_by(spec, data.config) | used_by_weights(files.values()),
         hardware=hardware or Hardware(),
     )
 

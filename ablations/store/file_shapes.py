@@ -44,6 +44,7 @@ SUMMARY = Object(
 
 PREDICTIONS = Object({"images": int, "right": int, "classes_sha256": str, "right_bits": str})
 
+_EXTENSION = Object({"file": str, "names": [str]}, {"package": _TEXT})
 CONFIG = Object(
     known={
         "run_id": str,
@@ -60,6 +61,7 @@ CONFIG = Object(
         "seed": int,
         "labels": Object(known={"steps": [str], "start_from": [str], "texts": [[str]]}, each=_TEXT),
         "hardware": _DICT,
+        "extensions": Object(each=_EXTENSION),
         "root": _TEXT,
         "folder": _TEXT,
         "beton": _TEXT,

@@ -1,8 +1,9 @@
 """Everything that a study file can name, as plain data: its own and what is shipped."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+from ablations.extensions.loading import extension_of
 from ablations.studies.config import shipped_experiments
 from ablations.studies.networks import network_after
 from ablations.studies.own_networks import network_row
@@ -12,10 +13,12 @@ from ablations.studies.settings import last_said
 from ablations.studies.yaml_source import YamlSource
 from datamodules.catalog.catalog import DATASETS
 from lit_models.families.specs import SPECS
-from lit_models.primitives.primitive import Primitive
-from lit_models.primitives.table import primitives
+from lit_models.primitives.primitive import PRIMITIVES, Primitive
+from lit_models.registry.registry import Registry
 from lit_models.steps.library import STEP_FACTORIES
 from lit_models.steps.trajectories import TRAJECTORIES, Trajectory
+
+T = TypeVar("T")
 
 
 def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
@@ -38,16 +41,17 @@ def listing(source: YamlSource) -> dict[str, list[dict[str, Any]]]:
         "trajectories": _trajectories(source),
         "networks": _networks(source),
         "steps": [
-            {"name": n, "text": step.syntax, "summary": step.summary, "source": step.source}
-            for n, step in STEP_FACTORIES.items()
+            own | {"text": step.syntax, "summary": step.summary, "source": step.source}
+            for step, own in _registered(STEP_FACTORIES)
         ],
-        "primitives": [_primitive(primitive) for primitive in primitives().values()],
+        "primitives": [own | _primitive(primitive) for primitive, own in _registered(PRIMITIVES)],
         "datasets": [
-            {
+            own
+            | {
                 key: getattr(info, key)
-                for key in ("name", "title", "num_classes", "image_size", "licence", "source")
+                for key in ("title", "num_classes", "image_size", "licence", "source")
             }
-            for info in DATASETS.values()
+            for info, own in _registered(DATASETS)
         ],
         "recipes": [
             {**_of(source, "recipes", name), **_keys_of(source, name)}
@@ -61,6 +65,16 @@ def _of(source: YamlSource, kind: Kind, name: str) -> dict[str, Any]:
     file = owner(source, kind, name)
     own = file is not None and file.path.resolve() != shipped_experiments()
     return {"name": name, **({"file": str(file.path)} if own and file else {})}
+
+
+def _registered(registry: Registry[T]) -> list[tuple[T, dict[str, Any]]]:
+    """What a registry has, each with its name and, of a file of one's own, that: these first."""
+    found = []
+    for name, value in registry.items():
+        extension = extension_of(registry.origin(name).file)
+        file = {} if extension is None else {"file": str(extension.source.path)}
+        found.append((value, {"name": name, **file}))
+    return sorted(found, key=lambda one: "file" not in one[1])
 
 
 def _keys_of(source: YamlSource, recipe: str) -> Mapping[str, Any]:
@@ -111,7 +125,7 @@ def _networks(source: YamlSource) -> list[dict[str, Any]]:
 
 def _primitive(primitive: Primitive) -> dict[str, Any]:
     return {
-        **{key: getattr(primitive, key) for key in ("name", "title", "summary", "source")},
+        **{key: getattr(primitive, key) for key in ("title", "summary", "source")},
         "after": list(primitive.after),
         "options": [
             {"name": rule.name, "default": rule.default, "values": rule.expected}

@@ -59,6 +59,8 @@ def sizes(data: Data) -> Sizes | None:
 def describe(data: Data, found: Sizes | None) -> str:
     """A sentence or two on the data set: its name, classes, images and how they are split."""
     name = title(data.config)
+    if found is None and data.info.num_classes is not None and missing(data) is None:
+        return f"Data: {name}, {data.info.num_classes:,} classes; images are counted when read."
     if found is None:
         return f"Data: {name}, which is not here yet, so that its classes are not known."
     val = f"{found.val:,} val, " if found.val else ""
@@ -77,7 +79,7 @@ def _owned(data: Data) -> _Owned | None:
     info, test_fraction = data.info, data.config.test_fraction
     if info.sizes is not None and info.num_classes is not None:
         return _Owned(info.num_classes, info.sizes[:1], info.sizes[1])
-    if missing(data) is not None:
+    if missing(data) is not None or not (info.paths or info.own or data.reads_beton):
         return None
     if data.reads_beton:
         assert data.manifest is not None

@@ -123,6 +123,8 @@ def read_data(data: Data) -> Source:
     else:
         load = _function(info.load)
     source = load(info, config)
+    if callable(info.load):
+        check_source(info, source)
     _check_sizes(info, config, source)
     return source
 
@@ -183,3 +185,38 @@ def _check_sizes(info: DatasetInfo, config: DataConfig, source: Source) -> None:
         f"but should have {info.sizes[0]} and {info.sizes[1]}: the copy is incomplete. Delete it "
         "and get it again."
     )
+
+
+def check_source(info: DatasetInfo, source: Source) -> None:
+    """Refuse what the load function of a data set gave, if it is not as `info` says.
+
+    Raises:
+        ValueError: with what was found and what was expected.
+    """
+    if not isinstance(source, Source):
+        raise ValueError(f"{info.name}: its load function gave no Source but {source!r:.60}")
+    classes = len(source.class_names)
+    if info.num_classes not in (None, classes):
+        raise ValueError(
+            f"{info.name}: its load function gave {classes} class names, but num_classes is "
+            f"{info.num_classes}"
+        )
+    for part in ("train", "val", "test"):
+        images = getattr(source, part)
+        wrong = None if images is None else _wrong(info, images, classes)
+        if wrong is not None:
+            raise ValueError(f"{info.name}: its load function gave {part} images whose {wrong}")
+
+
+def _wrong(info: DatasetInfo, images: Images, classes: int) -> str | None:
+    labels = images.labels
+    if labels.dtype != np.int64 or labels.ndim != 1 or not len(labels):
+        return f"labels are {labels.dtype} {labels.shape}, not int64 (N,) with N above 0"
+    if labels.min() < 0 or labels.max() >= classes:
+        return f"labels are from {labels.min()} to {labels.max()}, not from 0 to {classes - 1}"
+    if not isinstance(images, ArrayImages):
+        return None
+    pixels, expected = images.pixels, (len(labels), info.in_chans)
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[:2] != expected:
+        return f"pixels are {pixels.dtype} {pixels.shape}, not uint8 {expected} and the sides"
+    return None

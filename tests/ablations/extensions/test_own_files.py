@@ -1,5 +1,8 @@
 """Files of one's own: what they register, which runs depend on them, and what is refused."""
 
+import json
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ import pytest
 
 from ablations import extend
 from ablations.cli import main
-from ablations.extensions.copies import copy_of, keep, restore
+from ablations.extensions.copies import copy_of, keep, restore, used_by_weights
 from ablations.extensions.loading import EXTENSIONS, use
 from ablations.extensions.used import used_by
 from ablations.planning.plan import make_plan
@@ -162,6 +165,61 @@ def test_a_file_that_cannot_be_used_is_one_sentence_and_leaves_nothing(
         use(ideas)
     assert str(found.value) in error
     assert not EXTENSIONS
+
+
+@pytest.mark.parametrize("indent", ["", "def later():\n    "])
+def test_a_file_that_imports_another_of_ones_own_is_refused(
+    monkeypatch: pytest.MonkeyPatch, ideas: Path, indent: str
+) -> None:
+    helper = ideas.with_name("a_helper_beside_it.py")
+    helper.write_text("x = 1", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(ideas.parent))
+    ideas.write_text(f"{IDEAS}\n{indent}import a_helper_beside_it\n", encoding="utf-8")
+    line = len(ideas.read_text(encoding="utf-8").splitlines())
+    with pytest.raises(ValueError, match=rf"py:{line}: it imports .* from {helper}"):
+        use(ideas)
+    sys.modules.pop("a_helper_beside_it", None)
+    assert "stripes" not in DATASETS
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("astype(np.uint8)", "astype(np.float32)"), r"train images whose pixels are float32"),
+        (('("across", "along")', '("across",)'), r"gave 1 class names, but num_classes is 2"),
+        (("return Source(", "raise KeyError('x')\n    return Source("), r"my_ideas.py:\d+: Key"),
+    ],
+)
+@pytest.mark.parametrize("workers", ["--workers=0", "--workers=1"])
+def test_a_data_set_that_is_none_is_one_sentence(
+    ideas: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: tuple[str, str],
+    said: str,
+    workers: str,
+) -> None:
+    ideas.write_text(IDEAS.replace(*change), encoding="utf-8")
+    file = study_file(ideas.parent, data="stripes", steps="kernel_size=3")
+    words = ["run", "mine", "--file", str(file), "--runs", str(ideas.parent / "runs"), workers]
+    assert main([*words, "--use", str(ideas)]) == 2
+    assert re.search(rf"^ablate: .*{said}", capsys.readouterr().err)
+
+
+def test_what_a_teacher_depends_on_a_student_depends_on(tmp_path: Path, ideas: Path) -> None:
+    extension = use(ideas)
+    run = tmp_path / "teacher"
+    (run / "checkpoints").mkdir(parents=True)
+    entry = {"file": str(ideas), "package": None, "names": ["primitive my_gain"]}
+    told = {"extensions": {extension.source.sha256: entry}}
+    (run / "config.json").write_text(json.dumps(told), encoding="utf-8")
+    assert used_by_weights([run / "checkpoints" / "last.ckpt"]) == told["extensions"]
+    assert used_by_weights([run / "last.ckpt"]) == {}
+
+
+def test_a_list_shows_what_is_ones_own(ideas: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for kind, name in (("steps", "twice_as_deep"), ("primitives", "my_gain"), ("data", "stripes")):
+        assert main(["list", kind, "--use", str(ideas)]) == 0
+        assert capsys.readouterr().out.lstrip().startswith(f"{name} (my_ideas.py)")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
