@@ -1,6 +1,6 @@
 """Which run a name means: an id, the start of one, or STUDY/POINT/SEED by the study's index."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,10 @@ def find_run(name: str, *, root: Path, file: Path | None, planned: bool = False)
     stored = [path.name for path in folders.iterdir()] if folders.is_dir() else []
     if name in stored:  # no plan says more about it
         return _subject(name, {}, root)
-    rows = {row.run_id: row for row in _planned(file)}
-    runs = {*rows, *stored}
-    starts = [r for r in runs if r.startswith(name) or r.rsplit("-", 1)[-1].startswith(name)]
-    matches = [name] if name in runs else starts
+    matches, rows = _begin(stored, name), dict[str, PlannedRun]()
+    if not matches:  # a run that is there is meant before one that is only planned
+        rows = {row.run_id: row for row in _planned(file)}
+        matches = [name] if name in rows else _begin(rows, name)
     if len(matches) != 1:
         few = f": {', '.join(sorted(matches)[:5])}" if matches else ""
         plan = hint("plan", "STUDY", root=root, file=file)
@@ -51,6 +51,11 @@ def find_run(name: str, *, root: Path, file: Path | None, planned: bool = False)
             "STUDY/POINT/SEED such as convnext_nano/start/0"
         )
     return _subject(matches[0], rows, root)
+
+
+def _begin(runs: Iterable[str], name: str) -> list[str]:
+    """The runs whose id, or whose hash, begins with a name."""
+    return [r for r in runs if r.startswith(name) or r.rsplit("-", 1)[-1].startswith(name)]
 
 
 def _by_place(name: str, *, root: Path, file: Path | None, planned: bool) -> Subject:

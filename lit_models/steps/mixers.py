@@ -39,9 +39,10 @@ def _mixer(text: str) -> MixerChoice:
 def mixer(choice: MixerChoice, *, stages: Stages = None) -> Step:
     """The mixer of the blocks: a depthwise convolution, attention, a token MLP or none.
 
-    `size` is the kernel of a convolution (7 if not given), the heads of attention (one for every 32
-    channels) or the image side that a token MLP is built for. The layers around the mixer stay. A
-    block that had no mixer gets a branch as SPACH has it: norm, mixer, layer scale 1e-4.
+    `size` is the kernel of a convolution (7 if not given), the heads of attention (those it has, or
+    one for every 32 channels) or the image side that a token MLP is built for. The layers around
+    the mixer stay. A block that had no mixer gets a branch as SPACH has it: norm, mixer, layer
+    scale 1e-4.
     """
     kind, size = choice
 
@@ -65,7 +66,10 @@ def mixer(choice: MixerChoice, *, stages: Stages = None) -> Step:
             for index in range(depth)
         ]
         tokens = any(_has_tokens(block) for block in blocks)
-        return spec.edit_blocks(on_block, image_size=side if tokens else None)
+        after = spec.edit_blocks(on_block, image_size=side if tokens else None)
+        # as many heads as before, only written down: the same network
+        same = _without_heads(after) == _without_heads(spec) and _heads(after) == _heads(spec)
+        return spec if same else after
 
     summary = f"positions are mixed by {kind.replace('_', ' ')}{where(stages)}"
     return Step("mixer", f"{kind.replace('_', ' ')}{where(stages)}", summary, edit)
@@ -108,8 +112,31 @@ def _with_mixer(block: Block, new: Spatial | None) -> Block:
     return Block((row, first))
 
 
+def _heads(spec: ArchSpec) -> list[int]:
+    """Heads of every attention of the network."""
+    found = []
+    for stage, depth in enumerate(spec.depths):
+        for index in range(depth):
+            arriving = spec.entry_width(stage) if index == 0 else spec.block_width(stage)
+            for branch in spec.block_at(stage, index).branches:
+                if branch.spatial is not None and branch.spatial.kind == "attention":
+                    width = spec.mixer_width(branch, stage, arriving=arriving)
+                    found.append(spec.heads(branch.spatial, width))
+    return found
+
+
+def _without_heads(spec: ArchSpec) -> ArchSpec:
+    def bare(branch: Branch) -> Branch:
+        spatial = branch.spatial
+        return replace(branch, spatial=replace(spatial, heads=None)) if spatial else branch
+
+    return spec.map_branches(bare)
+
+
 def _swapped(old: Spatial, new: Spatial) -> Spatial:
     """The new mixer with what the old one has and it can keep."""
+    if old.kind == new.kind == "attention" and new.heads is None:
+        return old
     if old.convolves and new.convolves:
         return replace(old, kind=new.kind, kernel_size=new.kernel_size)
     return replace(new, shared=old.shared)

@@ -81,9 +81,11 @@ REFUSALS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             NO_CONVOLUTION: SPACH,
         },
         "mixer=convolution:9": {},
-        "mixer=attention": STRIDED,
+        "mixer=attention": {**STRIDED, ALREADY: "spach_attn"},
+        "mixer=attention:2": {**STRIDED, ALREADY: "spach_attn"},
         "mixer=attention@1": {
-            "in the last block strides the spatial convolution": "resnet_down_inverted_dw"
+            ALREADY: "spach_attn",
+            "in the last block strides the spatial convolution": "resnet_down_inverted_dw",
         },
         "mixer=token_mlp": {
             "a token MLP is built for one image size: give its side": rest(
@@ -187,9 +189,13 @@ REFUSALS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 
 def spec_of(family: str) -> ArchSpec:
-    """The family's small network, with no branch that starts at 0 and so hides what is in it."""
+    """The family's small network, with nothing that hides what a step does.
+
+    No branch starts at 0, and none is dropped, which would make any two networks differ.
+    """
     spec = SPECS["nano_" + family.replace("robust_", "robust_resnet_")]
-    return replace(spec, init=replace(spec.init, zero_last_norm=False))
+    shown = replace(spec.init, zero_last_norm=False)
+    return replace(spec, init=shown, drop_path_rate=0.0)
 
 
 def run(spec: ArchSpec) -> tuple[Tensor, list[str]]:
