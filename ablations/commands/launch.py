@@ -9,22 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.board.refreshing import BoardRefresher
 from ablations.commands.plan import plan_costs
-from ablations.grid.preflight import (
-    Machine,
-    check_data_is_there,
-    inspect,
-    inspect_in_child,
-)
+from ablations.grid.preflight import Machine, check_data_is_there, inspect, inspect_in_child
 from ablations.planning.plan import Plan, PlannedRun, index_of
 from ablations.planning.scale_notes import stuck_scales
 from ablations.planning.start_notes import start_warnings
 from ablations.store.hints import Typed
 from ablations.store.index_file import Replaced
-from ablations.store.runs import (
-    INDEX,
-    study_path,
-    write_json_atomic,
-)
+from ablations.store.runs import INDEX, study_path, write_json_atomic
 
 if TYPE_CHECKING:
     from rich.console import Console

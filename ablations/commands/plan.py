@@ -91,7 +91,14 @@ def _refuse_other_names(study: str, source: YamlSource, root: Path) -> None:
     """Raise ValueError for a name that --as gave to a study: it does not say what to run."""
     if study in names(source, "studies") or study not in indexed_studies(root):
         return
-    command = require_index(study, root, first="")["command"]
+    try:
+        command = require_index(study, root, first="")["command"]
+    except ValueError as error:
+        said = str(error).partition(";")[0]
+        raise ValueError(
+            f"{study!r} is no study, and what was kept under that name cannot be read: {said}; "
+            f"`ablate run STUDY --as {study}` writes it again"
+        ) from None
     raise ValueError(f"{study!r} is no study, but what `{command}` is kept as: give that command")
 
 

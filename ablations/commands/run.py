@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ablations.commands.launch import Ended, Launch, train, write_index
 from ablations.commands.parsing import (
@@ -15,22 +14,13 @@ from ablations.commands.parsing import (
     typed,
 )
 from ablations.commands.plan import read_study, replacing
-from ablations.grid.preflight import (
-    check_writable,
-)
+from ablations.grid.preflight import check_writable
 from ablations.planning.plan import Plan, PlannedRun, make_plan
 from ablations.process.output import lasting
 from ablations.store.finished import look_at
 from ablations.store.hints import Typed
 from ablations.store.index_file import replaced_by
-from ablations.store.runs import (
-    RunFolder,
-    run_path,
-    runs_root,
-)
-
-if TYPE_CHECKING:
-    pass
+from ablations.store.runs import RunFolder, run_path, runs_root
 
 FAILURE, STOPPED = 1, 130
 

@@ -68,11 +68,11 @@ def write_report(study: str, *, runs_root: Path) -> ReportPaths:
     found = load_study(study, runs_root=runs_root)
     rows = study_rows(found)
     if not any(row.seeds for row in rows):
-        run, status = (hint(verb, study, root=runs_root) for verb in ("run", "status"))
+        status = hint("status", study, root=runs_root)
         states = ", ".join(sorted({run.state for run in found.runs}))
         raise ValueError(
             f"study {study!r} has no finished run in {runs_root} ({len(found.runs)} planned: "
-            f"{states}); {run} trains them, {status} shows them"
+            f"{states}); `{found.command}` trains them, {status} shows them"
         )
     chosen = (*drawings(found, rows), *analysis_figures(found, rows))
     paths = paths_of(own_folder(runs_root, STUDIES, study, REPORT), chosen)

@@ -48,6 +48,9 @@ _EXTENSION = Object({"file": str, "names": [str]}, {"package": _TEXT})
 CONFIG = Object(
     known={
         "run_id": str,
+        "schema": int,
+        "content": _TEXT,
+        "weights": Object(each=str),
         "spec": _DICT,
         "data": Object(
             {"name": str},

@@ -143,8 +143,11 @@ def _summary(found: Mapping[str, Reading]) -> dict[str, Any]:
 
 
 def _threads(options: argparse.Namespace) -> int:
-    asked = options.threads or os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))
-    return int(asked)
+    said = os.environ.get("OMP_NUM_THREADS", "")  # it may be a list: one for each level
+    first = said.partition(",")[0].strip()
+    if options.threads is None and said and not (first.isdecimal() and int(first) > 0):
+        raise ValueError(f"OMP_NUM_THREADS is {said!r}, which is no number: give --threads N")
+    return options.threads or int(first or len(os.sched_getaffinity(0)))
 
 
 def _circumstances(options: argparse.Namespace) -> dict[str, Any]:

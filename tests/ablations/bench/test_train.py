@@ -245,3 +245,14 @@ def test_the_default_names_are_networks() -> None:
     options: argparse.Namespace = make_parser().parse_args(["bench", "train"])
     for name in options.models.split(","):
         assert set(command.implementations(name)) == {"ours", "timm"}
+
+
+def test_threads_are_those_of_the_outer_level_and_a_wrong_number_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = make_parser().parse_args(["bench", "train"])
+    monkeypatch.setenv("OMP_NUM_THREADS", "3,2")
+    assert command._threads(options) == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    with pytest.raises(ValueError, match="OMP_NUM_THREADS is 'many', which is no number"):
+        command._threads(options)

@@ -9,8 +9,10 @@ import pytest
 
 from ablations.cli import main as ablate
 from ablations.cli import make_parser
+from ablations.report import write_report
 from ablations.store.hints import Typed, hint
 from ablations.store.runs import runs_root
+from tests.support.fabricate import fabricate_study
 from tests.support.project import PROJECT
 
 QUICK = ["recipe.epochs=1", "recipe.warmup_epochs=0", "data.train_limit=64", "data.test_limit=32"]
@@ -148,3 +150,26 @@ def test_a_study_that_never_ran_is_answered_with_the_command_that_runs_it(
         ["run", "replknet", *elsewhere],
         ["plan", "replknet", *elsewhere],
     ]
+
+
+def test_a_damaged_index_of_another_name_does_not_send_to_the_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = tmp_path / "studies" / "kept" / "index.json"
+    index.parent.mkdir(parents=True)
+    index.write_text("{")
+    assert ablate(["run", "kept", "--runs", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert str(index) in said
+    assert suggested(said) == [["run", "STUDY", "--as", "kept"]]
+
+
+def test_a_report_without_a_finished_run_names_the_command_of_its_index(tmp_path: Path) -> None:
+    fabricate_study(tmp_path, states={("00_start", 0): "failed"}, seeds=[0])
+    index = tmp_path / "studies" / "made_up" / "index.json"
+    said = json.loads(index.read_text())
+    rows = [row for row in said["rows"] if row["point"] == "00_start"]
+    said |= {"rows": rows, "command": "ablate run convnext_nano --as made_up"}
+    index.write_text(json.dumps(said))
+    with pytest.raises(ValueError, match="`ablate run convnext_nano --as made_up` trains them"):
+        write_report("made_up", runs_root=tmp_path)
