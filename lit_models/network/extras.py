@@ -17,9 +17,14 @@ _SIDE = 5  # of the maps on which a primitive is tried
 def make_extra(extra: Extra, channels: int) -> nn.Module:
     """The module of a primitive on maps `(N, channels, H, W)`.
 
-    Raises ValueError, naming the place of its code, for one that cannot be made or does not keep
-    the shape of maps.
+    Raises ValueError, naming the place of its code, for one that cannot be made, does not keep the
+    shape of maps, or has a name that no module can have.
     """
+    if hasattr(nn.Sequential(), extra.name):
+        raise ValueError(
+            f"{_named(extra, channels)} has the name of something that every torch.nn.Sequential "
+            "has: register it under another"
+        )
     _try(extra, channels, primitive(extra.name).make)
     return _made(extra, channels)
 

@@ -45,7 +45,7 @@ class OptionRule:
         if isinstance(self.default, str):
             return self.checked(text)
         try:
-            number = type(self.default)(text)
+            number = type(self.default)(text.replace("_", "?"))  # Python reads 1_6 as 16
         except ValueError:
             raise ValueError(f"{self.name} is {self.expected}, found {text!r}") from None
         return self.checked(number)
@@ -71,12 +71,13 @@ def rules_of(
     Raises ValueError for a function that is not of this form, for an option without a default of a
     plain type, and for a default outside its own range.
     """
-    first, *others = inspect.signature(make).parameters.values()
+    parameters = list(inspect.signature(make).parameters.values())
+    first, others = parameters[:1], parameters[1:]
     odd = [p.name for p in others if p.kind is not inspect.Parameter.KEYWORD_ONLY]
-    if first.kind is inspect.Parameter.KEYWORD_ONLY or odd:
+    if not first or first[0].kind is inspect.Parameter.KEYWORD_ONLY or odd:
         raise ValueError(
             "it is made by (channels, *, option=default, ...): the channels first, options by "
-            f"keyword only, found {', '.join([first.name, *odd])}"
+            f"keyword only, found {', '.join([p.name for p in first] + odd) or 'none of them'}"
         )
     unknown = sorted({*ranges, *choices} - {p.name for p in others})
     if unknown:

@@ -27,8 +27,8 @@ Start = Literal["own", "network"]
 Make = TypeVar("Make", bound=Callable[..., Any])
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-# names of a layer's other parts in a state dict, and words of the step that adds a primitive
-_TAKEN = ("conv", "norm", "act", "blur", "pad", "mixer", "off", "after")
+# names of a layer's other parts and attributes, and words of the step that adds a primitive
+_TAKEN = ("conv", "norm", "act", "blur", "pad", "mixer", "extras", "width", "off", "after")
 
 
 @dataclass(frozen=True)

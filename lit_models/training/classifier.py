@@ -137,7 +137,7 @@ class LitClassifier(EvaluatedClassifier):
         self.on_test_start()
         require_one_average(self.trainer, self.training_config.ema_decay)
         require_same_settings(self.trainer, self.training_config)
-        require_same_batch(self.trainer)
+        require_same_batch(self.trainer, self.training_config)
         if self.untouched and (said := self.start()):
             self.print(said)
         if self.teacher is not None:

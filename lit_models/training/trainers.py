@@ -24,6 +24,8 @@ class _Releases(Protocol):
 
 @runtime_checkable
 class _Accumulates(Protocol):
+    batch_size: int
+
     def accumulate(self, devices: int) -> int: ...
 
 
@@ -106,15 +108,21 @@ def require_same_settings(trainer: pl.Trainer, training: TrainingConfig) -> None
         )
 
 
-def require_same_batch(trainer: pl.Trainer) -> None:
+def require_same_batch(trainer: pl.Trainer, training: TrainingConfig) -> None:
     """Raise ValueError for a Trainer that steps before the data module's `batch_size` is complete.
 
     Where an optimizer step has several micro batches on a device, as `batch_size_per_device` asks,
-    the Trainer has to add them up.
+    the Trainer has to add them up. Warns of a recipe for batches of another size.
     """
     data: Any = trainer.datamodule  # type: ignore[attr-defined]  # set in a connector
     if not isinstance(data, _Accumulates) or callbacks_of(trainer, GradientAccumulationScheduler):
         return
+    size = training.batch_size
+    if size not in (TrainingConfig().batch_size, data.batch_size):
+        rank_zero_warn(
+            f"recipe.batch_size is {size}, for which its learning rate is, but the data has "
+            f"batch_size={data.batch_size}: give it that, or change recipe.lr with it"
+        )
     wanted, found = data.accumulate(trainer.world_size), trainer.accumulate_grad_batches
     if wanted > 1 and found != wanted:
         raise ValueError(

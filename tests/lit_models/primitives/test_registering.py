@@ -198,6 +198,7 @@ def bare(channels: int, *, size: int) -> nn.Module:
         ),
         (plain, "Conv 2", {}, "a name has lower-case letters"),
         (plain, "norm", {}, "is none of conv, norm"),
+        (plain, "width", {}, "is none of conv, norm"),
         (
             plain,
             "a",
@@ -205,6 +206,7 @@ def bare(channels: int, *, size: int) -> nn.Module:
             r"after names layers out of pointwise_in.*\('input',\)",
         ),
         (positional, "a", {}, "options by keyword only, found channels, size"),
+        (lambda: plain(1), "a", {}, "the channels first, .* found none of them"),
         (bare, "a", {}, "its option size has no default that is a number"),
         (plain, "a", {"ranges": {"size": (0, 1)}}, "it has no option size that could have a range"),
     ],
@@ -241,6 +243,12 @@ def test_a_module_that_does_not_keep_its_promise_is_named_with_its_place(
     options = (ExtraOption("fails", fails),)
     with pytest.raises(ValueError, match=rf"test_registering.py:\d+.*{re.escape(reason)}"):
         build(spec_with(Extra("halves", "spatial", options)))
+
+
+def test_a_name_that_no_module_can_have_is_refused_with_its_place() -> None:
+    register_primitive("float")(plain)
+    with pytest.raises(ValueError, match=r"test_registering.py:\d+.*'float'.*under another"):
+        build(spec_with(Extra("float", "spatial")))
 
 
 def test_a_name_without_weight_decay_is_a_parameter() -> None:

@@ -35,6 +35,7 @@ def test_every_step_reads_its_own_example() -> None:
         ("kernel_size=" + 5000 * "9", "expected a number up to 100,000"),
         ("expansion=1_0", "expected a number, found '1_0'"),
         ("mixer=attention:", "expected a whole number, found ''"),
+        ("extra=se:1_6", "reduction is a whole number from 1 to 1024, found '1_6'"),
         ("extra=grn:after=spatial+after=pointwise_in", "stands after one layer, found spatial and"),
         ("sharing=yes", "'yes' is none of on, off"),
     ],

@@ -167,8 +167,10 @@ def test_a_step_has_all_the_images_that_the_data_says(folder: Path) -> None:
     module = LitClassifier(NETWORK, {"epochs": 1}, num_classes=3)
     with pytest.raises(ValueError, match=r"accumulate_grad_batches=1: give it 2, or make"):
         trainer(module, folder).fit(module, data)
+    module = LitClassifier(NETWORK, {"epochs": 1, "batch_size": 4096}, num_classes=3)
     runner = trainer(module, folder, accumulate_grad_batches=2)
-    runner.fit(module, data)
+    with pytest.warns(UserWarning, match=r"recipe\.batch_size is 4096, .* has batch_size=4:"):
+        runner.fit(module, data)
     assert runner.global_step == data.steps_per_epoch == 4
 
 
