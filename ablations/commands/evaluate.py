@@ -1,7 +1,6 @@
 """`ablate evaluate`: the scores of a checkpoint on a data set."""
 
 import argparse
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from ablations.commands.parsing import add_json, add_overrides, add_places
 from ablations.evaluation.config import evaluation_config
 from ablations.extensions.copies import restore
 from ablations.files.plain_text import as_json
+from ablations.store.index_file import indexed_studies
 from ablations.store.runs import ALL_RUNS, CONFIG, RunFolder, run_path, runs_root
 from datamodules.catalog.catalog import title
 from datamodules.catalog.resolved import content, resolve
@@ -128,11 +128,12 @@ def find_subject(text: str, *, root: Path, file: Path | None) -> Subject:
             run = find_run(text, root=root, file=file)
             value, reason = str(run_path(root, run.run_id)), run.reason
         except ValueError as error:
+            if text.partition("/")[0] in indexed_studies(root):  # it is a run
+                raise
             raise ValueError(f"there is no file {text}, and {error}") from None
     path = checkpoint_file(value, key="the checkpoint")
     folder = path.parent.parent
     is_run = path.parent.name == "checkpoints" and (folder / CONFIG).is_file()
     config = RunFolder(folder).whole_config() if is_run else {}
-    for note in restore(folder, config):
-        print(f"note: {note}", file=sys.stderr)
-    return Subject(path, config, reason)
+    notes = restore(folder, config)
+    return Subject(path, config, "\n".join([reason, *notes] if reason else notes) or None)

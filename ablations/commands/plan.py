@@ -17,6 +17,7 @@ from ablations.commands.parsing import (
 )
 from ablations.files.plain_text import as_json
 from ablations.grid.calibrate import estimate
+from ablations.planning.changed_files import changed_files
 from ablations.planning.counts import Cost, count_points, setting_of
 from ablations.planning.plan import ILLEGAL, Plan, make_plan, states
 from ablations.planning.scale_notes import stuck_scales
@@ -57,6 +58,7 @@ def command(options: argparse.Namespace) -> int:
     images = sizes(plan.data)
     stuck = stuck_scales(plan, images.train if images else None)
     notes = [*data_notes(plan.data, images), *kernel_notes(plan)]
+    notes += changed_files(plan, root)
     starts = start_warnings(plan)
     notes += [*(scale.sentence for scale in stuck), *(f"{text}." for text in starts.values())]
     if not options.no_time:

@@ -85,9 +85,10 @@ def _execute(run: Path, source: SourceFile, file: Path) -> None:
     try:
         execute(source, file=file)
     except ValueError as error:
+        reason = str(error).removesuffix(": give yours another name")
         raise ValueError(
             f"{run / CONFIG}: the run depends on {file} as it was then, which cannot be used "
-            f"beside what is loaded: {error}"
+            f"beside what is loaded: {reason}. Leave --use and `use:` of the newer file out"
         ) from None
 
 

@@ -23,7 +23,7 @@ class Subject:
 
     run_id: str
     config: Mapping[str, Any]
-    reason: str | None = None  # None: it was named by its id
+    reason: str | None = None  # None: it was named by its id, and there is nothing to say
 
 
 def find_run(name: str, *, root: Path, file: Path | None, planned: bool = False) -> Subject:
@@ -105,8 +105,8 @@ def _subject(
     folder = RunFolder(run_path(root, run_id))
     if run_id not in rows or folder.path.is_dir():
         config = folder.whole_config()
-        restore(folder.path, config)
-        return Subject(run_id, config, reason)
+        notes = restore(folder.path, config)
+        return Subject(run_id, config, "\n".join([reason, *notes] if reason else notes) or None)
     return Subject(run_id, to_plain(rows[run_id].config, run_id), reason)
 
 

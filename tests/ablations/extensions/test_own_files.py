@@ -254,10 +254,21 @@ def test_a_study_with_a_file_is_trained_resumed_and_reported(
     (copy,) = (run / "code").iterdir()
     assert copy.read_text(encoding="utf-8") == IDEAS
     forget_all()
-    (tmp_path / "my_ideas.py").write_text("raise RuntimeError", encoding="utf-8")
+    (tmp_path / "my_ideas.py").write_text(f"{IDEAS}\n# another content\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main(["plan", "mine", "--no-time", *places]) == 0
+    said = capsys.readouterr().out
+    assert "stale" in said
+    assert re.search(r"my_ideas.py\s+has\s+changed\s+since\s+1\s+run\s+of\s+mine", said)
+    forget_all()
     here = ["--runs", str(tmp_path / "runs")]
-    assert main(["evaluate", run.name, *here]) == 0, capsys.readouterr().err
-    assert "has changed since" in capsys.readouterr().err
+    for verb, name in (("evaluate", "mine/own/0"), ("evaluate", run.name), ("show", run.name)):
+        assert main([verb, name, *here]) == 0, capsys.readouterr().err
+        assert "has changed since" in capsys.readouterr().out
+        forget_all()
+    assert main(["report", "mine", *here]) == 0, capsys.readouterr().err
+    assert main(["evaluate", "mine/own/0", *here, "--use", str(tmp_path / "my_ideas.py")]) == 2
+    assert re.search(r"^ablate: .*config.json: .* Leave --use", capsys.readouterr().err)
 
 
 def test_every_name_of_the_public_face_is_there() -> None:
