@@ -1,5 +1,6 @@
 """Analyses of trained runs: kept beside a run, and shown in every report without a line of it."""
 
+import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -150,3 +151,14 @@ def test_what_was_measured_on_is_one_line_whatever_the_file_says(tmp_path: Path)
     (run / "analyses" / "evaluation.json").write_text(json.dumps(said))
     paths = report.write_report("made_up", runs_root=tmp_path)
     assert "a [31m b (%)" in paths.markdown.read_text().replace("\\", "")
+
+
+def test_a_report_is_whole_where_only_a_later_point_was_evaluated(tmp_path: Path) -> None:
+    fabricate_study(tmp_path)
+    run = load_study("made_up", runs_root=tmp_path).runs[-1].folder
+    (run / "analyses").mkdir()
+    said = {"twins": {"raw": {"top1": 50.0}}}
+    (run / "analyses" / "evaluation.json").write_text(json.dumps(said))
+    lines = report.write_report("made_up", runs_root=tmp_path).csv.read_text().splitlines()
+    first, *_, last = csv.DictReader(lines)
+    assert (first["evaluation/twins/top1_mean"], last["evaluation/twins/top1_mean"]) == ("", "50.0")
