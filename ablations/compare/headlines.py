@@ -75,6 +75,8 @@ def _grid(study: StudyRecord, known: Sequence[Row]) -> str:
     if not steps:
         return whole
     changed = max(steps, key=_size)
+    if not changed.delta:
+        return f"{whole} No list of steps changes it."
     return (
         f"{whole} Steps change most from “{bases[changed.point]}” to “{changed.title}”: "
         f"{signed(changed.delta)} points{_interval(changed.delta_low, changed.delta_high)}."

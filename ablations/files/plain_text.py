@@ -30,7 +30,8 @@ def as_json(obj: Any) -> str:
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows under a header with the keys of all of them; a cell is empty where a row lacks its key.
 
-    Numbers are written so that reading gives the same ones. Raises ValueError, naming row and column, for NaN and infinity.
+    Numbers are written so that reading gives the same ones. Raises ValueError, naming row and
+    column, for NaN and infinity.
     """
     _require_finite({f"row {number}": row for number, row in enumerate(rows, start=1)})
     text, names = io.StringIO(), dict.fromkeys(key for row in rows for key in row)

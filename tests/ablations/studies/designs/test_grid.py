@@ -1,5 +1,6 @@
 """Products of networks and lists of steps: points, names, references, and what is refused."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ablations.studies.designs.grid import Grid, GridPoints
 from ablations.studies.designs.networks import Networks, NetworksPoints
 from ablations.studies.study_file import load_experiments
 from datamodules.config.data import DataConfig
+from lit_models.training.metrics import TEST_TOP1
 from tests.support.fabricate import fabricate_grid
 
 NANO = ["nano_resnet_dw", "nano_resnet_inverted_dw"]
@@ -173,6 +175,15 @@ def test_a_network_with_one_legal_list_stands_in_the_columns_of_the_others(tmp_p
     cells = grid_cells(study, report.rows("made_up", runs_root=tmp_path / "alone"))
     assert (cells.networks, cells.lists) == (("A", "B"), ("kernel_size-5", "activation-gelu"))
     assert list(cells.rows) == [(0, 0), (0, 1), (1, 0)]
+
+
+def test_the_headline_of_a_grid_without_a_difference_names_no_largest(tmp_path: Path) -> None:
+    fabricate_grid(tmp_path, NANO[:1], STEPS)
+    for summary in tmp_path.glob("all/*/summary.json"):
+        summary.write_text(json.dumps(json.loads(summary.read_text()) | {TEST_TOP1: 50.0}))
+    study = load_study("made_up", runs_root=tmp_path)
+    said = headline(study, report.rows("made_up", runs_root=tmp_path))
+    assert said.endswith("top-1 on the test split. No list of steps changes it.")
 
 
 def test_the_report_compares_by_network_and_shades_each(tmp_path: Path) -> None:
