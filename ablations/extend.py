@@ -3,6 +3,7 @@
     register_step(name, syntax, summary, source=...)   a decorator of a function that returns a Step
     register_primitive(name, ...)                      a decorator of an nn.Module
     register_dataset(DatasetInfo(...), load=function)  what `data: NAME` means
+    register_augmentation(name)                        a decorator of a function (images, draw)
     register_column(name, measured("test/loss", ...))  a column of reports
     register_design(cls)                               what `points: {kind: KIND}` means
     register_analysis(analysis)                        columns, figures and a section of reports
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ablations.compare.columns import measured
     from ablations.extensions.loading import use
     from ablations.studies.designs import Design
+    from datamodules.augment.custom import register_augmentation
     from datamodules.catalog.registering import register_dataset
     from datamodules.config.info import DatasetInfo
     from datamodules.sets.sources import ArrayImages, FileImages, Source
@@ -30,6 +32,7 @@ _HOME = {
     "register_analysis": "ablations.compare.analysis:register_analysis",
     "measured": "ablations.compare.columns:measured",
     "use": "ablations.extensions.loading:use",
+    "register_augmentation": "datamodules.augment.custom:register_augmentation",
     "register_dataset": "datamodules.catalog.registering:register_dataset",
     "DatasetInfo": "datamodules.config.info:DatasetInfo",
     "ArrayImages": "datamodules.sets.sources:ArrayImages",
@@ -48,6 +51,7 @@ __all__ = [
     "Step",
     "measured",
     "register_analysis",
+    "register_augmentation",
     "register_column",
     "register_dataset",
     "register_design",

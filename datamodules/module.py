@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 
 from datamodules.augment.cropping import Cropping
+from datamodules.augment.custom import check_augmentations
 from datamodules.augment.rand_augment import read_policy
 from datamodules.catalog.resolved import Data, resolve
 from datamodules.catalog.sizes import Sizes
@@ -143,6 +144,7 @@ class ImageDataModule(LightningDataModule):
         del stage
         self.accumulate(rank_and_world()[1])
         self._train_batches()
+        check_augmentations(self.augmentation)
         if self.augmentation.rand_augment:
             read_policy(self.augmentation.rand_augment, width=self.image_size)
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from ablations.extensions.imports import is_ours
 from ablations.extensions.loading import Extension, extension_of
+from datamodules.augment.custom import AUGMENTATIONS
 from datamodules.catalog.entries import DATASETS
+from datamodules.config.augmentation import Augmentation
 from datamodules.config.data import DataConfig
 from lit_models.families.reference import Network
 from lit_models.primitives.primitive import PRIMITIVES
@@ -15,14 +17,14 @@ from lit_models.space.spec import ArchSpec
 Used = dict[str, dict[str, Any]]  # SHA-256 -> file, names and package, as config.json has it
 
 
-def used_by(network: Network, data: DataConfig) -> Used:
+def used_by(network: Network, data: DataConfig, augmentation: Augmentation | None = None) -> Used:
     """The files whose code a run depends on, by the SHA-256 of their content; mostly none.
 
     Steps are not among the names: a run has the network that they led to. Raises ValueError for a
     name that was registered by no file which could be named: its content would be in no identity.
     """
     used: Used = {}
-    for registry, name in _named(network, data):
+    for registry, name in _named(network, data, augmentation or Augmentation()):
         extension = _home(registry, name)
         if extension is None:
             continue
@@ -34,11 +36,14 @@ def used_by(network: Network, data: DataConfig) -> Used:
     return used
 
 
-def _named(network: Network, data: DataConfig) -> Iterator[tuple[Registry[Any], str]]:
+def _named(
+    network: Network, data: DataConfig, augmentation: Augmentation
+) -> Iterator[tuple[Registry[Any], str]]:
     """What a run takes from registries, besides names that are not there."""
     found: list[tuple[Registry[Any], str]] = [(DATASETS, data.name)]
     if isinstance(network, ArchSpec):
         found += [(PRIMITIVES, name) for name in sorted(network.primitives())]
+    found += [(AUGMENTATIONS, name) for name, _ in augmentation.own]
     return ((registry, name) for registry, name in found if name in registry)
 
 

@@ -127,7 +127,7 @@ def renewed(schema: Schema, now: Table, *, version: int) -> Schema:
     for table in (schema.fields, schema.added):
         for name, known in table.items():
             for field, default in known.items():
-                if field not in now.get(name, {}) or now[name][field] != default:
+                if field not in now.get(name, {}) or not _agrees(now[name][field], default):
                     raise ValueError(
                         f"{name}.{field} had the default {default!r}, which is gone or changed: "
                         "raise SCHEMA_VERSION in ablations/planning/normal_form.py, since the same "
@@ -140,6 +140,13 @@ def renewed(schema: Schema, now: Table, *, version: int) -> Schema:
         for name in now
     }
     return Schema(version, schema.fields, {name: table for name, table in added.items() if table})
+
+
+def _agrees(now: Any, known: Any) -> bool:
+    """Whether a default is what it was, but for later fields of a class inside of it."""
+    if isinstance(now, Mapping) and isinstance(known, Mapping):
+        return all(key in now and _agrees(now[key], value) for key, value in known.items())
+    return bool(now == known)
 
 
 def main() -> int:

@@ -30,6 +30,7 @@ from ablations.studies.settings import (
 )
 from ablations.studies.typed import Keys, assign, check_name
 from ablations.studies.yaml_source import YamlSource
+from datamodules.augment.custom import check_augmentations
 from datamodules.catalog.catalog import dataset
 
 __all__ = ["load_experiments", "read_source", "resolve_study", "section"]
@@ -72,7 +73,9 @@ def _check_recipe(source: YamlSource, name: str) -> None:
     config = pickle.loads(_blank())
     said = _assign(config, setting(source, at, ("recipe",), section(source, *at)))
     with _placed(said, source.where(at)):
-        OmegaConf.to_object(config.recipe)
+        recipe = OmegaConf.to_object(config.recipe)
+        assert isinstance(recipe, Recipe)
+        check_augmentations(recipe.augment)
 
 
 def read_source(option: Path | None = None) -> YamlSource:
@@ -165,6 +168,7 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str, comple
     study = Study(name=name, own_trajectory=own, **vars(values))
     with _placed(said, here):
         check_points(study)
+        check_augmentations(study.recipe.augment)
         dataset(study.data, complete=complete)
     return study
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from datamodules.augment.custom import customised
 from datamodules.augment.erasing import erase
 from datamodules.augment.jitter import color_jitter
 from datamodules.augment.rand_augment import rand_augment
@@ -22,12 +23,12 @@ from datamodules.sampling.random_streams import Draw
 def finish(
     images: Tensor, augmentation: Augmentation | None, info: DatasetInfo, *, draw: Draw
 ) -> Tensor:
-    """RandAugment or colour jitter, then normalisation, then random erasing.
+    """RandAugment or colour jitter, own augmentations, normalisation, random erasing.
 
     Args:
         images: (N, C, H, W) of any device and memory format. uint8 is never written to; float32
-            is normalised already, takes no RandAugment or colour jitter, and is taken over:
-            erased in place and given back.
+            is normalised already, takes no RandAugment, colour jitter or own augmentation, and is
+            taken over: erased in place and given back.
         augmentation: None in evaluation: only normalise.
         info: the data set, for its mean and std.
         draw: stream -> (N,) uniform numbers, one a sample.
@@ -62,13 +63,15 @@ def normalised(images: Tensor, info: DatasetInfo) -> Tensor:
 def _coloured(
     images: Tensor, augmentation: Augmentation, info: DatasetInfo, *, draw: Draw
 ) -> Tensor:
-    if not augmentation.rand_augment and not augmentation.color_jitter:
+    if not augmentation.colours:
         return images
     assert images.dtype == torch.uint8
+    changed = images
     if augmentation.rand_augment:  # as in timm, it takes the place of the jitter
         changed = rand_augment(images, augmentation, info, draw=draw)
-    else:
+    elif augmentation.color_jitter:
         changed = color_jitter(images, augmentation.color_jitter, draw=draw)
+    changed = customised(changed, augmentation, draw=draw)
     return changed.contiguous(memory_format=_memory_format(images))
 
 

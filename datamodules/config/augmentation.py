@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from datamodules.config.choices import check_choices
@@ -32,7 +32,7 @@ class Augmentation:
     """What happens to a training image; the default is nothing.
 
     The order is crop, flip, RandAugment or colour jitter, normalisation, erasing: timm's, and that
-    of the ConvNeXt recipe (arXiv 2201.03545, Table 5).
+    of the ConvNeXt recipe (arXiv 2201.03545, Table 5). Those of `custom` come before normalisation.
 
     Raises:
         ValueError: a value that no run could use, with the key and the nearest valid value.
@@ -67,6 +67,8 @@ class Augmentation:
     # repeated augmentation: times an image comes in an epoch, each with draws of its own; as in
     # DeiT an epoch is as long as without, so that it sees one image in so many
     repeats: int = 1
+    # augmentations from files of one's own, in order: NAME, or NAME=PROBABILITY for each image
+    custom: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         check_choices(self, "recipe.augment")
@@ -75,11 +77,17 @@ class Augmentation:
         _check_interval("recipe.augment.ratio", self.ratio, 100)
         _check_policy("recipe.augment.rand_augment", self.rand_augment)
         _check_growth(self)
+        _check_custom(self.custom)
 
     @property
     def colours(self) -> bool:
-        """Whether it changes uint8 pixels after the crop: RandAugment or colour jitter."""
-        return bool(self.rand_augment) or self.color_jitter > 0
+        """Whether it changes uint8 pixels after the crop: RandAugment, colour jitter, own ones."""
+        return bool(self.rand_augment) or self.color_jitter > 0 or bool(self.custom)
+
+    @property
+    def own(self) -> list[tuple[str, float]]:
+        """The names in `custom`, each with its probability."""
+        return [_read_custom(text) for text in self.custom]
 
 
 def _check_interval(key: str, value: tuple[float, float], high: float) -> None:
@@ -110,3 +118,25 @@ def _check_policy(key: str, value: str | None) -> None:
     if value is None or _POLICY.fullmatch(value):
         return
     raise ValueError(f"{key} is {value!r}, but it has to be timm's, such as rand-m9-mstd0.5-inc1.")
+
+
+def _check_custom(texts: list[str]) -> None:
+    names = [_read_custom(text)[0] for text in texts]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:  # its draws would be the same both times
+        raise ValueError(f"recipe.augment.custom has {twice[0]} twice: name it once.")
+
+
+def _read_custom(text: str) -> tuple[str, float]:
+    """Name and probability; whether there is such a name is seen where it is used."""
+    name, equals, number = text.partition("=")
+    try:
+        probability = float(number) if equals else 1.0
+    except ValueError:
+        probability = 0.0
+    if not name or not 0 < probability <= 1:
+        raise ValueError(
+            f"recipe.augment.custom has {text!r}, but it has to be NAME or NAME=PROBABILITY, with "
+            "a number above 0 and at most 1."
+        )
+    return name, probability

@@ -100,6 +100,7 @@ BAD: Mapping[str, tuple[str, ...]] = {
     "recipe.augment.random_erasing": ("2",),
     "recipe.augment.erasing_mode": ("noise",),
     "recipe.augment.repeats": ("0", "1000"),
+    "recipe.augment.custom": ("[absent]", "[a=0]", "[a=2]", "[a=x]", "['=1']", "7"),
     "seeds": ("[]", "[1,1]", "[-1]"),
     "hardware.accelerator": ("tpu",),
     "hardware.devices": ("0", "100000"),
