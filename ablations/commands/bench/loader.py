@@ -18,6 +18,7 @@ from ablations.bench.loader.loaders import LOADERS, OURS, OURS_SMALL, SMALL_LOAD
 from ablations.bench.loader.measure import Reading, measure
 from ablations.bench.process import median_ratio
 from ablations.commands.bench.verbs import add_rounds, check_rounds
+from ablations.commands.parsing import at_least
 from ablations.files.plain_text import as_json
 from ablations.store.runs import write_text_atomic
 
@@ -34,7 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_rounds(parser)
     parser.add_argument(
-        "--images", type=int, default=512, metavar="N", help="of the photographs; default: 512"
+        "--images",
+        type=at_least(1),
+        default=512,
+        metavar="N",
+        help="of the photographs; default: 512",
     )
 
 

@@ -1,6 +1,7 @@
 """The names that an argument of the command line may be, by the name of the argument."""
 
 import argparse
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +33,15 @@ class Place:
     current: str
 
     def option(self, name: str) -> Path | None:
-        """The value of an option that was typed."""
-        at = [n for n, word in enumerate(self.before[:-1]) if word == name]
-        return Path(self.before[at[-1] + 1]) if at else None
+        """The value of an option that was typed, as `--file x` or `--file=x`."""
+        found = None
+        for n, word in enumerate(self.before):
+            if word == name and n + 1 < len(self.before):
+                found = self.before[n + 1]
+            elif word.startswith(f"{name}="):
+                found = word.partition("=")[2]
+        # the line comes as it was typed: no shell has read the ~
+        return Path(os.path.expanduser(found)) if found else None  # noqa: PTH111 leaves ~nobody
 
 
 def names_at(place: Place) -> Iterable[str]:

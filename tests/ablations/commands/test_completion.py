@@ -64,7 +64,7 @@ def test_a_word_becomes_what_may_stand_there(
 
 
 def test_names_come_from_the_file_and_the_runs_that_were_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "own.yaml"
     file.write_text("studies: {mine: {trajectory: convnext_nano}}")
@@ -74,6 +74,9 @@ def test_names_come_from_the_file_and_the_runs_that_were_named(
 
     assert completed(f"ablate report {places} min", capsys) == ["mine", "mine_again"]
     assert completed(f"ablate show {places} min", capsys) == ["mine_again/"]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for places_too in ("--file=~/own.yaml --runs=~/runs", "--file ~/own.yaml --runs ~/runs"):
+        assert completed(f"ablate report {places_too} min", capsys) == ["mine", "mine_again"]
     file.write_text("studies: [")
     assert completed(f"ablate report {places} min", capsys) == ["mine_again"]
 
