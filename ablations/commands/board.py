@@ -5,6 +5,7 @@ import argparse
 from ablations.commands.parsing import add_places, typed
 from ablations.store.index_file import require_index
 from ablations.store.runs import runs_root
+from ablations.studies.study_file import use_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,7 @@ def command(options: argparse.Namespace) -> int:
     """TensorBoard until Ctrl-C; its exit code."""
     from ablations.board.server import serve
 
+    use_files(options.file)
     root = runs_root(options.runs)
     if options.study is not None:
         first = typed(options).hint("run", options.study)

@@ -7,6 +7,7 @@ from ablations.commands.parsing import add_json, add_places, add_study, typed
 from ablations.files.plain_text import as_json
 from ablations.store.index_file import has_older_report, require_index
 from ablations.store.runs import runs_root
+from ablations.studies.study_file import use_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +21,7 @@ def command(options: argparse.Namespace) -> int:
     """Write the comparison and print it; `--json` prints the rows of report.json."""
     from ablations import report as reports
 
+    use_files(options.file)
     root = runs_root(options.runs)
     index = require_index(options.study, root, first=typed(options).hint("run", options.study))
     before = index.get("replaced")

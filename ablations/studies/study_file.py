@@ -11,7 +11,14 @@ from typing import Any, get_type_hints
 
 from ablations.extensions.loading import execute, read_file
 from ablations.store.runs import check_study_name
-from ablations.studies.config import SECTIONS, Experiments, Recipe, Study, StudyConfig
+from ablations.studies.config import (
+    SECTIONS,
+    Experiments,
+    Recipe,
+    Study,
+    StudyConfig,
+    find_experiments,
+)
 from ablations.studies.designs import DESIGNS
 from ablations.studies.own_networks import check_network
 from ablations.studies.own_trajectories import own_trajectory, read_trajectory
@@ -29,7 +36,7 @@ from ablations.studies.settings import (
     written_out,
 )
 from ablations.studies.typed import Keys, assign, check_name
-from ablations.studies.yaml_source import YamlSource
+from ablations.studies.yaml_source import YamlSource, load_yaml
 from datamodules.augment.custom import check_augmentations
 from datamodules.catalog.catalog import dataset
 
@@ -104,6 +111,18 @@ def read_source(option: Path | None = None) -> YamlSource:
             check_name(key, _KEYS, what="key", where=where)
         settings_of(source, name)
     return source
+
+
+def use_files(option: Path | None = None) -> None:
+    """Execute the files of `use:` alone: for a report, which needs no study file but its columns.
+
+    Raises ValueError for one that cannot be used; a study file that cannot be read has none.
+    """
+    try:
+        source = load_yaml(find_experiments(option))
+    except ValueError:
+        return
+    _use_files(source)
 
 
 def _use_files(source: YamlSource) -> None:

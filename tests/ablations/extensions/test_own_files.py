@@ -242,14 +242,15 @@ def test_what_no_file_registered_is_no_part_of_a_plan(ideas: Path) -> None:
         registry.forget(name)
 
 
-def test_a_study_with_a_file_is_trained_resumed_and_reported(
+def test_a_study_with_a_file_is_trained_in_a_worker_and_read_when_the_file_has_changed(
     tmp_path: Path, ideas: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del ideas
     file = study_file(tmp_path, use="use: [my_ideas.py]\n", data="stripes")
     places = ["--file", str(file), "--runs", str(tmp_path / "runs")]
-    for words in (["run", "mine", "--workers", "0"], ["run", "mine"], ["report", "mine"]):
+    for words in (["run", "mine", "--workers=1"], ["run", "mine"], ["report", "mine"]):
         assert main([*words, *places]) == 0, capsys.readouterr().err
+    assert "my loss" in capsys.readouterr().out
     (run,) = (tmp_path / "runs" / "all").iterdir()
     (copy,) = (run / "code").iterdir()
     assert copy.read_text(encoding="utf-8") == IDEAS
