@@ -107,7 +107,7 @@ def robust(
 _FIRST = frozenset[Place]({"pointwise_in"})
 LAST_BLOCK = Downsample("last_block")
 
-# The stage-3 depth nearest to 4.6 GMACs: 4.50, 4.58, 4.64 and 4.71 (tests/golden.json)
+# The stage-3 depth nearest to 4.6 GMACs: 4.50, 4.58, 4.64 and 4.71 (tests/support/golden.json)
 BASELINES = {
     "resnet_dw": baseline((3, 4, 4, 3), MIDDLE, inverted=False),
     "resnet_inverted_dw": baseline((3, 4, 7, 3), MIDDLE, inverted=True),

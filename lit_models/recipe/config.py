@@ -68,7 +68,7 @@ class TrainingConfig:
     drop_path_rate: float | None = None  # None: the spec's own rate
     # factor on the initial weights and bias of the classifier; below 1 to fine-tune
     head_init_scale: float = 1.0
-    blur_pool: bool = False  # True: every network gets blur pool (lit_models/space/spec.py)
+    blur_pool: bool = False  # True: every network gets blur pool (lit_models/space/arrangement.py)
     gradient_clip: float | None = None  # largest gradient norm; None: off
     ema_decay: float | None = (
         None  # exponential moving average of weights, reported beside the raw ones
