@@ -35,7 +35,7 @@ def check_imports(path: Path, content: bytes, *, loaded: Iterable[str]) -> None:
             with the line of its import, where there is one.
     """
     lines = dict(_imports(content))
-    for name in dict.fromkeys([*lines, *(name.partition(".")[0] for name in loaded)]):
+    for name in dict.fromkeys([*lines, *_outermost(loaded)]):
         file = _file_of(name)
         if file is None or is_ours(file) or _is_installed(name, file):
             continue
@@ -44,6 +44,17 @@ def check_imports(path: Path, content: bytes, *, loaded: Iterable[str]) -> None:
             f"{place}: it imports {name} from {file}, whose content would be in no run's "
             "identity: put what it needs into this file, or install it as a package"
         )
+
+
+def _outermost(loaded: Iterable[str]) -> Iterator[str]:
+    """Names of the outermost packages of modules that the file loaded, not of the program itself.
+
+    Importing multiprocessing, as torch does, makes `__mp_main__` another name of `__main__`.
+    """
+    for name in loaded:
+        outermost = name.partition(".")[0]
+        if sys.modules.get(outermost) is not sys.modules["__main__"]:
+            yield outermost
 
 
 def _imports(content: bytes) -> Iterator[tuple[str, int]]:

@@ -7,6 +7,7 @@ def kernel_size(size: int, *, stages: Stages = None) -> Step: ...
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from typing import Any, TypeVar
 
 from lit_models.registry.registry import Origin, Registry
@@ -14,6 +15,7 @@ from lit_models.steps.stages import Stages
 from lit_models.steps.step import Step
 
 NO_VALUE = "no value"
+_BY_POSITION = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 Make = TypeVar("Make", bound=Callable[..., Step])
 
 
@@ -51,11 +53,13 @@ def named(
 ) -> Callable[[Make], Make]:
     """Give the decorated function a name in the step language.
 
-    The function takes what `read` makes of the text after `=`, and returns a Step. Raises
-    ValueError when the name is taken, with the place of the other.
+    The function takes what `read` makes of the text after `=` (`read=int`), and returns a Step.
+    Raises ValueError when the name is taken, with the place of the other, or when the function
+    takes a value and `read` is not given, or the other way round.
     """
 
     def register(make: Make) -> Make:
+        _check_value(name, make, read)
         code = make.__code__
         factory = StepFactory(name, syntax, summary, source, make, read, by_stage)
         origin = Origin(code.co_filename, code.co_firstlineno)
@@ -63,3 +67,15 @@ def named(
         return make
 
     return register
+
+
+def _check_value(name: str, make: Callable[..., Step], read: Callable[[str], Any] | None) -> None:
+    values = [one for one in signature(make).parameters.values() if one.kind in _BY_POSITION]
+    required = [one.name for one in values if one.default is Parameter.empty]
+    if read is None and required:
+        raise ValueError(
+            f"step {name!r}: its function takes a value ({', '.join(required)}), so say how the "
+            "text after = is read, such as read=int"
+        )
+    if read is not None and not values:
+        raise ValueError(f"step {name!r} has read=, but its function takes no value")

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -180,6 +181,20 @@ def test_a_file_that_imports_another_of_ones_own_is_refused(
         use(ideas)
     sys.modules.pop("a_helper_beside_it", None)
     assert "stripes" not in DATASETS
+
+
+def test_the_program_that_uses_a_file_is_no_import_of_it(
+    monkeypatch: pytest.MonkeyPatch, ideas: Path
+) -> None:
+    program = ModuleType("__main__")  # a script of one's own, or that of a virtual environment
+    program.__file__ = str(ideas.with_name("ablate"))
+    ideas.with_name("ablate").touch()
+    monkeypatch.setitem(sys.modules, "__main__", program)
+    monkeypatch.setitem(sys.modules, "__mp_main__", program)  # restored
+    monkeypatch.delitem(sys.modules, "__mp_main__")
+    as_torch = "import sys\nsys.modules['__mp_main__'] = sys.modules['__main__']\n"
+    ideas.write_text(f"{as_torch}{IDEAS}", encoding="utf-8")
+    assert use(ideas).made
 
 
 @pytest.mark.parametrize(

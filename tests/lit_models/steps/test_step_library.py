@@ -1,5 +1,6 @@
 """Steps as text: what is understood, and what is said about the rest."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from lit_models import SPECS, TRAJECTORIES, ArchSpec, IllegalStep, Step, apply_steps, parse_step
 from lit_models.steps.factories import NO_VALUE, STEP_FACTORIES, named
 from lit_models.steps.library import named_step
+
+DEPTHWISE = parse_step("depthwise")
 
 
 def test_every_step_reads_its_own_example() -> None:
@@ -149,3 +152,18 @@ def test_a_step_of_ones_own_is_one_decorated_function() -> None:
             named("twice_as_deep", NO_VALUE, "again", source="ours")(twice_as_deep)
     finally:
         STEP_FACTORIES.forget("twice_as_deep")
+
+
+@pytest.mark.parametrize(
+    ("make", "read", "said"),
+    [
+        (lambda size: DEPTHWISE, None, r"takes a value \(size\), so say how .* such as read=int"),
+        (lambda: DEPTHWISE, int, "has read=, but its function takes no value"),
+    ],
+)
+def test_a_step_says_how_its_value_is_read(
+    make: Callable[..., Step], read: Callable[[str], int] | None, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        named("my_size", "my_size=2", "a size", source="ours", read=read)(make)
+    assert "my_size" not in STEP_FACTORIES
