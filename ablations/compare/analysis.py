@@ -18,6 +18,7 @@ from ablations.compare.row import Row
 from ablations.files.own_folders import own_folder
 from ablations.files.shapes import Object
 from ablations.store.index_file import one_line
+from ablations.store.lock import BusyError, hold
 from ablations.store.runs import RunFolder, read_json, write_json_atomic
 from lit_models.registry.registry import Registry, caller
 
@@ -75,7 +76,11 @@ class Analysis(ABC):
             )
         own_folder(run, _FOLDER)
         path = self._file(run)
-        write_json_atomic(path, {**self.kept(run), self.key(result, settings): result})
+        try:
+            with hold(path.with_suffix(".lock")):  # another process may keep a result just now
+                write_json_atomic(path, {**self.kept(run), self.key(result, settings): result})
+        except BusyError as error:
+            raise ValueError(f"the result is not kept: {error}") from None
         return path
 
     def kept(self, run: Path) -> Mapping[str, Mapping[str, Any]]:

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -162,3 +164,17 @@ def test_a_report_is_whole_where_only_a_later_point_was_evaluated(tmp_path: Path
     lines = report.write_report("made_up", runs_root=tmp_path).csv.read_text().splitlines()
     first, *_, last = csv.DictReader(lines)
     assert (first["evaluation/twins/top1_mean"], last["evaluation/twins/top1_mean"]) == ("", "50.0")
+
+
+def test_results_that_are_kept_at_the_same_time_are_all_there(tmp_path: Path) -> None:
+    class Slow(Sharpness):
+        def kept(self, run: Path) -> Mapping[str, Mapping[str, Any]]:
+            found = super().kept(run)
+            time.sleep(0.1)  # in which another process writes
+            return found
+
+    fabricate_study(tmp_path)
+    run = load_study("made_up", runs_root=tmp_path).runs[0].folder
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda radius: Slow().keep(run, {"value": radius}, radius), (1.0, 2.0, 3.0)))
+    assert set(Sharpness().kept(run)) == {"radius 1", "radius 2", "radius 3"}
