@@ -7,8 +7,15 @@ _CUTOFF = 0.5  # of difflib's ratio: below it, two names have little to do with 
 
 
 def close_names(name: str, names: Iterable[str], *, most: int = 3) -> Sequence[str]:
-    """The valid names nearest to an unknown one, best first; none where all are far away."""
-    return get_close_matches(name, sorted(names), n=most, cutoff=_CUTOFF)
+    """The valid names nearest to an unknown one, best first; none where all are far away.
+
+    Capital letters count as small ones.
+    """
+    small: dict[str, list[str]] = {}
+    for valid in sorted(names):
+        small.setdefault(valid.lower(), []).append(valid)
+    close = get_close_matches(name.lower(), small, n=most, cutoff=_CUTOFF)
+    return [valid for key in close for valid in small[key]][:most]
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -52,6 +52,10 @@ class ConvLayer:
             self.kernel_size > 0 and self.stride > 0,
             f"kernels and strides are positive, found {self.kernel_size} and {self.stride}",
         )
+        require(
+            self.width is None or self.width > 0,
+            f"the width of a convolution is positive, found {self.width}",
+        )
 
 
 @dataclass(frozen=True)
@@ -263,6 +267,9 @@ class Head:
     norm: Literal["none", "before_pool", "after_pool"] = "none"
     dropout: float = 0.0
 
+    def __post_init__(self) -> None:
+        require(0 <= self.dropout < 1, f"dropout is in [0, 1), found {self.dropout}")
+
 
 @dataclass(frozen=True)
 class Init:
@@ -280,3 +287,9 @@ class Init:
     std: float = 0.02
     zero_last_norm: bool = False
     zero_classifier: bool = False
+
+    def __post_init__(self) -> None:
+        require(
+            isfinite(self.std) and self.std > 0,
+            f"the standard deviation of initial weights is positive, found {self.std}",
+        )

@@ -44,6 +44,11 @@ def test_nearest_names() -> None:
     assert nearest("zzz", ["a", "b"]) == "Valid: a, b."
 
 
+def test_capital_letters_count_as_small_ones() -> None:
+    assert close_names("KERNEL_SIZE", ["kernel_size", "width"]) == ["kernel_size"]
+    assert close_names("dw", ["DW", "Up"]) == ["DW"]
+
+
 def test_what_a_block_registers_is_recorded_and_taken_back_when_it_raises() -> None:
     table = steps()
     with recorded() as made:

@@ -1,6 +1,7 @@
 """The design space refuses what is no network, and specs survive being written and read."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,16 @@ import pytest
 
 from lit_models import SPECS, TRAJECTORIES, IllegalSpec, difference, from_dict, to_dict
 from lit_models.families.resnet import BOTTLENECK
-from lit_models.space.spec import Block, Branch, ConvLayer, Downsample, Spatial, Stem
+from lit_models.space.spec import (
+    Block,
+    Branch,
+    ConvLayer,
+    Downsample,
+    Head,
+    Init,
+    Spatial,
+    Stem,
+)
 
 RESNET = SPECS["resnet50"]
 
@@ -134,3 +144,19 @@ def test_specs_are_values() -> None:
     copy = from_dict(to_dict(RESNET))
     assert copy == RESNET
     assert hash(copy) == hash(RESNET)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: ConvLayer(3, width=0), "the width of a convolution is positive, found 0"),
+        (lambda: Head(dropout=float("nan")), r"dropout is in \[0, 1\), found nan"),
+        (lambda: Init(std=-0.02), "initial weights is positive, found -0.02"),
+        (lambda: Init(std=float("inf")), "initial weights is positive, found inf"),
+    ],
+)
+def test_numbers_that_no_network_can_have_are_refused(
+    make: Callable[[], object], reason: str
+) -> None:
+    with pytest.raises(IllegalSpec, match=reason):
+        make()
