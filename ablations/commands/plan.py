@@ -27,6 +27,7 @@ from ablations.store.index_file import Replaced, indexed_studies, replaced_by, r
 from ablations.store.runs import check_study_name, runs_root
 from ablations.studies.config import Study
 from ablations.studies.networks import waste_notes, wasted
+from ablations.studies.points import study_design
 from ablations.studies.scope import names
 from ablations.studies.study_file import read_source, resolve_study
 from ablations.studies.yaml_source import YamlSource
@@ -184,7 +185,7 @@ def _print(study: Study, rows: list[dict[str, Any]], notes: list[str]) -> None:
     from ablations.terminal.tables import make_console, plan_table, say
 
     console = make_console()
-    title = f"{study.name}: {study.title}"
+    title = f"{study.name}: {study.title or study_design(study).title}"
     console.print(plan_table(rows, title=title, width=console.width))
     for row in rows:
         if row["state"] == ILLEGAL:

@@ -257,6 +257,13 @@ def test_plan_prints_every_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert not (tmp_path / "all").exists()
 
 
+def test_a_plan_without_a_title_has_that_of_its_trajectory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*PLAN, "--runs", str(tmp_path), "title=''"]) == 0
+    assert capsys.readouterr().out.startswith("convnext_nano: ResNet-nano → ConvNeXt-nano")
+
+
 def test_a_plan_says_that_data_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
