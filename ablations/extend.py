@@ -4,6 +4,7 @@
     register_primitive(name, ...)                      a decorator of an nn.Module
     register_dataset(DatasetInfo(...), load=function)  what `data: NAME` means
     register_augmentation(name)                        a decorator of a function (images, draw)
+    register_metric(name)                              a decorator of a function make(num_classes)
     register_column(name, measured("test/loss", ...))  a column of reports
     register_design(cls)                               what `points: {kind: KIND}` means
     register_analysis(analysis)                        columns, figures and a section of reports
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lit_models.primitives.table import register_primitive
     from lit_models.steps.factories import named as register_step
     from lit_models.steps.step import Step
+    from lit_models.training.own_metrics import register_metric
 
 _HOME = {
     "register_analysis": "ablations.compare.analysis:register_analysis",
@@ -39,6 +41,7 @@ _HOME = {
     "FileImages": "datamodules.sets.sources:FileImages",
     "Source": "datamodules.sets.sources:Source",
     "register_primitive": "lit_models.primitives.table:register_primitive",
+    "register_metric": "lit_models.training.own_metrics:register_metric",
     "register_step": "lit_models.steps.factories:named",
     "Step": "lit_models.steps.step:Step",
 }
@@ -55,6 +58,7 @@ __all__ = [
     "register_column",
     "register_dataset",
     "register_design",
+    "register_metric",
     "register_primitive",
     "register_step",
     "use",

@@ -232,8 +232,10 @@ def _rows(study: Study, data: Data, points: list[tuple[Point, Network]]) -> Iter
     )
     common = texts(decides(first))
     of_weights = used_by_weights(weight_files(study.recipe).values())
+    recipe = study.recipe
     for point, spec in points:
-        used = used_by(spec, first.data, study.recipe.augment) | of_weights
+        used = used_by(spec, first.data, augmentation=recipe.augment, metrics=recipe.metrics)
+        used |= of_weights
         own = texts({"spec": to_dict(spec), **({"extensions": sorted(used)} if used else {})})
         hashed = {key: text for key, text in common.items() if key != "extensions"} | own
         labels = _labels(study, point)

@@ -90,7 +90,8 @@ def run_config(
         seed=seed,
         content=content(data),
         weights={key: checksum(path) for key, path in files.items()},
-        extensions=used_by(spec, data.config, recipe.augment) | used_by_weights(files.values()),
+        extensions=used_by(spec, data.config, augmentation=recipe.augment, metrics=recipe.metrics)
+        | used_by_weights(files.values()),
         hardware=hardware or Hardware(),
     )
 

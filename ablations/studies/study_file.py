@@ -39,6 +39,7 @@ from ablations.studies.typed import Keys, assign, check_name
 from ablations.studies.yaml_source import YamlSource, load_yaml
 from datamodules.augment.custom import check_augmentations
 from datamodules.catalog.catalog import dataset
+from lit_models.training.own_metrics import check_metrics
 
 __all__ = ["load_experiments", "read_source", "resolve_study", "section"]
 
@@ -82,7 +83,13 @@ def _check_recipe(source: YamlSource, name: str) -> None:
     with _placed(said, source.where(at)):
         recipe = OmegaConf.to_object(config.recipe)
         assert isinstance(recipe, Recipe)
-        check_augmentations(recipe.augment)
+        _check_registered(recipe)
+
+
+def _check_registered(recipe: Recipe) -> None:
+    """Refuse augmentations and metrics that no file registers."""
+    check_augmentations(recipe.augment)
+    check_metrics(recipe.metrics)
 
 
 def read_source(option: Path | None = None) -> YamlSource:
@@ -187,7 +194,7 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str, comple
     study = Study(name=name, own_trajectory=own, **vars(values))
     with _placed(said, here):
         check_points(study)
-        check_augmentations(study.recipe.augment)
+        _check_registered(study.recipe)
         dataset(study.data, complete=complete)
     return study
 

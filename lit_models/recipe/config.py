@@ -93,6 +93,8 @@ class TrainingConfig:
     distillation: Distillation = "hard"  # what the teacher gives: its class, or its probabilities
     distillation_alpha: float = 0.5  # share of the teacher in the loss, in (0, 1]
     distillation_temperature: float = 1.0  # soft: divides both logits
+    # metrics from files of one's own by name, measured on val and test beside top-1
+    metrics: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -101,6 +103,7 @@ class TrainingConfig:
         _check_schedule(self)
         _check_knots(self)
         _check_distillation(self)
+        _check_metrics(self.metrics)
         if self.start_from_ema and (self.start_from is None or is_timm(self.start_from)):
             raise ValueError(
                 f"recipe.start_from_ema has no meaning for recipe.start_from={self.start_from}: it "
@@ -195,6 +198,13 @@ def _check_knots(config: TrainingConfig) -> None:
             f"recipe.warmup_epochs is {config.warmup_epochs}, but the warm-up of a {PIECEWISE} "
             "schedule is its first line: leave the key out"
         )
+
+
+def _check_metrics(names: list[str]) -> None:
+    """Refuse a name that is there twice; whether it is registered is seen where it is used."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"recipe.metrics has {twice[0]} twice: name it once")
 
 
 def _check_distillation(config: TrainingConfig) -> None:

@@ -33,11 +33,12 @@ class EvaluatedClassifier(pl.LightningModule):
 
     def create_scores(self, num_classes: int) -> None:
         """Make the scores, when the other attributes are there."""
+        own = self.training_config.metrics
         self.scores = nn.ModuleDict(
-            {split: create_scores(num_classes, split) for split in (VAL, TEST)}
+            {split: create_scores(num_classes, split, own=own) for split in (VAL, TEST)}
         )
         self.ema_scores = nn.ModuleDict(
-            {split: create_scores(num_classes, split, ema=True) for split in (VAL, TEST)}
+            {split: create_scores(num_classes, split, ema=True, own=own) for split in (VAL, TEST)}
             if self.ema is not None
             else {}
         )

@@ -1,10 +1,13 @@
 """What is measured on a split: mean loss, top-1 and top-5 accuracy, over all devices."""
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
+from lit_models.training.checked_metric import CheckedMetric
 from lit_models.training.metrics import BALANCED, LOSS, TOP1, TOP5, metric
 
 
@@ -77,10 +80,13 @@ class MeanLoss(Metric):
         return self.total / self.images
 
 
-def create_scores(num_classes: int, split: str, *, ema: bool = False) -> MetricCollection:
+def create_scores(
+    num_classes: int, split: str, *, ema: bool = False, own: Sequence[str] = ()
+) -> MetricCollection:
     """Loss and accuracies of one split; top-5 only where there are more than five classes.
 
-    Balanced accuracy is top-1 where every class has as many images.
+    Balanced accuracy is top-1 where every class has as many images. `own` are names of registered
+    metrics; raises ValueError for one that is not.
 
     `compute()` gives a dict by full name (`val/top1`).
     """
@@ -91,6 +97,7 @@ def create_scores(num_classes: int, split: str, *, ema: bool = False) -> MetricC
             num_classes=num_classes, top_k=top_k, average="micro", validate_args=False
         )
     scores[BALANCED] = BalancedAccuracy(num_classes)
+    scores |= {name: CheckedMetric(name, num_classes=num_classes) for name in own}
     return MetricCollection(scores, prefix=metric(split, "", ema=ema), compute_groups=False)
 
 

@@ -86,6 +86,7 @@ BAD: Mapping[str, tuple[str, ...]] = {
     "recipe.distillation": ("harder",),
     "recipe.distillation_alpha": ("0", "1.5"),
     "recipe.distillation_temperature": ("0", ".inf"),
+    "recipe.metrics": ("[absent]", "[absent,absent]", "7"),
     "recipe.augment.crop": ("centre",),
     "recipe.augment.pad": ("-1", "100000"),
     "recipe.augment.scale": ("[0.5,0.1]", "[0,1]", "[0.1,2]", "[.nan,1]"),

@@ -1,0 +1,63 @@
+"""Metrics from outside this project, measured beside top-1 on val and test.
+
+    @register_metric("calibration")
+    def calibration(num_classes):
+        return MulticlassCalibrationError(num_classes)
+
+A recipe names them in `metrics`; they are logged as `val/NAME` and `test/NAME`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from lit_models.registry.names import nearest
+from lit_models.registry.registry import Registry, caller
+from lit_models.training.metrics import BALANCED, LOSS, TOP1, TOP5
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
+
+    Make = Callable[[int], Metric]
+
+METRICS: Registry[Make] = Registry("metric")
+
+_KEY = "recipe.metrics"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TAKEN = (LOSS, TOP1, TOP5, BALANCED)  # what is always measured
+
+
+def register_metric(name: str) -> Callable[[Make], Make]:
+    """Let recipes name the decorated function `make(num_classes)`: `metrics: [NAME]`.
+
+    It makes a torchmetrics.Metric that is updated with logits (N, K) float32 and classes (N,), and
+    computes a finite scalar. It is synchronised over devices as its states say.
+
+    Raises:
+        ValueError: the name is taken (with the place of the other), or no name.
+    """
+    origin = caller()
+
+    def register(make: Make) -> Make:
+        if name in _TAKEN:
+            raise ValueError(f"{origin}: the metric {name!r} is always measured: use another name")
+        if not _NAME.fullmatch(name):
+            raise ValueError(
+                f"{origin}: a metric cannot be called {name!r}: use small letters, digits and "
+                "'_', a letter first"
+            )
+        return METRICS.register(name, make, origin=origin)
+
+    return register
+
+
+def check_metrics(names: Sequence[str]) -> None:
+    """Raise ValueError, beginning with the key, for a name that is not registered."""
+    for name in names:
+        if name not in METRICS:
+            raise ValueError(
+                f"{_KEY}: there is no metric {name!r}. {nearest(name, METRICS)} One of your own "
+                "needs its file: --use FILE"
+            )
