@@ -227,11 +227,16 @@ def _blank() -> bytes:
 
 @contextmanager
 def _placed(said: Mapping[str, str], here: str) -> Iterator[None]:
-    """A ValueError in the block begins with where the key was set that it is about."""
+    """A ValueError in the block begins with where the keys were set that it is about.
+
+    Those are the one that it begins with, and every other whose value it says as `key=value`.
+    """
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{_place_of(error, said) or here}: {error}") from None
+        first = _place_of(error, said) or here
+        beside = [said[key] for key in re.findall(r"([a-z_.]+)=", str(error)) if key in said]
+        raise ValueError(f"{' and '.join(dict.fromkeys([first, *beside]))}: {error}") from None
 
 
 def _place_of(error: ValueError, said: Mapping[str, str]) -> str | None:

@@ -1,5 +1,6 @@
 """Odd experiment files and overrides: one sentence with file, line and key, and soon."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,14 @@ def test_an_odd_override_is_one_sentence(
     assert words in err
     assert err.count("\n") == 1
     assert len(err) < 1000
+
+
+def test_two_keys_that_contradict_each_other_are_both_placed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "e.yaml"
+    file.write_text("studies:\n  s: {like: convnext_nano, overrides: {recipe.epochs: 1}}\n")
+    assert main(["plan", "s", "--no-time", "--file", str(file), "--runs", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    places = r"experiments\.yaml:\d+ \(recipes\.quick\.warmup_epochs\) and .*e\.yaml:2 \(studies\.s"
+    assert re.search(f"{places}.*: recipe\\.warmup_epochs=.* recipe\\.epochs=1", err)
