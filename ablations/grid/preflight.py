@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ablations.extensions.loading import SourceFile, blamed, execute_all, sources
+from ablations.grid.own_code import try_own_code
 from ablations.planning.counts import Cost, Setting, count_points
 from ablations.planning.plan import Plan
 from ablations.process.tether import end_with_launcher
@@ -113,6 +114,7 @@ def inspect(study: Study, networks: Mapping[str, Network], runs_root: Path) -> M
     sides = image_sides(data.data, recipe.augment).values()
     costs = count_points(networks, sides, setting, runs_root=runs_root)
     _check_recipe(recipe, next(iter(networks.values())), setting)
+    try_own_code(recipe, setting)
     if device_batch(recipe) == 1:
         smallest = min(sides)
         check_single_images(networks, replace(setting, image_size=smallest))

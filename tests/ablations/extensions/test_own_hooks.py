@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,3 +98,30 @@ def test_unknown_names_have_file_and_line(
     error = capsys.readouterr().err
     assert said in error
     assert f"{file}:{line} (studies.mine.recipe." in error
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("images // 2", "images[:, :, :4]", "darker"),
+        ("images // 2", "images / no_such", r"hooks.py:\d+: NameError"),
+        ("(MulticlassCalibrationError)", "(lambda number: number)", "no torchmetrics.Metric"),
+    ],
+)
+def test_what_cannot_work_is_told_before_any_run(
+    file: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    before: str,
+    after: str,
+    said: str,
+    workers: str,
+) -> None:
+    hooks = file.with_name("hooks.py")
+    hooks.write_text(HOOKS.replace(before, after), encoding="utf-8")
+    runs = file.parent / "runs"
+    where = ["--file", str(file), "--runs", str(runs), "--workers", workers]
+    assert main(["run", "mine", *where]) == 2
+    assert re.search(said, capsys.readouterr().err)
+    assert not list(runs.glob("all/*"))
