@@ -7,10 +7,12 @@ from typing import Any
 
 from ablations.commands.evaluate import Subject, find_subject
 from ablations.commands.parsing import add_places
+from ablations.extensions.loading import EXTENSIONS
 from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.store.runs import RunFolder, runs_root
 from datamodules.catalog.resolved import placed, resolve
 from datamodules.config.data import DataConfig, expanded
+from lit_models.primitives.primitive import PRIMITIVES
 
 FORMATS = ("onnx", "timm", "torch")
 
@@ -51,8 +53,20 @@ def command(options: argparse.Namespace) -> int:
     if subject.reason is not None:
         print(subject.reason)
     print(written.sentence)
-    print(f"load it with: {written.load}")
+    print(f"load it with: {_own_code(subject, options.format)}{written.load}")
     return 0
+
+
+def _own_code(subject: Subject, form: str) -> str:
+    """Executes the files that the network's primitives are from; a graph of onnx holds them."""
+    used = {} if form == "onnx" else subject.config.get("extensions", {})
+    files = [
+        str(EXTENSIONS[sha256].source.path)  # executed here when the run was found
+        for sha256, entry in used.items()
+        if any(name.startswith(f"{PRIMITIVES.kind} ") for name in entry["names"])
+    ]
+    calls = "".join(f"use({file!r}); " for file in files)
+    return f"from ablations.extend import use; {calls}" if files else ""
 
 
 def check(subject: Subject, *, by_path: bool) -> None:

@@ -282,6 +282,12 @@ def test_a_study_with_a_file_is_trained_in_a_worker_and_read_when_the_file_has_c
         assert main([verb, name, *here]) == 0, capsys.readouterr().err
         assert "has changed since" in capsys.readouterr().out
         forget_all()
+    torch_file = ["--format", "torch", "--out", str(tmp_path / "own.pt")]
+    assert main(["export", "mine/own/0", *here, *torch_file]) == 0, capsys.readouterr().err
+    (line,) = re.findall(r"load it with: (.*)", capsys.readouterr().out)
+    forget_all()
+    exec(f"import torch, lit_models; {line}", {})
+    forget_all()
     assert main(["report", "mine", *here]) == 0, capsys.readouterr().err
     assert main(["evaluate", "mine/own/0", *here, "--use", str(tmp_path / "my_ideas.py")]) == 2
     assert re.search(r"^ablate: .*config.json: .* Leave --use", capsys.readouterr().err)
