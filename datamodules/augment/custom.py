@@ -12,14 +12,12 @@ order of the recipe, on the device that trains.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lit_models.registry.names import nearest
-from lit_models.registry.registry import Registry, caller
+from lit_models.registry.registry import Registry, caller, check_registered, check_word
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 AUGMENTATIONS: Registry[Augment] = Registry("augmentation")
 
 _KEY = "recipe.augment.custom"
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _STREAMS = 2**16  # of one name: the first is for its probability
 
 
@@ -51,11 +48,7 @@ def register_augmentation(name: str) -> Callable[[Augment], Augment]:
     origin = caller()
 
     def register(function: Augment) -> Augment:
-        if not _NAME.fullmatch(name):
-            raise ValueError(
-                f"{origin}: an augmentation cannot be called {name!r}: use small letters, digits "
-                "and '_', a letter first"
-            )
+        check_word(name, what="an augmentation", origin=origin)
         return AUGMENTATIONS.register(name, function, origin=origin)
 
     return register
@@ -63,12 +56,7 @@ def register_augmentation(name: str) -> Callable[[Augment], Augment]:
 
 def check_augmentations(augmentation: Augmentation) -> None:
     """Raise ValueError, beginning with the key, for a name that is not registered."""
-    for name, _ in augmentation.own:
-        if name not in AUGMENTATIONS:
-            raise ValueError(
-                f"{_KEY}: there is no augmentation {name!r}. {nearest(name, AUGMENTATIONS)} One of "
-                "your own needs its file: --use FILE"
-            )
+    check_registered(AUGMENTATIONS, (name for name, _ in augmentation.own), key=_KEY)
 
 
 def customised(images: Tensor, augmentation: Augmentation, *, draw: Draw) -> Tensor:

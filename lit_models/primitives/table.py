@@ -11,7 +11,7 @@ from lit_models.primitives.primitive import (
     UnknownPrimitive,
     register_primitive,
 )
-from lit_models.registry.names import nearest
+from lit_models.registry.registry import unknown
 
 __all__ = ["code_of", "is_built_in", "primitive", "primitives", "register_primitive"]
 BUILT_IN = (response_norm, squeeze_excite)
@@ -25,10 +25,7 @@ def primitives() -> Mapping[str, Primitive]:
 def primitive(name: str) -> Primitive:
     """The primitive of a name; raises UnknownPrimitive, with the nearest."""
     if name not in PRIMITIVES:
-        raise UnknownPrimitive(
-            f"there is no primitive {name!r}. {nearest(name, PRIMITIVES)} One of your own needs "
-            "its file: --use FILE"
-        )
+        raise UnknownPrimitive(unknown(PRIMITIVES, name))
     return PRIMITIVES[name]
 
 

@@ -1,7 +1,8 @@
 """A table of named things to which code outside this project may add."""
 
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from lit_models.registry.names import nearest
 
 T = TypeVar("T")
+
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,30 @@ class Registry(Mapping[str, T], Generic[T]):
     def forget(self, name: str) -> None:
         """Take a name out again, as after a user's file that failed halfway."""
         del self._entries[name]
+
+
+def check_word(name: str, *, what: str, origin: Origin) -> None:
+    """Raise ValueError where a name that recipes write is no plain word; `what`: "a metric"."""
+    if not _WORD.fullmatch(name):
+        raise ValueError(
+            f"{origin}: {what} cannot be called {name!r}: use small letters, digits and '_', a "
+            "letter first"
+        )
+
+
+def check_registered(registry: Registry[Any], names: Iterable[str], *, key: str) -> None:
+    """Raise ValueError, beginning with the key, for a name that is not registered."""
+    for name in names:
+        if name not in registry:
+            raise ValueError(f"{key}: {unknown(registry, name)}")
+
+
+def unknown(registry: Registry[Any], name: str) -> str:
+    """What to say of a name that is not registered, and may be in a file that is not loaded."""
+    return (
+        f"there is no {registry.kind} {name!r}. {nearest(name, registry)} One of your own needs "
+        "its file: --use FILE"
+    )
 
 
 @contextmanager

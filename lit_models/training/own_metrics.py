@@ -9,12 +9,10 @@ A recipe names them in `metrics`; they are logged as `val/NAME` and `test/NAME`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lit_models.registry.names import nearest
-from lit_models.registry.registry import Registry, caller
+from lit_models.registry.registry import Registry, caller, check_registered, check_word
 from lit_models.training.metrics import BALANCED, LOSS, TOP1, TOP5
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 METRICS: Registry[Make] = Registry("metric")
 
 _KEY = "recipe.metrics"
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TAKEN = (LOSS, TOP1, TOP5, BALANCED)  # what is always measured
 
 
@@ -43,11 +40,7 @@ def register_metric(name: str) -> Callable[[Make], Make]:
     def register(make: Make) -> Make:
         if name in _TAKEN:
             raise ValueError(f"{origin}: the metric {name!r} is always measured: use another name")
-        if not _NAME.fullmatch(name):
-            raise ValueError(
-                f"{origin}: a metric cannot be called {name!r}: use small letters, digits and "
-                "'_', a letter first"
-            )
+        check_word(name, what="a metric", origin=origin)
         return METRICS.register(name, make, origin=origin)
 
     return register
@@ -55,9 +48,4 @@ def register_metric(name: str) -> Callable[[Make], Make]:
 
 def check_metrics(names: Sequence[str]) -> None:
     """Raise ValueError, beginning with the key, for a name that is not registered."""
-    for name in names:
-        if name not in METRICS:
-            raise ValueError(
-                f"{_KEY}: there is no metric {name!r}. {nearest(name, METRICS)} One of your own "
-                "needs its file: --use FILE"
-            )
+    check_registered(METRICS, names, key=_KEY)
