@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.board.events import band_chart, columns, layout, line_chart, scalar, session
 from ablations.compare.records import PointRecord, RunRecord, StudyRecord
-from ablations.compare.statistics import sample
+from ablations.statistics.paired import sample
 from lit_models.training.metrics import (
     EPOCH,
     EPOCHS,

@@ -17,8 +17,8 @@ from ablations.compare.columns import (
 from ablations.compare.data_facts import is_unbalanced
 from ablations.compare.records import PointRecord
 from ablations.compare.row import Row
-from ablations.compare.statistics import sample
 from ablations.files.markup import NOTHING
+from ablations.statistics.paired import sample
 from ablations.studies.designs import Design
 from lit_models.training.metrics import (
     EPOCHS,

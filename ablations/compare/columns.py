@@ -13,7 +13,7 @@ from typing import Any
 from ablations.compare.cells import number
 from ablations.compare.records import PointRecord
 from ablations.compare.row import Row
-from ablations.compare.statistics import sample
+from ablations.statistics.paired import sample
 from ablations.store.runs import SUMMARY
 from ablations.studies.designs import Design
 from lit_models.registry.registry import Registry

@@ -7,7 +7,7 @@ from ablations.compare import built_in  # noqa: F401 registers the columns that 
 from ablations.compare.columns import COLUMNS, by_seed
 from ablations.compare.records import PointRecord, RunRecord, StudyRecord
 from ablations.compare.row import PLAIN_KEYS, Row
-from ablations.compare.statistics import paired_delta, sample
+from ablations.statistics.paired import paired_delta, sample
 from ablations.studies.designs import made_of
 from ablations.studies.designs.published import PublishedRow, PublishedTable
 from lit_models.training.metrics import TEST_TOP1

@@ -7,8 +7,8 @@ from ablations.compare.columns import by_seed
 from ablations.compare.comparison import equal_predictions
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
-from ablations.compare.statistics import paired_delta
 from ablations.compare.words import EQUAL_PREDICTIONS, plural, signed
+from ablations.statistics.paired import paired_delta
 from lit_models.registry.registry import Registry
 from lit_models.training.metrics import TEST_TOP1
 

@@ -7,8 +7,8 @@ from ablations.compare.data_facts import data_sentences, data_title, test_images
 from ablations.compare.headlines import HEADLINES, known_rows
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
-from ablations.compare.statistics import comparisons_sentence, images_sentence, seeds_sentence
 from ablations.compare.words import EQUAL_PREDICTIONS, plural
+from ablations.statistics.paired import comparisons_sentence, images_sentence, seeds_sentence
 
 ACCURACY_NOTE = (
     "Accuracy is top-1 on the test split after the last epoch; nothing was selected on it. "

@@ -12,10 +12,10 @@ from ablations.compare.cells import plus_minus
 from ablations.compare.columns import Column, ReportColumn
 from ablations.compare.records import PointRecord, StudyRecord
 from ablations.compare.row import Row
-from ablations.compare.statistics import sample
 from ablations.compare.words import plural
 from ablations.evaluation.config import EvaluationConfig, Split
 from ablations.files.shapes import Object
+from ablations.statistics.paired import sample
 from ablations.studies.designs import Design
 
 _VALUE = "evaluation/{key}/{what}"  # of a row

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ablations.compare.statistics import (
+from ablations.statistics.paired import (
     EXACT_SEEDS,
     binomial_half_width,
     comparisons_sentence,
