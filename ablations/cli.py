@@ -28,12 +28,14 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             f"{_ROOM}.data.verbs",
             "write, check and describe .beton files, which hold a data set for fast reading",
         ),
-        "export": Verb(f"{_ROOM}.export", "a trained network as one file, its weights merged"),
+        "export": Verb(
+            f"{_ROOM}.weights.export", "a trained network as one file, its weights merged"
+        ),
         "import": Verb(
-            f"{_ROOM}.import_weights",
+            f"{_ROOM}.weights.import_weights",
             "make a checkpoint of published weights; executes nothing",
         ),
-        "evaluate": Verb(f"{_ROOM}.evaluate", "the scores of a checkpoint on a data set"),
+        "evaluate": Verb(f"{_ROOM}.weights.evaluate", "the scores of a checkpoint on a data set"),
         "schema": Verb(f"{_ROOM}.schema", "the JSON Schema of a study file, for editors"),
         "completion": Verb(f"{_ROOM}.shell.script", "a script that completes what is typed"),
         "complete": Verb(f"{_ROOM}.shell.complete"),  # only that script types it

@@ -13,7 +13,7 @@ import timm
 import torch
 
 from ablations.cli import main
-from ablations.commands.export import images_of
+from ablations.commands.weights.export import images_of
 from ablations.export import torch_file, write
 from ablations.export.timm_file import timm_form
 from ablations.export.write import export

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ablations.cli import main
-from ablations.commands.import_weights import import_weights
+from ablations.commands.weights.import_weights import import_weights
 from ablations.evaluation.analysis import EVALUATION
 from ablations.evaluation.config import evaluation_config
 from ablations.evaluation.evaluation import evaluate

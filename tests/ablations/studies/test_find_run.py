@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ablations.cli import main
-from ablations.commands.evaluate import find_subject
+from ablations.commands.weights.evaluate import find_subject
 from ablations.compare.records import load_study
 from ablations.planning.find_run import find_run
 from ablations.planning.plan import make_plan

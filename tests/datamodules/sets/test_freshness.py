@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ablations.cli import main
-from ablations.commands.evaluate import other_images
+from ablations.commands.weights.evaluate import other_images
 from datamodules.beton.manifest import Manifest
 from datamodules.catalog.catalog import DATASETS
 from datamodules.catalog.freshness import beside_note, check_fresh, freshness_note
