@@ -1,8 +1,9 @@
-"""What an analysis of trained networks is: measured once a run, kept with it, shown in reports.
+"""What an analysis of finished runs brings to a report: columns, figures, a section, plain data.
 
-An analysis is one folder, such as `ablations/evaluation`: a subclass of `Analysis`, what it
-measures with, and a line in `ablations/report/analyses.py`. Its results lie in the run's folder, as
-`analyses/NAME.json`: an object with the results by what they were measured on.
+An analysis is one folder and a line in `ablations/report/analyses.py`. One that reads what runs
+hold already is a subclass of `Analysis`, such as `ablations/attribution`. One that measures
+checkpoints is a subclass of `KeptAnalysis`, such as `ablations/evaluation`: its results lie in the
+run's folder, as `analyses/NAME.json`, an object with the results by what they were measured on.
 """
 
 from abc import ABC, abstractmethod
@@ -26,29 +27,27 @@ _FOLDER = "analyses"
 
 
 @dataclass(frozen=True)
+class SectionTable:
+    """A table of a section: cells as they are printed, the first `left` columns at the left."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: int = 1
+
+
+@dataclass(frozen=True)
 class Section:
-    """A section of the report's page: a heading and sentences."""
+    """A section of the report's page: a heading, tables, and sentences below them."""
 
     heading: str
     sentences: tuple[str, ...]
+    tables: tuple[SectionTable, ...] = ()
 
 
-class Analysis(ABC):
-    """An analysis of trained networks, by its `name`. Only `measure` may need torch."""
+class Analysis:
+    """An analysis of the finished runs of a study, by its `name`; what it leaves out is nothing."""
 
     name: ClassVar[str]
-    shape: ClassVar[Object]  # of one result, as it stands in the file
-
-    @abstractmethod
-    def measure(self, checkpoint: Path, settings: Any) -> Mapping[str, Any]:
-        """Measure a checkpoint: a result as plain data.
-
-        Raises ValueError when the checkpoint cannot be read or the settings do not suit it.
-        """
-
-    @abstractmethod
-    def key(self, result: Mapping[str, Any], settings: Any) -> str:
-        """On what a result was measured, for people: results with one key replace each other."""
 
     def columns(self) -> Mapping[str, ReportColumn]:
         """The columns that it adds to reports, by name; none of them without results."""
@@ -63,6 +62,28 @@ class Analysis(ABC):
         """The section that it adds to a report; None without results."""
         del study, rows
         return None
+
+    def details(self, study: StudyRecord, rows: Sequence[Row]) -> Mapping[str, Any] | None:
+        """Its results as plain data, the file NAME.json beside report.json; None without any."""
+        del study, rows
+        return None
+
+
+class KeptAnalysis(Analysis, ABC):
+    """An analysis whose results are measured once a run and kept; only `measure` may need torch."""
+
+    shape: ClassVar[Object]  # of one result, as it stands in the file
+
+    @abstractmethod
+    def measure(self, checkpoint: Path, settings: Any) -> Mapping[str, Any]:
+        """Measure a checkpoint: a result as plain data.
+
+        Raises ValueError when the checkpoint cannot be read or the settings do not suit it.
+        """
+
+    @abstractmethod
+    def key(self, result: Mapping[str, Any], settings: Any) -> str:
+        """On what a result was measured, for people: results with one key replace each other."""
 
     def keep(self, run: Path, result: Mapping[str, Any], settings: Any) -> Path:
         """Keep a result in the folder of a finished run; the file.
@@ -112,3 +133,9 @@ def analysis_sections(study: StudyRecord, rows: Sequence[Row]) -> tuple[Section,
     """The sections of all analyses that have something to say."""
     found = (analysis.section(study, rows) for analysis in ANALYSES.values())
     return tuple(section for section in found if section is not None)
+
+
+def analysis_details(study: StudyRecord, rows: Sequence[Row]) -> dict[str, Mapping[str, Any]]:
+    """The plain data of all analyses that have some, by their names."""
+    found = {name: analysis.details(study, rows) for name, analysis in ANALYSES.items()}
+    return {name: data for name, data in found.items() if data is not None}

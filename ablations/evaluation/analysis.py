@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ablations.compare.analysis import Analysis, Section, register_analysis
+from ablations.compare.analysis import KeptAnalysis, Section, register_analysis
 from ablations.compare.cells import plus_minus
 from ablations.compare.columns import Column, ReportColumn
 from ablations.compare.records import PointRecord, StudyRecord
@@ -30,7 +30,7 @@ class EvaluationSettings:
     split: Split = "test"
 
 
-class EvaluationAnalysis(Analysis):
+class EvaluationAnalysis(KeptAnalysis):
     """Top-1 on other images or at another size than after training; raw weights."""
 
     name: ClassVar[str] = "evaluation"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from ablations.compare.analysis import analysis_sections
+from ablations.compare.analysis import Section, SectionTable, analysis_sections
 from ablations.compare.drawing import Drawing
 from ablations.compare.headlines import headline
 from ablations.compare.records import StudyRecord
@@ -32,8 +32,8 @@ def page(study: StudyRecord, rows: Sequence[Row], pictures: Mapping[Drawing, str
         first,
         ("The numbers", _table(study, rows)),
         *others,
+        *((s.heading, _section(s)) for s in analysis_sections(study, rows)),
         (f"What each {study.design.noun} changed", _cards(cards(study, rows))),
-        *((s.heading, _list(s.sentences)) for s in analysis_sections(study, rows)),
         ("What these numbers can show", _list(statistics_sentences(study, rows))),
         ("Runs without a result", _missing(study)),
         ("Where the numbers come from", _facts(provenance_facts(study))),
@@ -97,6 +97,24 @@ def _table(study: StudyRecord, rows: Sequence[Row]) -> str:
             f'<td class="{s}">{escape(c.cell(row))}</td>' for c, s in zip(shown, side, strict=True)
         )
         lines.append(f'<tr class="{"" if row.on_main_line else "tried"}">{"".join(cells)}</tr>\n')
+    return _scroll(f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>")
+
+
+def _section(section: Section) -> str:
+    return "".join(map(_section_table, section.tables)) + _list(section.sentences)
+
+
+def _section_table(table: SectionTable) -> str:
+    sides = ["left" if number < table.left else "" for number in range(len(table.headings))]
+    head = "".join(
+        f'<th scope="col" class="{side}">{escape(text)}</th>'
+        for side, text in zip(sides, table.headings, strict=True)
+    )
+    lines = []
+    for row in table.rows:
+        cells = zip(sides, row, strict=True)
+        line = "".join(f'<td class="{side}">{escape(text)}</td>' for side, text in cells)
+        lines.append(f"<tr>{line}</tr>\n")
     return _scroll(f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>")
 
 

@@ -1,10 +1,16 @@
 """Write a study's report folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.compare.analysis import Section, analysis_figures, analysis_sections
+from ablations.compare.analysis import (
+    Section,
+    SectionTable,
+    analysis_details,
+    analysis_figures,
+    analysis_sections,
+)
 from ablations.compare.comparison import study_rows, to_json
 from ablations.compare.drawing import Drawing
 from ablations.compare.headlines import headline
@@ -36,7 +42,7 @@ from ablations.store.runs import REPORT, REPORT_ROWS, STUDIES, write_text_atomic
 class ReportPaths:
     """The files of a report; `figures` are SVG files, each with a PNG of the same name beside it.
 
-    The first figure is the comparison.
+    The first figure is the comparison. `details` are the results of analyses as plain data.
     """
 
     markdown: Path
@@ -45,9 +51,10 @@ class ReportPaths:
     latex: Path
     html: Path
     figures: tuple[Path, ...]
+    details: tuple[Path, ...] = ()
 
 
-def paths_of(folder: Path, figures: Sequence[Drawing]) -> ReportPaths:
+def paths_of(folder: Path, figures: Sequence[Drawing], details: Iterable[str] = ()) -> ReportPaths:
     """Where the files of a report lie in its folder."""
     return ReportPaths(
         markdown=folder / "report.md",
@@ -56,6 +63,7 @@ def paths_of(folder: Path, figures: Sequence[Drawing]) -> ReportPaths:
         latex=folder / "table.tex",
         html=folder / "index.html",
         figures=tuple(folder / f"{drawing.name}.svg" for drawing in figures),
+        details=tuple(folder / f"{name}.json" for name in details),
     )
 
 
@@ -75,11 +83,14 @@ def write_report(study: str, *, runs_root: Path) -> ReportPaths:
             f"{states}); `{found.command}` trains them, {status} shows them"
         )
     chosen = (*drawings(found, rows), *analysis_figures(found, rows))
-    paths = paths_of(own_folder(runs_root, STUDIES, study, REPORT), chosen)
+    details = analysis_details(found, rows)
+    paths = paths_of(own_folder(runs_root, STUDIES, study, REPORT), chosen, details)
     pictures = _write_figures(chosen, paths)
     _write_tables(found, rows, paths)
     write_text_atomic(paths.markdown, markdown(found, rows, chosen))
     write_text_atomic(paths.html, page(found, rows, pictures))
+    for path, data in zip(paths.details, details.values(), strict=True):
+        write_text_atomic(path, as_json(data) + "\n")
     return paths
 
 
@@ -103,9 +114,17 @@ def _write_tables(study: StudyRecord, rows: Sequence[Row], paths: ReportPaths) -
     write_text_atomic(paths.latex, latex_table(rows, design=study.design, caption=caption))
 
 
-def _section(section: Section) -> tuple[str, str]:
+def _section(section: Section) -> tuple[str, ...]:
     sentences = "\n".join(f"- {escaped(sentence)}" for sentence in section.sentences)
-    return f"## {escaped(section.heading)}", sentences
+    tables = map(_section_table, section.tables)
+    return tuple(filter(None, (f"## {escaped(section.heading)}", *tables, sentences)))
+
+
+def _section_table(table: SectionTable) -> str:
+    rule = [":--" if number < table.left else "--:" for number in range(len(table.headings))]
+    body = (tuple(map(escaped, line)) for line in (table.headings, *table.rows))
+    head, *lines = (f"| {' | '.join(line)} |" for line in body)
+    return "\n".join((head, f"| {' | '.join(rule)} |", *lines))
 
 
 def markdown(study: StudyRecord, rows: Sequence[Row], chosen: Sequence[Drawing]) -> str:

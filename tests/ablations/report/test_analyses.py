@@ -5,8 +5,9 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 
@@ -14,7 +15,9 @@ from ablations import report
 from ablations.compare.analysis import (
     ANALYSES,
     Analysis,
+    KeptAnalysis,
     Section,
+    SectionTable,
     analysis_sections,
     register_analysis,
 )
@@ -28,8 +31,10 @@ from ablations.files.shapes import Object
 from datamodules.config.data import DataConfig
 from tests.support.fabricate import fabricate_study
 
+AnyAnalysis = TypeVar("AnyAnalysis", bound=Analysis)
 
-class Sharpness(Analysis):
+
+class Sharpness(KeptAnalysis):
     """An analysis as somebody would add one: it measures the length of the checkpoint's name."""
 
     name: ClassVar[str] = "sharpness"
@@ -57,6 +62,19 @@ class Sharpness(Analysis):
         return {"sharpness": kept[0]["value"]} if kept else {}
 
 
+class Agreement(Analysis):
+    """An analysis of what runs hold already: a table and data, and nothing that is measured."""
+
+    name: ClassVar[str] = "agreement"
+
+    def section(self, study: Any, rows: Sequence[Row]) -> Section:
+        table = SectionTable(("who", "how much"), tuple((row.title, "3 < 4") for row in rows[:2]))
+        return Section("Agreement", ("All agree.",), (table,))
+
+    def details(self, study: Any, rows: Sequence[Row]) -> Mapping[str, Any]:
+        return {"agree": len(rows)}
+
+
 def _empty() -> Any:
     from matplotlib.figure import Figure
 
@@ -65,7 +83,12 @@ def _empty() -> Any:
 
 @pytest.fixture
 def sharpness() -> Iterator[Sharpness]:
-    analysis = Sharpness()
+    with registered(Sharpness()) as analysis:
+        yield analysis
+
+
+@contextmanager
+def registered(analysis: AnyAnalysis) -> Iterator[AnyAnalysis]:
     register_analysis(analysis)
     yield analysis
     ANALYSES.forget(analysis.name)
@@ -85,6 +108,16 @@ def test_an_analysis_brings_column_figure_and_section(tmp_path: Path, sharpness:
     for path in (paths.html, paths.markdown):
         for words in ("How sharp", "1 are known.", "Of 16 networks.", "18.0"):
             assert words in path.read_text()
+
+
+def test_an_analysis_without_measurements_brings_a_table_and_data(tmp_path: Path) -> None:
+    fabricate_study(tmp_path)
+    with registered(Agreement()):
+        paths = report.write_report("made_up", runs_root=tmp_path)
+    (details,) = paths.details
+    assert (details.name, json.loads(details.read_text())) == ("agreement.json", {"agree": 16})
+    assert "| ResNet-nano | 3 \\< 4 |" in paths.markdown.read_text()
+    assert '<td class="">3 &lt; 4</td>' in paths.html.read_text()
 
 
 def test_without_results_a_report_is_as_before(tmp_path: Path) -> None:
