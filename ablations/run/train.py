@@ -13,6 +13,7 @@ from ablations.run.session import assemble, own_environment, quiet
 from ablations.run.status import StatusFile
 from ablations.run.summary import summarise
 from ablations.store.heartbeat import Heartbeat
+from ablations.store.image_predictions import write_image_predictions
 from ablations.store.lock import hold
 from ablations.store.provenance import write_session
 from ablations.store.runs import LOCK, PREDICTIONS, SUMMARY, RunFolder, write_json_atomic
@@ -95,7 +96,9 @@ def _train(
         epochs = f"after {config.recipe.epochs} epochs"
         require_finite_weights(session.module, when=epochs)  # of a checkpoint with no epoch left
         require_finite(tested, when=epochs)
-        write_json_atomic(run.path / PREDICTIONS, session.predictions.summary())
+        predicted = session.predictions
+        write_image_predictions(run.path, predicted.images(session.data.class_names))
+        write_json_atomic(run.path / PREDICTIONS, predicted.summary())
         keep_last_alone(run.path / CHECKPOINT)
         write_json_atomic(run.path / SUMMARY, summarise(session, tested))
 

@@ -18,6 +18,7 @@ from ablations.run.checkpoint import read_checkpoint
 from ablations.run.recorder import CHECKPOINT
 from ablations.run.run_config import read_run_config
 from ablations.run.train import train_run
+from ablations.store.image_predictions import read_image_predictions
 from ablations.store.runs import RunFolder
 from ablations.studies.config import Hardware
 from datamodules import build_data_module
@@ -98,6 +99,12 @@ def test_metrics_are_those_of_one_process(runs: tuple[Path, Path]) -> None:
         assert summaries[1][name] == summaries[0][name]
     predicted = [RunFolder(folder).predictions() for folder in runs]
     assert predicted[1] == predicted[0] is not None  # image by image, in the split's order
+    single, double = (read_image_predictions(folder) for folder in runs)
+    assert single is not None
+    assert double is not None
+    assert double.classes.tolist() == single.classes.tolist()
+    assert double.labels.tolist() == single.labels.tolist()
+    assert double.confidence == pytest.approx(single.confidence, abs=1e-3)
 
 
 def test_only_the_first_rank_writes(runs: tuple[Path, Path]) -> None:

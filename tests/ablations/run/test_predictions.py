@@ -4,6 +4,7 @@ import hashlib
 import json
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from ablations.run.checkpoint import read_checkpoint
 from ablations.run.recorder import CHECKPOINT
 from ablations.run.run_config import read_run_config
 from ablations.run.train import train_run
+from ablations.store.image_predictions import read_image_predictions
 from ablations.store.runs import PREDICTIONS, RunFolder, run_path
-from datamodules import build_data_module
+from datamodules import ImageDataModule, build_data_module
 from lit_models import LitClassifier
 from lit_models.training.metrics import TEST_IMAGES, TEST_RIGHT, TEST_TOP1
 from tests.support.fabricate import fabricate_networks
@@ -46,8 +48,9 @@ def test_a_run_keeps_what_it_predicted_in_the_order_of_the_test_split(tmp_path: 
     module.load_state_dict(content["state_dict"])
     data = build_data_module(config.data, config.recipe.augment, batch_size_per_step=7, seed=0)
     with torch.no_grad():
-        batches = [(module.eval()(x).argmax(1), y) for x, y in data.test_dataloader()]
-    classes, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        batches = [(module.eval()(x).softmax(1), y) for x, y in data.test_dataloader()]
+    probabilities, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    confidence, classes = probabilities.max(1)
     right = (classes == targets).numpy()
 
     bits = np.unpackbits(np.frombuffer(b64decode(found["right_bits"]), np.uint8))
@@ -57,6 +60,41 @@ def test_a_run_keeps_what_it_predicted_in_the_order_of_the_test_split(tmp_path: 
     assert found["classes_sha256"] == digest
     assert (summary[TEST_IMAGES], summary[TEST_RIGHT]) == (30, found["right"])
     assert summary[TEST_TOP1] == 100 * found["right"] / 30  # no digit of single precision
+
+    kept = read_image_predictions(folder)
+    assert kept is not None
+    assert kept.classes.tolist() == classes.tolist()
+    assert kept.labels.tolist() == targets.tolist() == _labels_of_split(data)
+    assert 100 * kept.right.mean() == pytest.approx(summary[TEST_TOP1], rel=1e-12)
+    assert kept.confidence == pytest.approx(confidence.numpy(), abs=1e-3)  # float16
+    assert kept.class_names == data.class_names
+
+
+def _labels_of_split(data: ImageDataModule) -> list[int]:
+    part = data.splits.test
+    return [int(label) for label in part.images.labels[part.indices]]
+
+
+def test_what_is_kept_is_of_the_raw_weights_with_the_flip_test(tmp_path: Path) -> None:
+    recipe = replace(RECIPES["ema"], flip_test=True, lr=0.02)
+    folder = make_run(tmp_path / "run", recipe, spec=NO_BATCH_NORM)
+    train_run(folder)
+    kept, config = read_image_predictions(folder), read_run_config(RunFolder(folder))
+    assert kept is not None
+    content = read_checkpoint(folder / CHECKPOINT)
+    module = LitClassifier(**content["hyper_parameters"]).eval()
+    module.load_state_dict(content["state_dict"])
+    assert module.ema is not None
+    data = build_data_module(config.data, config.recipe.augment, batch_size_per_step=30, seed=0)
+    ((images, _),) = data.test_dataloader()
+    with torch.no_grad():
+        plain, mirrored = (module.backbone(x).softmax(1) for x in (images, images.flip(-1)))
+        both = (module.backbone(images) + module.backbone(images.flip(-1))) / 2
+        averaged = module.ema(images).softmax(1).amax(1)
+    expected = both.softmax(1).amax(1).numpy()
+    assert kept.confidence == pytest.approx(expected, abs=1e-3)
+    for other in (plain.amax(1), mirrored.amax(1), averaged):
+        assert abs(other.numpy() - expected).max() > 2e-3
 
 
 def _predict(root: Path, answers: Mapping[str, Sequence[str]], *, top1: float = 83.05) -> None:
