@@ -1,13 +1,14 @@
 """One row of the comparison for each point: accuracy over seeds, difference, cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablations.compare import built_in  # noqa: F401 registers the columns that there always are
 from ablations.compare.columns import COLUMNS, by_seed
+from ablations.compare.differences import differences
 from ablations.compare.records import PointRecord, RunRecord, StudyRecord
 from ablations.compare.row import PLAIN_KEYS, Row
-from ablations.statistics.paired import paired_delta, sample
+from ablations.statistics.paired import sample
 from ablations.studies.designs import made_of
 from ablations.studies.designs.published import PublishedRow, PublishedTable
 from lit_models.training.metrics import TEST_TOP1
@@ -15,7 +16,8 @@ from lit_models.training.metrics import TEST_TOP1
 
 def study_rows(study: StudyRecord) -> tuple[Row, ...]:
     """The comparison of a study, one row a point, in the order of the plan."""
-    return tuple(_row(study, point) for point in study.points)
+    found = differences(study)
+    return tuple(_row(study, point, found[point.label]) for point in study.points)
 
 
 def to_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -23,7 +25,7 @@ def to_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [row.plain() | {"top1": {str(s): v for s, v in row.top1.items()}} for row in rows]
 
 
-def _row(study: StudyRecord, point: PointRecord) -> Row:
+def _row(study: StudyRecord, point: PointRecord, difference: Mapping[str, Any]) -> Row:
     return Row(
         point=point.label,
         step=point.step,
@@ -31,7 +33,7 @@ def _row(study: StudyRecord, point: PointRecord) -> Row:
         made_of=made_of(point) if point.network else None,
         on_main_line=point.on_main_line,
         **_accuracy(point),
-        **_difference(point, study.reference(point)),
+        **difference,
         **_published(study, point),
         values=_values(point),
     )
@@ -61,35 +63,6 @@ def _accuracy(point: PointRecord) -> dict[str, Any]:
         "top1_mean": found.mean,
         "top1_std": found.std,
     }
-
-
-def _difference(point: PointRecord, reference: PointRecord | None) -> dict[str, Any]:
-    before = by_seed(reference, TEST_TOP1) if reference else {}
-    delta = paired_delta(by_seed(point, TEST_TOP1), before)
-    equal = equal_predictions(point, reference, delta.seeds) if reference and delta else None
-    tested = None if equal else delta
-    return {
-        "reference": reference.label if reference else None,
-        "delta_seeds": len(delta.seeds) if delta else 0,
-        "delta": delta.mean if delta else None,
-        "delta_low": tested.low if tested else None,
-        "delta_high": tested.high if tested else None,
-        "delta_p": tested.p if tested else None,
-        "equal_predictions": equal,
-    }
-
-
-def equal_predictions(
-    point: PointRecord, reference: PointRecord, seeds: Sequence[int]
-) -> bool | None:
-    """Whether two points predict the same classes in these seeds, image by image; None: unknown."""
-    mine, theirs = (
-        {run.seed: run.predictions["classes_sha256"] for run in one.done if run.predictions}
-        for one in (point, reference)
-    )
-    if not set(seeds) <= set(mine) & set(theirs):
-        return None
-    return all(mine[seed] == theirs[seed] for seed in seeds)
 
 
 def _published(study: StudyRecord, point: PointRecord) -> dict[str, Any]:

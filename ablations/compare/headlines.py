@@ -3,14 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ablations.compare.columns import by_seed
-from ablations.compare.comparison import equal_predictions
+from ablations.compare.differences import between, equal_predictions, study_noise
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.words import EQUAL_PREDICTIONS, plural, signed
-from ablations.statistics.paired import paired_delta
 from lit_models.registry.registry import Registry
-from lit_models.training.metrics import TEST_TOP1
 
 
 class Headline(NamedTuple):
@@ -86,14 +83,15 @@ def _grid(study: StudyRecord, known: Sequence[Row]) -> str:
 def _from_first_to_last(study: StudyRecord, known: Sequence[Row]) -> str:
     first, last = known[0], known[-1]
     points = {point.label: point for point in study.points}
-    after, before = (by_seed(points[row.point], TEST_TOP1) for row in (last, first))
-    delta = paired_delta(after, before)
+    after, before = points[last.point], points[first.point]
+    paired, found = between(after, before, study_noise(study))
     change = ""
-    if delta and equal_predictions(points[last.point], points[first.point], delta.seeds):
+    if paired and equal_predictions(after, before, paired.seeds):
         change = f": {EQUAL_PREDICTIONS}"
-    elif delta:
-        pairs = plural(len(delta.seeds), "paired seed")
-        change = f": {signed(delta.mean)} points over {pairs}{_interval(delta.low, delta.high)}"
+    elif paired:
+        low, high = (found.low, found.high) if found else (None, None)
+        seeds = plural(len(paired.seeds), "seed")
+        change = f": {signed(paired.mean)} points over {seeds}{_interval(low, high)}"
     return (
         f"Top-1 on the test split from “{first.title}” ({_percent(first)}) to “{last.title}” "
         f"({_percent(last)}){change}."

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ablations.statistics.paired import SIGNIFICANCE
 from lit_models.training.metrics import GMACS, PARAMS
 
 
@@ -17,9 +18,15 @@ class Row:
         reference: the label of the point that it is compared with.
         seeds: finished ones, of `planned_seeds`.
         top1: test accuracy of each finished seed after the last epoch.
-        delta: mean difference to the reference, paired by seed (`delta_seeds` pairs), with the ends
-            of its 95 % t interval and the sign-flip p-value; these are None with fewer than two
-            pairs.
+        delta: mean difference to the reference within seeds (`delta_seeds` of them).
+        delta_low, delta_high: the ends of its 95 % interval from the noise of the whole study, see
+            `statistics.moderated`; None where no network of the study has a second seed.
+        delta_p: two-sided p of the same t test, of this difference alone.
+        delta_p_holm: that p adjusted for all tests of the table: what alone marks a difference.
+        delta_p_exact: sign-flip p of the differences within seeds.
+        delta_paired_low, delta_paired_high: the t interval of the differences within seeds alone.
+        variance: what the interval stands on: `std` of one run, `standard_error` and `degrees` of
+            freedom of the difference, and the noise of the study (`statistics.study`).
         equal_predictions: both predict one class for every test image in every pair: there is no
             effect to measure and no interval.
         published_top1: of the paper's row of the same step or name, as are all `published_*`.
@@ -48,7 +55,12 @@ class Row:
     delta_low: float | None
     delta_high: float | None
     delta_p: float | None
+    delta_p_holm: float | None
+    delta_p_exact: float | None
+    delta_paired_low: float | None
+    delta_paired_high: float | None
     equal_predictions: bool | None
+    variance: Mapping[str, Any] | None
     published_top1: float | None
     published_std: float | None
     published_gmacs: float | None
@@ -72,6 +84,11 @@ class Row:
         """Multiply-adds of one image, in 1e9."""
         found: float | None = self.values.get(GMACS)
         return found
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether its difference is found after the correction for all tests of the table."""
+        return self.delta_p_holm is not None and self.delta_p_holm <= SIGNIFICANCE
 
     def plain(self) -> dict[str, Any]:
         """One level of plain data, with the values beside the other fields.

@@ -4,11 +4,20 @@ from collections.abc import Sequence
 
 from ablations.compare.comparison import run_problem
 from ablations.compare.data_facts import data_sentences, data_title, test_images
+from ablations.compare.differences import statistics_of
 from ablations.compare.headlines import HEADLINES, known_rows
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.words import EQUAL_PREDICTIONS, plural
-from ablations.statistics.paired import comparisons_sentence, images_sentence, seeds_sentence
+from ablations.statistics.sentences import (
+    agreement_sentence,
+    any_difference_sentence,
+    comparisons_sentence,
+    images_sentence,
+    noise_sentence,
+    pairing_sentence,
+    seeds_sentence,
+)
 
 ACCURACY_NOTE = (
     "Accuracy is top-1 on the test split after the last epoch; nothing was selected on it. "
@@ -16,8 +25,9 @@ ACCURACY_NOTE = (
 )
 DELTA_NOTE = (
     "A difference is the mean over seeds of the difference within a seed (the same images in the "
-    "same order with the same augmentation), with a 95 % t interval. It is rounded after it was "
-    "taken: its last digit may differ from that of the printed accuracies."
+    "same order with the same augmentation), with a 95 % t interval from the noise of the whole "
+    "study. It is rounded after it was taken: its last digit may differ from that of the printed "
+    "accuracies."
 )
 COVERAGE_NOTE = (
     "95 % is over seeds alone: what other initial values, orders and augmentation draws would give "
@@ -48,17 +58,33 @@ def setting(study: StudyRecord) -> str:
 def sample_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     """What this number of seeds, and of comparisons, can and cannot show."""
     finished = [row.seeds for row in rows if row.seeds]
-    intervals = sum(row.delta_low is not None for row in rows)
     fewest, most = min(finished, default=0), max(finished, default=0)
     uneven = f"Points have {fewest} to {most} finished seeds. " if fewest < most else ""
     sentences = (
         uneven + seeds_sentence(fewest),
         seeds_sentence(most) if fewest < most else "",
-        COVERAGE_NOTE if intervals else "",
-        comparisons_sentence(intervals),
+        *_noise_sentences(rows),
         *equal_sentences(rows),
     )
     return tuple(sentence for sentence in sentences if sentence)
+
+
+def _noise_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
+    """What the intervals stand on, what they cover, and what the rows show together."""
+    found = statistics_of(rows)
+    tests = [row for row in rows if row.delta_low is not None]
+    if not tests or found.noise is None:
+        return (agreement_sentence(found.differences, found.levels),)
+    stand = [row.title for row in tests if row.stands_out]
+    any_difference = found.any_difference
+    return (
+        noise_sentence(found.noise),
+        COVERAGE_NOTE,
+        pairing_sentence(found.noise),
+        comparisons_sentence(len(tests), stand),
+        any_difference_sentence(any_difference) if any_difference is not None else "",
+        agreement_sentence(found.differences, found.levels),
+    )
 
 
 def rounding_note(study: StudyRecord, rows: Sequence[Row]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from ablations.compare.differences import published_difference
 from ablations.compare.drawing import Drawing
 from ablations.compare.printed import published_note
 from ablations.compare.records import StudyRecord
@@ -9,6 +10,7 @@ from ablations.compare.row import Row
 from ablations.figures.cost_figure import cost_figure
 from ablations.figures.curves import curves_figure
 from ablations.figures.figure import steps_figure
+from ablations.figures.forest_figure import compared_rows, forest_figure
 from ablations.figures.grid_figure import grid_figure
 from ablations.figures.networks_figure import networks_figure
 from lit_models.registry.registry import Registry
@@ -29,18 +31,25 @@ GRID = (
     "and below it the difference to the first column: violet is higher, orange lower."
 )
 LINES_OF_GRID = "A line goes from a network to the same one with other steps."
+DIFFERENCES = (
+    "The difference of each {noun} to {reference} with its 95 % interval, from the noise of the "
+    "whole study. Filled: stands after Holm's correction for all tests of the table; p is after it."
+)
+PUBLISHED_TOO = "Diamonds: the published differences."
 CURVES = "Top-1 accuracy on the validation split after each epoch, of the seeds that are finished."
 
 
 # What draws a figure: called with the study, its rows and what is to be said of published values.
-MakeDrawing = Callable[[StudyRecord, Sequence[Row], str], Drawing]
+# None: there is nothing to draw.
+MakeDrawing = Callable[[StudyRecord, Sequence[Row], str], Drawing | None]
 DRAWINGS: Registry[MakeDrawing] = Registry("figure")
 
 
 def drawings(study: StudyRecord, rows: Sequence[Row]) -> tuple[Drawing, ...]:
     """The figures of a report that the study's design names, the comparison first."""
     note = published_note(rows)
-    return tuple(DRAWINGS[name](study, rows, note) for name in study.design.figures)
+    found = (DRAWINGS[name](study, rows, note) for name in study.design.figures)
+    return tuple(drawing for drawing in found if drawing is not None)
 
 
 def _steps(study: StudyRecord, rows: Sequence[Row], note: str) -> Drawing:
@@ -71,6 +80,22 @@ def _grid(study: StudyRecord, rows: Sequence[Row], note: str) -> Drawing:
         "Accuracy of each network with each list of steps",
         GRID,
         lambda: grid_figure(study, rows),
+    )
+
+
+def _differences(study: StudyRecord, rows: Sequence[Row], note: str) -> Drawing | None:
+    del note  # stands below the comparison
+    if not any(row.delta_low is not None for row in rows):
+        return None
+    compared = compared_rows(rows)
+    text = DIFFERENCES.format(noun=study.design.noun, reference=study.design.compared_with)
+    published = any(published_difference(row, rows) is not None for row in compared)
+    return Drawing(
+        "differences",
+        "The differences",
+        "Differences with their intervals",
+        _sentences(text, PUBLISHED_TOO if published else ""),
+        lambda: forest_figure(study, rows),
     )
 
 
@@ -113,5 +138,6 @@ def _sentences(*parts: str) -> str:
 DRAWINGS.register("steps", _steps)
 DRAWINGS.register("networks", _networks)
 DRAWINGS.register("grid", _grid)
+DRAWINGS.register("differences", _differences)
 DRAWINGS.register("cost", _cost)
 DRAWINGS.register("curves", _curves)

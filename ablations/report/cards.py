@@ -102,5 +102,5 @@ def _accuracy(row: Row) -> str:
         return "no seed is finished on both sides"
     if row.equal_predictions:
         return f"{EQUAL_PREDICTIONS} ({plural(row.delta_seeds, 'seed')})"
-    p = "" if row.delta_p is None else f", sign-flip p = {row.delta_p:.3g}"
+    p = "" if row.delta_p_holm is None else f", p = {row.delta_p_holm:.2g} after Holm's correction"
     return f"{difference(row)} points of top-1 ({plural(row.delta_seeds, 'seed')}{p})"

@@ -12,6 +12,7 @@ from ablations.compare.analysis import (
     analysis_sections,
 )
 from ablations.compare.comparison import study_rows, to_json
+from ablations.compare.differences import statistics_of
 from ablations.compare.drawing import Drawing
 from ablations.compare.headlines import headline
 from ablations.compare.printed import published_note
@@ -35,7 +36,7 @@ from ablations.report import analyses  # noqa: F401 registers their columns, fig
 from ablations.report.origin import provenance_facts
 from ablations.report.page import page
 from ablations.store.hints import hint
-from ablations.store.runs import REPORT, REPORT_ROWS, STUDIES, write_text_atomic
+from ablations.store.runs import REPORT, REPORT_ROWS, REPORT_STATISTICS, STUDIES, write_text_atomic
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class ReportPaths:
     markdown: Path
     csv: Path
     json: Path
+    statistics: Path
     latex: Path
     html: Path
     figures: tuple[Path, ...]
@@ -60,6 +62,7 @@ def paths_of(folder: Path, figures: Sequence[Drawing], details: Iterable[str] = 
         markdown=folder / "report.md",
         csv=folder / "table.csv",
         json=folder / REPORT_ROWS,
+        statistics=folder / REPORT_STATISTICS,
         latex=folder / "table.tex",
         html=folder / "index.html",
         figures=tuple(folder / f"{drawing.name}.svg" for drawing in figures),
@@ -111,6 +114,7 @@ def _write_tables(study: StudyRecord, rows: Sequence[Row], paths: ReportPaths) -
     caption = " ".join(filter(None, (caption, *notes)))
     write_text_atomic(paths.csv, csv_table(rows))
     write_text_atomic(paths.json, as_json(to_json(rows)) + "\n")
+    write_text_atomic(paths.statistics, as_json(statistics_of(rows).plain()) + "\n")
     write_text_atomic(paths.latex, latex_table(rows, design=study.design, caption=caption))
 
 

@@ -43,6 +43,7 @@ LOCK = "lock"
 LOG = "log.txt"
 INDEX = "index.json"
 REPORT, REPORT_ROWS = "report", "report.json"  # a study's folder, and its rows in it
+REPORT_STATISTICS = "statistics.json"  # beside them: what holds for the study as a whole
 
 State = Literal["new", "running", "done", "failed", "interrupted"]
 STATES: tuple[State, ...] = get_args(State)

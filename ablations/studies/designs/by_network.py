@@ -26,7 +26,7 @@ class ByNetwork(Design):
     noun: ClassVar[str] = "network"
     compared_with: ClassVar[str] = "reference"
     headline: ClassVar[str] = "highest and lowest"
-    figures: ClassVar[tuple[str, ...]] = ("networks", "cost", "curves")
+    figures: ClassVar[tuple[str, ...]] = ("networks", "differences", "cost", "curves")
 
     @classmethod
     def create(

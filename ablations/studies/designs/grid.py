@@ -51,7 +51,7 @@ class Grid(ByNetwork):
     kind: ClassVar[str] = GridPoints.kind
     options: ClassVar[type[Points]] = GridPoints
     headline: ClassVar[str] = "grid"
-    figures: ClassVar[tuple[str, ...]] = ("networks", "grid", "cost", "curves")
+    figures: ClassVar[tuple[str, ...]] = ("networks", "differences", "grid", "cost", "curves")
     title = "Networks and steps"
     fact = ("points", "every network with every list of steps")
 

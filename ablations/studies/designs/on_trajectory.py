@@ -26,7 +26,7 @@ class OnTrajectory(Design):
     on_trajectory: ClassVar[bool] = True
     noun: ClassVar[str] = "step"
     headline: ClassVar[str] = "largest difference"
-    figures: ClassVar[tuple[str, ...]] = ("steps", "curves")
+    figures: ClassVar[tuple[str, ...]] = ("steps", "differences", "curves")
 
     @classmethod
     def create(

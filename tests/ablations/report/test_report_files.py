@@ -39,12 +39,14 @@ def paths(root: Path) -> ReportPaths:
 
 
 def test_every_file_is_there(paths: ReportPaths) -> None:
-    files = [paths.markdown, paths.csv, paths.json, paths.latex, paths.html, *paths.figures]
+    files = [paths.markdown, paths.csv, paths.json, paths.latex, paths.html, paths.statistics]
+    files += paths.figures
     files += [path.with_suffix(".png") for path in paths.figures]
     names = {path.name for path in files}
     assert names == {
-        *("report.md", "table.csv", "report.json", "table.tex", "index.html"),
-        *("steps.svg", "steps.png", "curves.svg", "curves.png"),
+        *("report.md", "table.csv", "report.json", "statistics.json", "table.tex", "index.html"),
+        *("steps.svg", "steps.png", "differences.svg", "differences.png"),
+        *("curves.svg", "curves.png"),
     }
     assert all(path.stat().st_size > 500 for path in files)
     assert {path.name for path in paths.html.parent.iterdir()} == names
@@ -150,7 +152,7 @@ def test_the_page_says_all_of_it(paths: ReportPaths) -> None:
         "RuntimeError: made-up failure",
         "0" * 40,
         "torch 2.11.0",
-        "not corrected for multiple comparisons",
+        "correction for all",
         "blocks[0].branches[0].spatial.kind",
         "prefers-color-scheme: dark",
     ):
@@ -168,7 +170,7 @@ def test_the_terminal_shows_as_many_columns_as_fit_and_names_the_others(root: Pa
         assert ("Left out for lack of width: published GMACs, memory (MiB)" in text) == left_out
         assert "50.10 ± 0.10" in text
         assert ("another data set and scale" in text) != left_out
-        assert f"+0.30 [{MINUS}0.20, +0.80]" in text  # not broken over lines
+        assert "+0.30 [+0.13, +0.47]" in text  # not broken over lines
         assert "03_depthwise, seed 1: failed" in text
         assert "Points have 2 to 3 finished seeds. With 2 seeds the smallest" in " ".join(
             text.split()

@@ -264,7 +264,7 @@ def test_the_page_says_what_each_network_is_and_changes(tmp_path: Path) -> None:
         "blocks[0].branches[0].spatial.kernel_size</code>: 3 → 5",
     ):
         assert words in text, words
-    assert text.count("<svg") == 3
+    assert text.count("<svg") == 4
     assert text.count('class="card"') == len(KERNELS) - 1
     text = page_of(*released(tmp_path / "timm"))
     assert "timm/deit_small_patch16_224" in text

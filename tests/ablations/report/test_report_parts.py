@@ -105,7 +105,7 @@ def test_the_headline_goes_from_the_first_to_the_last_point_of_the_line(tmp_path
     study = load_study("made_up", runs_root=tmp_path)
     text = headline(study, study_rows(study))
     assert "from “ResNet-nano” (50.10 ± 0.10 %) to “sep. d.s. conv” (57.40 ± 0.10 %)" in text
-    assert "+7.30 points over 3 paired seeds, 95 % interval +6.80 to +7.80" in text
+    assert "+7.30 points over 3 seeds, 95 % interval +7.13 to +7.47" in text
 
 
 def test_the_report_states_the_uncertainty_of_the_test_set(tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""How alike the variances of a study's points are: the prior that each of them is shrunk towards.
+
+After Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression
+in microarray experiments", Section 6.2: the points' true variances are a scaled inverse chi-square,
+whose two parameters follow from mean and variance of the logarithms of the measured ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp, inf, isfinite, log
+
+from ablations.statistics.paired import sample
+
+
+@dataclass(frozen=True)
+class Prior:
+    """`degrees` of freedom that the common `variance` counts as, beside a point's own.
+
+    Infinite degrees: the measured variances do not differ more than chance alone makes them, and
+    every point has the common one.
+    """
+
+    degrees: float
+    variance: float
+
+    def shrink(self, variance: float, degrees: float) -> float:
+        """A point's variance after it was shrunk towards the common one (Smyth's s-tilde)."""
+        if not isfinite(self.degrees):
+            return self.variance
+        weighted = self.degrees * self.variance + degrees * variance
+        return weighted / (self.degrees + degrees)
+
+
+def prior_of(
+    variances: Mapping[str, float], degrees: Mapping[str, float], *, pooled: float
+) -> Prior:
+    """The prior by the moments of log variances; `pooled` is the common variance of equal ones.
+
+    Variances of 0 have no logarithm and are left out.
+    """
+    from scipy.special import polygamma, psi
+
+    names = [name for name, variance in variances.items() if variance > 0]
+    if len(names) < 2:
+        return Prior(inf, pooled)
+    halves = [degrees[name] / 2 for name in names]
+    logs = [
+        log(variances[name]) - float(psi(half)) + log(half)
+        for name, half in zip(names, halves, strict=True)
+    ]
+    center = sample(logs)
+    assert center.mean is not None
+    assert center.std is not None
+    chance = sum(float(polygamma(1, half)) for half in halves) / len(halves)
+    spread = center.std**2 - chance
+    if spread <= 0:
+        return Prior(inf, pooled)
+    half = trigamma_inverse(spread)
+    return Prior(2 * half, exp(center.mean + float(psi(half)) - log(half)))
+
+
+def trigamma_inverse(value: float) -> float:
+    """The x with trigamma(x) = `value` > 0, by Newton's steps on 1 / trigamma (Smyth, appendix)."""
+    from scipy.special import polygamma
+
+    x = 0.5 + 1 / value
+    for _ in range(50):
+        trigamma = float(polygamma(1, x))
+        step = trigamma * (1 - trigamma / value) / float(polygamma(2, x))
+        x += step
+        if abs(step) < 1e-10 * x:
+            break
+    return x
