@@ -19,9 +19,11 @@ from ablations.files.plain_text import as_json
 from ablations.grid.calibrate import estimate
 from ablations.planning.changed_files import changed_files
 from ablations.planning.counts import Cost, count_points, setting_of
-from ablations.planning.plan import ILLEGAL, Plan, make_plan, states
+from ablations.planning.plan import ILLEGAL, Plan, states
 from ablations.planning.scale_notes import stuck_scales
+from ablations.planning.stages import planned
 from ablations.planning.start_notes import start_warnings
+from ablations.statistics.stage_sentences import stage_sentences
 from ablations.store.hints import Typed
 from ablations.store.index_file import Replaced, indexed_studies, replaced_by, require_index
 from ablations.store.runs import check_study_name, runs_root
@@ -52,13 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def command(options: argparse.Namespace) -> int:
     """Print the plan of a study as a table or as JSON."""
     root = runs_root(options.runs)
-    plan = make_plan(read_study(options))
+    plan = planned(read_study(options), root)
     costs = plan_costs(plan, root)
     found = states(plan, root)
     seconds: Mapping[str, float] = {}
     images = sizes(plan.data)
     stuck = stuck_scales(plan, images.train if images else None)
     notes = [*data_notes(plan.data, images), *kernel_notes(plan)]
+    by_run = {row.run_id: found[row.point, row.seed] for row in plan.rows}
+    notes += stage_notes(plan, by_run)
     notes += changed_files(plan, root)
     starts = start_warnings(plan)
     notes += [*(scale.sentence for scale in stuck), *(f"{text}." for text in starts.values())]
@@ -140,6 +144,14 @@ def kernel_notes(plan: Plan) -> list[str]:
     """What the plan's networks waste on kernels that are larger than sense, if anything."""
     found = waste_notes(wasted(plan.networks, plan.sides))
     return [f"Larger than sense: {note}." for note in found]
+
+
+def stage_notes(plan: Plan, found: Mapping[str, str]) -> tuple[str, ...]:
+    """Where the seeds follow a rule, what it did and will do; `found` has states by run id."""
+    if plan.stage is None:
+        return ()
+    failed = sum(found[name] == "failed" for name in plan.unique() if name in found)
+    return stage_sentences(plan.stage, failed=failed)
 
 
 def plan_rows(

@@ -13,9 +13,10 @@ from ablations.commands.parsing import (
     at_least,
     typed,
 )
-from ablations.commands.plan import read_study, replacing
+from ablations.commands.plan import read_study, replacing, stage_notes
 from ablations.grid.preflight import check_writable
-from ablations.planning.plan import Plan, PlannedRun, make_plan
+from ablations.planning.plan import Plan, PlannedRun
+from ablations.planning.stages import next_stage, planned
 from ablations.process.output import lasting
 from ablations.store.finished import look_at
 from ablations.store.hints import Typed
@@ -44,13 +45,21 @@ def command(options: argparse.Namespace) -> int:
     study = read_study(options)
     if options.workers is not None:
         study.hardware.workers = options.workers
-    plan, root = make_plan(study), runs_root(options.runs)
+    root = runs_root(options.runs)
+    plan: Plan | None = planned(study, root)
     with lasting():  # a grid of days does not end because nobody reads what it says
-        return run_plan(plan, root, typed=typed(options))
+        code = 0
+        while plan is not None:
+            code, plan = run_plan(plan, root, typed=typed(options))
+        return code
 
 
-def run_plan(plan: Plan, root: Path, *, typed: Typed) -> int:
-    """Train what is not done of a plan, showing progress; the exit code of `ablate run`."""
+def run_plan(plan: Plan, root: Path, *, typed: Typed) -> tuple[int, Plan | None]:
+    """Train what is not done of a plan, showing progress.
+
+    Returns the exit code of `ablate run`, and the plan of the next stage where the seeds follow a
+    rule that asks for more.
+    """
     from ablations.terminal.tables import make_console
 
     unique = plan.unique()
@@ -60,6 +69,8 @@ def run_plan(plan: Plan, root: Path, *, typed: Typed) -> int:
     if gone is not None and gone.runs:
         launch.say(f"note: {replacing(gone, typed)}")
     looks = look_at(unique, root)
+    for sentence in stage_notes(plan, {name: look.state for name, look in looks.items()}):
+        launch.say(sentence)
     left = [row for name, row in unique.items() if looks[name].state != "done"]
     if not left:
         write_index(launch)
@@ -67,8 +78,8 @@ def run_plan(plan: Plan, root: Path, *, typed: Typed) -> int:
     return _conclude(launch, left, train(launch, left))
 
 
-def _conclude(launch: Launch, left: Sequence[PlannedRun], ended: Ended) -> int:
-    """Say what became of the runs that were left."""
+def _conclude(launch: Launch, left: Sequence[PlannedRun], ended: Ended) -> tuple[int, Plan | None]:
+    """Say what became of the runs that were left; what `run_plan` returns."""
     plan, root, typed = launch.plan, launch.root, launch.typed
     name, missing = plan.study.name, 0
     for row in left:
@@ -83,10 +94,18 @@ def _conclude(launch: Launch, left: Sequence[PlannedRun], ended: Ended) -> int:
     launch.say(f"{name}: {total - missing} of {total} runs done, in {root / 'all'}")
     if missing:
         launch.say(f"{typed.again('run')} again trains what is missing")
-        return STOPPED if ended.stopped else FAILURE
+        return STOPPED if ended.stopped else FAILURE, None
+    following = next_stage(plan, root)
+    if following is not None and ended.stopped:
+        launch.say(f"{typed.again('run')} goes on with more seeds, as the rule asks")
+        return STOPPED, None
+    if following is not None:
+        return 0, following
+    for sentence in stage_notes(planned(plan.study, root), {}) if plan.stage is not None else ():
+        launch.say(sentence)
     report, board = typed.hint("report", name), typed.hint("board", name)
     launch.say(f"next: {report} compares them, {board} opens TensorBoard")
-    return 0
+    return 0, None
 
 
 def _failure(row: PlannedRun, folder: RunFolder, message: str | None) -> str:

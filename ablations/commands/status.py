@@ -7,7 +7,9 @@ from typing import Any
 
 from ablations.commands.parsing import add_json, add_places, add_study
 from ablations.files.plain_text import as_json
-from ablations.planning.plan import index_of, make_plan
+from ablations.planning.plan import index_of
+from ablations.planning.stages import indexed_stage, planned
+from ablations.statistics.stage_sentences import stage_sentences
 from ablations.store.index_file import read_index
 from ablations.store.runs import check_study_name, runs_root
 from ablations.studies.study_file import read_source, resolve_study
@@ -29,7 +31,8 @@ def command(options: argparse.Namespace) -> int:
     quiet (seconds since a running worker was last heard of).
     """
     root = runs_root(options.runs)
-    rows = progress(_rows(options.study, options.file, root), root)
+    index = _index(options.study, options.file, root)
+    rows = progress(index["rows"], root)
     if options.json:
         print(as_json([asdict(row) for row in rows]))
         return 0
@@ -40,11 +43,16 @@ def command(options: argparse.Namespace) -> int:
     for row in rows:
         if row.message:
             say(console, f"{row.point} seed {row.seed} {row.state}: {row.message}")
+    stage = indexed_stage(index, root)
+    failed = {row.run_id for row in rows if row.state == "failed"}
+    for sentence in stage_sentences(stage, failed=len(failed)) if stage is not None else ():
+        say(console, sentence)
     return 0
 
 
-def _rows(study: str, file: Path | None, root: Path) -> list[dict[str, Any]]:
+def _index(study: str, file: Path | None, root: Path) -> dict[str, Any]:
+    """What the study's last `ablate run` trained, or what its plan would."""
     index = read_index(check_study_name(study), root)
     if index is not None:
-        return list(index["rows"])
-    return list(index_of(make_plan(resolve_study(read_source(file), study)), "")["rows"])
+        return index
+    return index_of(planned(resolve_study(read_source(file), study), root), "")

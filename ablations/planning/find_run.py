@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ablations.extensions.copies import restore
-from ablations.planning.plan import PlannedRun, make_plan
+from ablations.planning import stages
+from ablations.planning.plan import PlannedRun
 from ablations.planning.run_config import to_plain
 from ablations.store.hints import hint
 from ablations.store.index_file import indexed_studies, read_index
@@ -41,7 +42,7 @@ def find_run(name: str, *, root: Path, file: Path | None, planned: bool = False)
         return _subject(name, {}, root)
     matches, rows = _begin(stored, name), dict[str, PlannedRun]()
     if not matches:  # a run that is there is meant before one that is only planned
-        rows = {row.run_id: row for row in _planned(file)}
+        rows = {row.run_id: row for row in _planned(file, root)}
         matches = [name] if name in rows else _begin(rows, name)
     if len(matches) != 1:
         few = f": {', '.join(sorted(matches)[:5])}" if matches else ""
@@ -75,7 +76,7 @@ def _by_place(name: str, *, root: Path, file: Path | None, planned: bool) -> Sub
             f"{name!r} names no run: nothing of study {study!r} has run in {root}. {run} first, or "
             f"give a run id, as {plan} lists them"
         )
-    rows = make_plan(resolve_study(source, study)).rows
+    rows = stages.planned(resolve_study(source, study), root).rows
     by = f"the plan of {study}, which has not run yet"
     run_id = _only(list(map(_as_row, rows)), name, point=point, seed=seed, by=by)["run_id"]
     reason = f"{name} is run {run_id} of {by}"
@@ -115,16 +116,16 @@ def _as_row(row: PlannedRun) -> dict[str, Any]:
     return {"point": row.point, "step": row.step, "seed": row.seed, "run_id": row.run_id}
 
 
-def _planned(file: Path | None) -> list[PlannedRun]:
+def _planned(file: Path | None, root: Path) -> list[PlannedRun]:
     """The runs of every study that a file sees, the shipped ones included."""
     source = read_source(file)
     studies = (resolve_study(source, n, complete=False) for n in names(source, "studies"))
-    return [row for study in studies for row in _rows(study)]
+    return [row for study in studies for row in _rows(study, root)]
 
 
-def _rows(study: Study) -> tuple[PlannedRun, ...]:
+def _rows(study: Study, root: Path) -> tuple[PlannedRun, ...]:
     """The runs of a study; none where it lacks what the command line adds, or its data is odd."""
     try:
-        return make_plan(study).rows
+        return stages.planned(study, root).rows
     except ValueError:
         return ()

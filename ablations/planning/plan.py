@@ -1,7 +1,7 @@
 """A study's runs: points x seeds, validated and hashed. Trains nothing, imports no torch."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from ablations.extensions.used import used_by
 from ablations.planning.identity import named, texts
 from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.planning.run_config import Labels, RunConfig, decides, run_config
+from ablations.statistics.seeds_rule import Stage
 from ablations.store.finished import look_at
 from ablations.store.index_file import rows_of
 from ablations.store.runs import RunFolder, State, run_path
@@ -93,6 +94,7 @@ class Plan:
         data: the study's, as it is on this machine.
         networks: what is trained, by the label of its point.
         sides: of the images that the networks see, in px, by the key that says so.
+        stage: where the seeds follow a rule, how far it is; see `ablations.planning.stages`.
     """
 
     study: Study
@@ -101,6 +103,7 @@ class Plan:
     networks: Mapping[str, Network]
     rows: tuple[PlannedRun, ...]
     illegal: tuple[IllegalPoint, ...]
+    stage: Stage | None = None
 
     def unique(self) -> dict[str, PlannedRun]:
         """One row for every run id: what there is to train."""
@@ -176,6 +179,8 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
         keys, extra = [*keys, "network"], {"published": study.published}
     elif study.own_trajectory is not None:
         extra = {"outline": outline_to_plain(study.own_trajectory)}
+    if plan.stage is not None:
+        extra["seeds_rule"] = asdict(plan.stage.rule)
     bases = {point.label: {"base": point.base} for point in design.points() if point.base}
     return {
         "schema": SCHEMA_VERSION,

@@ -119,6 +119,7 @@ INDEX = Object(
         "overrides": ([str], None),
         "illegal": ([_ILLEGAL], None),
         "outline": (_OUTLINE, None),
+        "seeds_rule": Object({"first": int, "most": int, "half_width": float}),
     },
 )
 

@@ -5,10 +5,11 @@ What it says becomes paths, titles and lines of tables, so it is checked like wh
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ablations.statistics.seeds_rule import SeedsRule
 from ablations.store import file_shapes
 from ablations.store.hints import hint
 from ablations.store.runs import (
@@ -41,6 +42,7 @@ def read_index(study: str, runs_root: Path) -> dict[str, Any] | None:
         found = read_json(path, file_shapes.INDEX)
         if found is not None:
             _check_rows(found["rows"], runs_root)
+            seeds_rule(found)
     except ValueError as error:
         text = str(error).partition(";")[0].removeprefix(f"{path}: ")
         raise ValueError(
@@ -111,6 +113,15 @@ def rows_of(study: str, runs_root: Path) -> list[dict[str, Any]]:
     """The rows of the study's last `ablate run`; none before the first."""
     index = read_index(study, runs_root)
     return [] if index is None else list(index["rows"])
+
+
+def seeds_rule(index: Mapping[str, Any]) -> SeedsRule | None:
+    """The rule for the seeds of a study; None where they were listed.
+
+    Raises ValueError for a rule that no study can have.
+    """
+    said = index.get("seeds_rule")
+    return None if said is None else SeedsRule(**{f.name: said[f.name] for f in fields(SeedsRule)})
 
 
 def one_line(value: Any) -> Any:

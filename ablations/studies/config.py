@@ -12,6 +12,7 @@ from typing import Literal
 
 from ablations.studies.designs.cumulative import CumulativePoints
 from ablations.studies.designs.design import Points
+from ablations.studies.seeds import SeedsConfig
 from datamodules.config.augmentation import Augmentation
 from datamodules.config.data import DataConfig
 from lit_models.recipe.config import TrainingConfig
@@ -130,8 +131,10 @@ class StudyConfig:
     points: Points = field(default_factory=CumulativePoints)
     data: DataConfig = field(default_factory=DataConfig)
     recipe: Recipe = field(default_factory=Recipe)
-    # one run of every point for each seed
+    # one run of every point for each seed; or a rule for how many
     seeds: list[int] = field(default_factory=lambda: [0])
+    # what a mapping below `seeds` says; the seeds are then those of its first stage
+    seeds_rule: SeedsConfig = field(default_factory=SeedsConfig)
     hardware: Hardware = field(default_factory=Hardware)
     # networks, grid: a table of studies/designs/published.yaml with rows by the names of the points
     published: str | None = None
@@ -139,6 +142,9 @@ class StudyConfig:
     oversized_kernels: bool = False
 
     def __post_init__(self) -> None:
+        rule = self.seeds_rule.rule
+        if rule is not None:
+            self.seeds = list(range(rule.first))
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds is {self.seeds}, but it has to list at least one, none twice.")
         wrong = [seed for seed in self.seeds if not 0 <= seed <= _MAX_SEED]

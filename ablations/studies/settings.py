@@ -6,6 +6,7 @@ from typing import Any
 
 from ablations.studies.point_rows import point_rows
 from ablations.studies.scope import check_known, names, owner, section
+from ablations.studies.seeds import SEEDS, SEEDS_RULE, seeds_keys
 from ablations.studies.typed import Keys, Place, Text
 from ablations.studies.yaml_source import YamlSource, check_size, scalars_of
 
@@ -136,7 +137,7 @@ def written_out(said: Setting) -> Setting:
     Networks of a file's own are written as what they are made of. Raises ValueError for a recipe
     that neither file has.
     """
-    said = name_as_text(said)
+    said = _seeds(name_as_text(said))
     key, value = said.keys[0], said.value
     if said.keys == ("points",) and isinstance(value, Mapping) and "networks" in value:
         return replace(
@@ -155,6 +156,16 @@ def written_out(said: Setting) -> Setting:
         at = ("recipes", value)
         return setting(holder, at, ("recipe",), section(holder, *at))
     return said
+
+
+def _seeds(said: Setting) -> Setting:
+    """The seeds as the field that has them: a list, or a rule for how many; others as they are."""
+    if said.keys[0] not in (SEEDS, SEEDS_RULE):
+        return said
+    try:
+        return replace(said, keys=seeds_keys(said.keys, said.value))
+    except ValueError as error:
+        raise ValueError(f"{said.place(())}: {error}") from None
 
 
 def _rows(said: Setting, value: Any, *at: str) -> Any:

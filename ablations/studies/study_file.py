@@ -25,6 +25,7 @@ from ablations.studies.own_trajectories import own_trajectory, read_trajectory
 from ablations.studies.point_options import blank_points, kind_of, meaningful
 from ablations.studies.points import check_points
 from ablations.studies.scope import check_known, load_scope, owner, section
+from ablations.studies.seeds import SEEDS_RULE, as_written
 from ablations.studies.settings import (
     LIKE,
     OVERRIDES,
@@ -44,7 +45,7 @@ from lit_models.training.own_metrics import check_metrics
 __all__ = ["load_experiments", "read_source", "resolve_study", "section"]
 
 USE = "use"  # the section that names Python files
-_KEYS = (*(f.name for f in fields(StudyConfig)), LIKE, OVERRIDES)
+_KEYS = (*(f.name for f in fields(StudyConfig) if f.name != SEEDS_RULE), LIKE, OVERRIDES)
 
 
 def load_experiments(option: Path | None = None) -> Experiments:
@@ -201,14 +202,18 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str, comple
 
 def _assign(config: Any, said: Setting) -> dict[str, str]:
     """Set a key of a structured StudyConfig; the place of every key path that was set."""
-    return assign(
-        config,
-        kind=StudyConfig,
-        keys=said.keys,
-        value=said.value,
-        place=said.place,
-        text=said.text,
-    )
+    try:
+        found = assign(
+            config,
+            kind=StudyConfig,
+            keys=said.keys,
+            value=said.value,
+            place=said.place,
+            text=said.text,
+        )
+    except ValueError as error:
+        raise ValueError(as_written(str(error))) from None
+    return {as_written(key): place for key, place in found.items()}
 
 
 def _scope_of(key: str, settings: Sequence[Setting], source: YamlSource) -> YamlSource:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from ablations.statistics.seeds_rule import STAGES, WIDTH
 from ablations.studies.config import (
     HARDWARE,
     AlternativeConfig,
@@ -17,6 +18,7 @@ from ablations.studies.config import (
     TrajectoryConfig,
 )
 from ablations.studies.schema.field_comments import field_comments
+from ablations.studies.seeds import SeedsConfig, UntilConfig
 from datamodules.config.augmentation import AUGMENTATION, Augmentation
 from datamodules.config.data import DATA, DataConfig
 from lit_models.recipe.config import TrainingConfig
@@ -30,6 +32,8 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
     Hardware: HARDWARE,
     DataConfig: DATA,
     Augmentation: AUGMENTATION,
+    SeedsConfig: STAGES,
+    UntilConfig: WIDTH,
 }
 _SCALARS: Mapping[Any, Schema] = {
     bool: {"type": "boolean"},
@@ -135,6 +139,11 @@ def reference(name: str) -> Schema:
 def either(*schemas: Schema) -> Schema:
     """What one of these allows."""
     return schemas[0] if len(schemas) == 1 else {"anyOf": [*schemas]}
+
+
+def bare(schema: Schema) -> Schema:
+    """Without its description."""
+    return {key: value for key, value in schema.items() if key != "description"}
 
 
 def about(schema: Schema) -> Schema:

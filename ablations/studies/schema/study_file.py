@@ -14,11 +14,13 @@ from ablations.studies.schema.sections import (
     TEXT,
     Schema,
     about,
+    bare,
     dotted,
     either,
     reference,
     section,
 )
+from ablations.studies.seeds import SEEDS, SEEDS_RULE, SeedsConfig
 from ablations.studies.settings import LIKE, OVERRIDES
 from datamodules.config.data import DataConfig
 
@@ -28,6 +30,7 @@ _OF_STUDY: Mapping[str, tuple[str, type]] = {
     "recipe": ("Recipe", Recipe),
     "hardware": ("Hardware", Hardware),
 }
+_SEEDS = reference("Seeds")
 
 
 def study_file_schema() -> Schema:
@@ -49,6 +52,7 @@ def study_file_schema() -> Schema:
             **{_title(kind): section(kind) for kind in SECTIONS.values()},
             **{title: section(kind) for title, kind in _OF_STUDY.values()},
             "Points": _points(),
+            "Seeds": section(SeedsConfig),
             "Study": _study(),
         },
     }
@@ -86,6 +90,8 @@ def _study() -> Schema:
         below |= dict(dotted(section(kind), f"{name}.", f"#/$defs/{title}"))
         by_name = [TEXT] if name in ("data", "recipe") else []
         keys[name] = {**either(*by_name, reference(title)), **about(keys[name])}
+    below |= dict(dotted(keys.pop(SEEDS_RULE), f"{SEEDS}.", _SEEDS["$ref"]))
+    keys[SEEDS] = {**either(bare(keys[SEEDS]), _SEEDS), **about(keys[SEEDS])}
     kinds = {"enum": sorted(DESIGNS)}
     keys["points"] = {**either(kinds, reference("Points")), **about(keys["points"])}
     single = {name: reference(f"Study/properties/{name}") for name in keys}
@@ -124,7 +130,7 @@ def _any_of(schemas: Sequence[Schema]) -> Schema:
     """What one of the schemas allows; equal ones are said once."""
     different: list[Schema] = []
     for schema in schemas:
-        bare = {key: value for key, value in schema.items() if key != "description"}
-        different += [] if bare in different else [bare]
+        one = bare(schema)
+        different += [] if one in different else [one]
     texts = dict.fromkeys(schema["description"] for schema in schemas)
     return {**either(*different), "description": " | ".join(texts)}

@@ -12,6 +12,7 @@ from ablations.cli import main
 from ablations.studies.config import Hardware, StudyConfig, shipped_experiments
 from ablations.studies.schema.field_comments import field_comments
 from ablations.studies.schema.study_file import study_file_schema
+from ablations.studies.seeds import as_written
 from ablations.studies.study_file import load_experiments, read_source
 from tests.ablations.studies.schema_checker import problems
 from tests.support.project import PROJECT
@@ -55,7 +56,9 @@ BAD = {
     ),
     "image size": (A + "data: {image_size: 1}}}", "a.data: {'image_size': 1}", "data.image_size"),
     "choice": ("recipes: {a: {mixup_mode: all}}", "mixup_mode: 'all' breaks enum", "mixup_mode"),
-    "list": (A + "seeds: 3}}", "studies.a.seeds: 3 breaks type array", "seeds"),
+    "list": (A + "seeds: 3}}", "studies.a.seeds: 3 is nothing", "seeds"),
+    "stages": (A + "seeds: {first: 1}}}", "seeds: {'first': 1} is nothing", "seeds.first"),
+    "stages by key": (A + "overrides: {seeds.most: 1}}}", "seeds.most: 1 breaks min", "seeds.most"),
     "kind": (A + "points: cumulativ}}", "points: 'cumulativ' is nothing", "'cumulativ'"),
     "network": ("networks: {a: {bas: resnet50}}", "networks.a: {'bas'", "'bas'"),
     "step": (
@@ -90,6 +93,8 @@ def test_what_the_reader_refuses_the_schema_refuses(name: str, tmp_path: Path) -
         "trajectories: {t: {start: [resnet50, width=96], image_size: 64, steps: {w: width=32, "
         "k: {steps: [kernel_size=7], group: large kernel, alternatives: {k5: kernel_size=5}}}}}",
         "studies: {a: {like: convnext_nano}}",
+        "studies: {a: {seeds: {first: 2, most: 8, until: {half_width: 0.5}}}}",
+        "studies: {a: {overrides: {seeds.most: 8, seeds.until.half_width: 1, seeds: [0, 1]}}}",
         "studies: {a: {overrides: {recipe.epochs: 3, points.alternatives: true}}}",
     ],
 )
@@ -102,7 +107,9 @@ def test_every_key_has_its_comment_as_description() -> None:
     assert keys["devices"]["description"] == "devices that train one run together (DDP)"
     assert (keys["devices"]["default"], keys["devices"]["minimum"]) == (1, 1)
     assert set(field_comments(Hardware)) == set(keys)
-    assert set(SCHEMA["$defs"]["Study"]["properties"]) >= set(StudyConfig.__annotations__)
+    assert set(SCHEMA["$defs"]["Study"]["properties"]) >= {
+        as_written(name) for name in StudyConfig.__annotations__
+    }
     assert "None" not in json.dumps(SCHEMA)
 
 

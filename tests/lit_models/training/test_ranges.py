@@ -12,6 +12,7 @@ from ablations.grid.preflight import _check_recipe
 from ablations.planning.counts import Setting
 from ablations.studies.config import StudyConfig
 from ablations.studies.designs import DESIGNS, Points
+from ablations.studies.seeds import as_written
 from lit_models import SPECS
 from lit_models.recipe.config import TrainingConfig
 
@@ -102,7 +103,10 @@ BAD: Mapping[str, tuple[str, ...]] = {
     "recipe.augment.erasing_mode": ("noise",),
     "recipe.augment.repeats": ("0", "1000"),
     "recipe.augment.custom": ("[absent]", "[a=0]", "[a=2]", "[a=x]", "['=1']", "7"),
-    "seeds": ("[]", "[1,1]", "[-1]"),
+    "seeds": ("[]", "[1,1]", "[-1]", "{}", "{first: 2, most: 4}"),
+    "seeds.first": ("1", "100000"),
+    "seeds.most": ("1", "x"),
+    "seeds.until.half_width": ("0", "-1", ".inf"),
     "hardware.accelerator": ("tpu",),
     "hardware.devices": ("0", "100000"),
     "hardware.num_workers": ("-1", "100000"),
@@ -131,7 +135,7 @@ def keys_of(kind: Any, prefix: str = "") -> Iterator[str]:
 
 
 def test_no_key_lacks_a_bad_value() -> None:
-    assert set(BAD) | FREE == set(keys_of(StudyConfig))
+    assert set(BAD) | FREE == set(map(as_written, keys_of(StudyConfig)))
 
 
 @pytest.mark.parametrize(
