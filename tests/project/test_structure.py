@@ -53,7 +53,7 @@ LAYERS = {
         ("planning",),
         ("run", "terminal", "compare"),
         ("figures",),
-        ("grid", "evaluation", "attribution", "export", "board", "bench"),
+        ("grid", "evaluation", "attribution", "predictions", "export", "board", "bench"),
         ("report",),
         ("commands",),
         ("cli", "extend"),

@@ -20,7 +20,7 @@ from ablations.run.recorder import CHECKPOINT
 from ablations.run.run_config import read_run_config
 from ablations.run.train import train_run
 from ablations.store.image_predictions import read_image_predictions
-from ablations.store.runs import PREDICTIONS, RunFolder, run_path
+from ablations.store.runs import IMAGE_PREDICTIONS, PREDICTIONS, SUMMARY, RunFolder, run_path
 from datamodules import ImageDataModule, build_data_module
 from lit_models import LitClassifier
 from lit_models.training.metrics import TEST_IMAGES, TEST_RIGHT, TEST_TOP1
@@ -68,6 +68,12 @@ def test_a_run_keeps_what_it_predicted_in_the_order_of_the_test_split(tmp_path: 
     assert 100 * kept.right.mean() == pytest.approx(summary[TEST_TOP1], rel=1e-12)
     assert kept.confidence == pytest.approx(confidence.numpy(), abs=1e-3)  # float16
     assert kept.class_names == data.class_names
+
+    before = (folder / IMAGE_PREDICTIONS).read_bytes()
+    for name in (IMAGE_PREDICTIONS, SUMMARY):  # what a damaged file is told to do
+        (folder / name).unlink()
+    train_run(folder)
+    assert (folder / IMAGE_PREDICTIONS).read_bytes() == before
 
 
 def _labels_of_split(data: ImageDataModule) -> list[int]:

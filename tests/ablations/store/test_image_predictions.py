@@ -1,6 +1,5 @@
 """predictions.npz: small, written whole, and no damage to it is taken for a result."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from io import BytesIO
@@ -10,53 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ablations.store.image_predictions import (
-    ImagePredictions,
-    classes_sha256,
-    read_image_predictions,
-    write_image_predictions,
-)
+from ablations.store.image_predictions import read_image_predictions
 from ablations.store.runs import IMAGE_PREDICTIONS, PREDICTIONS
+from tests.support.image_predictions import made_up_predictions, write_predictions
 
 NAMES = tuple(f"class {number}" for number in range(10))
-
-
-def made_up(*, images: int = 10_000, classes: int = 10) -> ImagePredictions:
-    """Nine of ten images right, most of them with a confidence near 1."""
-    draws = np.random.default_rng(0)
-    labels = draws.integers(0, classes, images)
-    guesses = np.where(draws.random(images) < 0.9, labels, draws.integers(0, classes, images))
-    confidence = 1 - 0.9 * draws.random(images) ** 4
-    names = tuple(f"class {number}" for number in range(classes))
-    return ImagePredictions(
-        guesses.astype(np.uint32),
-        labels.astype(np.uint32),
-        confidence.astype(np.float16),
-        names,
-    )
-
-
-def write(run: Path, found: ImagePredictions) -> None:
-    """Both files, as a run writes them."""
-    run.mkdir(exist_ok=True)
-    write_image_predictions(run, found)
-    digest = classes_sha256(found.classes)
-    said: dict[str, Any] = {"images": len(found.classes), "right": int(found.right.sum())}
-    said |= {"classes_sha256": digest, "right_bits": ""}
-    (run / PREDICTIONS).write_text(json.dumps(said))
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
-    write(folder, made_up(images=100))
+    write_predictions(folder, made_up_predictions(images=100))
     return folder
 
 
 @pytest.mark.parametrize(("classes", "dtype"), [(10, "u1"), (256, "u1"), (257, "u2")])
 def test_what_was_written_is_read(tmp_path: Path, classes: int, dtype: str) -> None:
-    written = made_up(classes=classes, images=500)
-    write(tmp_path, written)
+    written = made_up_predictions(classes=classes, images=500)
+    write_predictions(tmp_path, written)
     found = read_image_predictions(tmp_path)
     assert found is not None
     for name in ("classes", "labels", "confidence", "right"):
@@ -66,10 +36,10 @@ def test_what_was_written_is_read(tmp_path: Path, classes: int, dtype: str) -> N
 
 
 def test_ten_thousand_images_are_a_small_file_and_the_same_one_again(tmp_path: Path) -> None:
-    write(tmp_path, made_up())
+    write_predictions(tmp_path, made_up_predictions())
     content = (tmp_path / IMAGE_PREDICTIONS).read_bytes()
     assert len(content) < 40_000
-    write(tmp_path, made_up())
+    write_predictions(tmp_path, made_up_predictions())
     assert (tmp_path / IMAGE_PREDICTIONS).read_bytes() == content
     assert {path.name for path in tmp_path.iterdir()} == {IMAGE_PREDICTIONS, PREDICTIONS}
 
@@ -82,7 +52,9 @@ def test_an_older_run_kept_none(run: Path) -> None:
 
 
 def test_a_class_name_is_one_line(run: Path) -> None:
-    write(run, replace(made_up(images=100), class_names=("a\x1b[31m\nb", *NAMES[1:])))
+    write_predictions(
+        run, replace(made_up_predictions(images=100), class_names=("a\x1b[31m\nb", *NAMES[1:]))
+    )
     found = read_image_predictions(run)
     assert found is not None
     assert found.class_names[0] == "a [31m b"

@@ -1,0 +1,1 @@
+"""What runs said of each test image, compared: seeds and images, classes, confusions."""
