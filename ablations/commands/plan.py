@@ -19,6 +19,7 @@ from ablations.files.plain_text import as_json
 from ablations.grid.calibrate import estimate
 from ablations.planning.changed_files import changed_files
 from ablations.planning.counts import Cost, count_points, setting_of
+from ablations.planning.draw_notes import draw_notes
 from ablations.planning.plan import ILLEGAL, Plan, states
 from ablations.planning.scale_notes import stuck_scales
 from ablations.planning.stages import planned
@@ -63,7 +64,7 @@ def command(options: argparse.Namespace) -> int:
     notes = [*data_notes(plan.data, images), *kernel_notes(plan)]
     by_run = {row.run_id: found[row.point, row.seed] for row in plan.rows}
     notes += stage_notes(plan, by_run)
-    notes += changed_files(plan, root)
+    notes += [*changed_files(plan, root), *draw_notes(plan, found, root)]
     starts = start_warnings(plan)
     notes += [*(scale.sentence for scale in stuck), *(f"{text}." for text in starts.values())]
     if not options.no_time:

@@ -11,6 +11,7 @@ from ablations.store.hints import hint
 from ablations.store.index_file import one_line, read_index
 from ablations.store.runs import INDEX, RunFolder, run_path, study_path
 from ablations.studies.designs import Design, Point, read_design
+from ablations.studies.designs.design import StepOrder
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class StudyRecord:
     points: tuple[PointRecord, ...]
     illegal: tuple[IllegalRecord, ...] = ()
     data_title: str | None = None  # as the study calls its data; None: an index without
+    # of all steps, each a row of players, first the trajectory's own; a player is a step or a group
+    orders: tuple[StepOrder, ...] = ()
 
     @property
     def runs(self) -> tuple[RunRecord, ...]:
@@ -136,7 +139,8 @@ def load_study(study: str, *, runs_root: Path, only: Collection[str] | None = No
     points = _points(rows, design, index)
     title = str(index.get("title") or design.title)
     named = index.get("data_title")
-    return StudyRecord(study, title, index["command"], design, points, illegal, named)
+    orders = tuple(tuple(map(tuple, order)) for order in index.get("orders") or ())
+    return StudyRecord(study, title, index["command"], design, points, illegal, named, orders)
 
 
 def _row(row: Mapping[str, Any], runs_root: Path, *, read: bool) -> RunRecord:
@@ -179,5 +183,6 @@ def _points(
             "on_main_line": design.on_main_line(named),
         }
         ordered = tuple(sorted(runs, key=lambda run: run.seed))
-        points.append(PointRecord(**vars(named), **said, runs=ordered, **sizes[label]))
+        said |= {key: getattr(named, key) for key in ("label", "step", "steps", "network", "base")}
+        points.append(PointRecord(**said, runs=ordered, **sizes[label]))
     return tuple(points)

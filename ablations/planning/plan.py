@@ -171,7 +171,8 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
     """What index.json says: the rows of a study, for `status`, `report` and `board`.
 
     Rows of points that name their networks also have `network` and, in a grid, `base`; the study
-    has `published`. A study on a trajectory of its file's own has the `outline` of that.
+    has `published`. A study on a trajectory of its file's own has the `outline` of that, and one
+    that was chosen by orders of the steps has these in `orders`, the trajectory's own first.
     """
     study, design = plan.study, study_design(plan.study)
     keys, extra = ["point", "step", "steps", "seed", "run_id"], dict[str, Any]()
@@ -181,6 +182,8 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
         extra = {"outline": outline_to_plain(study.own_trajectory)}
     if plan.stage is not None:
         extra["seeds_rule"] = asdict(plan.stage.rule)
+    if design.orders:
+        extra["orders"] = [[[*player] for player in order] for order in design.orders]
     bases = {point.label: {"base": point.base} for point in design.points() if point.base}
     return {
         "schema": SCHEMA_VERSION,
@@ -244,7 +247,7 @@ def _rows(study: Study, data: Data, points: list[tuple[Point, Network]]) -> Iter
         own = texts({"spec": to_dict(spec), **({"extensions": sorted(used)} if used else {})})
         hashed = {key: text for key, text in common.items() if key != "extensions"} | own
         labels = _labels(study, point)
-        for seed in study.seeds:
+        for seed in study.seeds if point.seeds is None else point.seeds:
             config = replace(first, spec=spec, seed=seed, extensions=used, labels=labels)
             yield PlannedRun(named(hashed, name=first.data.name, seed=seed), config)
 

@@ -120,6 +120,7 @@ INDEX = Object(
         "illegal": ([_ILLEGAL], None),
         "outline": (_OUTLINE, None),
         "seeds_rule": Object({"first": int, "most": int, "half_width": float}),
+        "orders": ([[[str]]], None),
     },
 )
 

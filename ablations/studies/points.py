@@ -17,12 +17,13 @@ def study_design(study: StudyConfig) -> Design:
                 f"{key} has no meaning with a trajectory, only where points name their networks "
                 "(points.kind=networks or grid): leave it out."
             )
-    return kind.create(
+    design = kind.create(
         study.points,
         trajectory=study.trajectory,
         published=study.published,
         own=study.own_trajectory if isinstance(study, Study) else None,
     )
+    return design.for_seeds(study.seeds)
 
 
 def study_points(study: StudyConfig) -> tuple[Point, ...]:

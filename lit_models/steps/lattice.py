@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from lit_models.steps.step import IllegalStep
+from lit_models.registry.names import nearest
+from lit_models.space.spec import ArchSpec
+from lit_models.steps.step import IllegalStep, Step
 from lit_models.steps.trajectories import Trajectory
 
 MOST_STEPS = 14  # 16,384 sets, found in seconds
@@ -54,16 +56,17 @@ class Lattice:
     @cached_property
     def orders_from(self) -> Mapping[int, int]:
         """Legal set -> number of legal orders of the other players after it."""
-        counts = {self.full: 1}
+        counts = {self.full: 1} if self.full in self.legal else {}
         for mask in sorted(self.legal, key=int.bit_count, reverse=True):
             if mask != self.full:
-                counts[mask] = sum(counts[mask | 1 << player] for player in self.addable(mask))
+                after = (mask | 1 << player for player in self.addable(mask))
+                counts[mask] = sum(counts[one] for one in after)
         return MappingProxyType(counts)
 
     @property
     def orders(self) -> int:
         """How many legal orders of all players there are."""
-        return self.orders_from[0]
+        return self.orders_from.get(0, 0)
 
     def draw(self, number: int, *, seed: int) -> Order:
         """The legal order of that number in the sequence of a seed, each equally likely.
@@ -86,22 +89,48 @@ class Lattice:
         return tuple(order)
 
     def reverse(self, order: Order) -> Order:
-        """A legal order near the reversed one: the last player that can come is next.
+        """The legal order that mirrors one: its evacuation (Schützenberger 1972).
 
-        Where the exact reverse is legal, it is this one.
+        Without precedence it is the order backwards; with it, players that need each other keep
+        their order. The reverse of the reverse is the order itself, so that the reverses of orders
+        that are drawn uniformly are uniform, too. That takes no more than that an exchange of
+        neighbours undoes itself (Stanley 2009, "Promotion and evacuation").
         """
-        waiting, mask, reverse = list(order[::-1]), 0, []
-        while waiting:
-            chosen = next(player for player in waiting if self._leads_on(mask, player))
-            waiting.remove(chosen)
-            reverse.append(chosen)
-            mask |= 1 << chosen
-        return tuple(reverse)
+        mirrored = list(order)
+        for last in range(len(mirrored) - 1, 0, -1):
+            # the first player goes as far back as it can, pushing on what cannot come before it
+            for place in range(last):
+                self._exchange(mirrored, place)
+        return tuple(mirrored)
 
-    def _leads_on(self, mask: int, player: int) -> bool:
-        """Whether a legal order of all players begins with the set and goes on with the player."""
-        after = mask | 1 << player
-        return after in self.legal and self.orders_from[after] > 0
+    def _exchange(self, order: list[int], place: int) -> None:
+        """Exchange two neighbours where that leaves a legal order."""
+        before = sum(1 << player for player in order[:place])
+        if before | 1 << order[place + 1] in self.legal:
+            order[place : place + 2] = order[place + 1], order[place]
+
+    @property
+    def own_order(self) -> Order:
+        """The trajectory's own order; where groups make that illegal, the nearest one.
+
+        Next is always the first player of the trajectory that a legal order can go on with.
+        """
+        mask, order = 0, list[int]()
+        while mask != self.full:
+            choices = self.addable(mask)
+            order.append(next(i for i in choices if self.orders_from[mask | 1 << i]))
+            mask |= 1 << order[-1]
+        return tuple(order)
+
+    def without(self, player: int) -> int:
+        """The largest legal set without a player: what needs it is left out with it."""
+        sets = (mask for mask in self.legal if not mask >> player & 1)
+        return max(sets, key=lambda mask: (mask.bit_count(), -mask))
+
+    def with_least(self, player: int) -> int:
+        """The smallest legal set with a player: itself and what it needs."""
+        sets = (mask for mask in self.legal if mask >> player & 1)
+        return min(sets, key=lambda mask: (mask.bit_count(), mask))
 
     def order_of(self, steps: Sequence[Sequence[str]]) -> Order:
         """The players of an order that is given by their steps.
@@ -109,12 +138,20 @@ class Lattice:
         Raises ValueError where it is no legal order of all players.
         """
         numbers = {frozenset(player): number for number, player in enumerate(self.players)}
+        for player in steps:
+            if frozenset(player) not in numbers:
+                known = [plus(names) for names in self.players]
+                name = plus(player)
+                raise ValueError(f"an order has {name!r}. {nearest(name, known)}")
         order = tuple(numbers[frozenset(player)] for player in steps)
         if sorted(order) != list(range(len(self.players))):
-            raise ValueError(f"{steps} is no order of all {len(self.players)} steps")
+            raise ValueError(
+                f"{_arrows(steps)} is no order of all {len(self.players)} steps, each once"
+            )
         for mask in prefixes(order):
             if mask not in self.legal:
-                raise ValueError(f"{steps} is no legal order: {self.names(mask)} is no network")
+                names = ", ".join(self.names(mask))
+                raise ValueError(f"{_arrows(steps)} is no legal order: {names} make no network")
         return order
 
     def names(self, mask: int) -> tuple[str, ...]:
@@ -136,13 +173,20 @@ def lattice_of(trajectory: Trajectory) -> Lattice:
 
     Raises ValueError for more steps than `MOST_STEPS`.
     """
-    steps = trajectory.steps
+    return lattice_from(trajectory.start, trajectory.steps)
+
+
+def lattice_from(start: ArchSpec, steps: Sequence[Step]) -> Lattice:
+    """The lattice of steps that are applied to a start in this order.
+
+    Raises ValueError for more steps than `MOST_STEPS`.
+    """
     if len(steps) > MOST_STEPS:
         raise ValueError(
-            f"{trajectory.name} has {len(steps)} steps, of which there are {2 ** len(steps):,} "
-            f"sets; at most {MOST_STEPS} steps can be attributed"
+            f"the trajectory has {len(steps)} steps, of which there are {2 ** len(steps):,} sets; "
+            f"at most {MOST_STEPS} steps can be attributed"
         )
-    networks = {0: trajectory.start}
+    networks = {0: start}
     # a set is made from the one without its last step: one step applied for each set
     for number, step in enumerate(steps):
         for mask, network in list(networks.items()):
@@ -153,29 +197,10 @@ def lattice_of(trajectory: Trajectory) -> Lattice:
     return Lattice(tuple((step.name,) for step in steps), frozenset(networks))
 
 
-def grouped(lattice: Lattice, groups: Iterable[Sequence[str]]) -> Lattice:
-    """The lattice in which each group of steps is one player, in the place of its first step.
+def plus(steps: Sequence[str]) -> str:
+    """The steps of a player, in words."""
+    return " + ".join(steps)
 
-    Raises ValueError for a step that there is not or that is in two groups, and where no order
-    leads to all steps.
-    """
-    single = {player[0]: number for number, player in enumerate(lattice.players)}
-    merged: dict[str, tuple[str, ...]] = {}
-    for group in groups:
-        for name in group:
-            if name not in single:
-                raise ValueError(f"group {list(group)}: there is no step {name!r} here")
-            if name in merged:
-                raise ValueError(f"group {list(group)}: {name!r} is in two groups")
-            merged[name] = tuple(sorted(group, key=single.__getitem__))
-    players = tuple(dict.fromkeys(merged.get(name, (name,)) for name in single))
-    bits = [sum(1 << single[name] for name in player) for player in players]
-    legal = set()
-    for mask in range(1 << len(players)):
-        steps = sum(bit for i, bit in enumerate(bits) if mask >> i & 1)
-        if steps in lattice.legal:
-            legal.add(mask)
-    found = Lattice(players, frozenset(legal))
-    if not found.orders_from.get(0):
-        raise ValueError(f"groups {[list(group) for group in groups]}: no legal order is left")
-    return found
+
+def _arrows(steps: Iterable[Sequence[str]]) -> str:
+    return " → ".join(map(plus, steps))

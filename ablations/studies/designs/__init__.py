@@ -12,8 +12,16 @@ from ablations.studies.designs import (
     leave_one_out,
     networks,
 )
-from ablations.studies.designs.design import DESIGNS, Design, Points, option_names, read_design
+from ablations.studies.designs.design import (
+    DESIGNS,
+    Design,
+    Points,
+    StepOrder,
+    option_names,
+    read_design,
+)
 from ablations.studies.designs.point import Named, Point, made_of
+from ablations.studies.designs.sets import interactions, random_sets, shapley
 
 __all__ = [
     "DESIGNS",
@@ -21,14 +29,18 @@ __all__ = [
     "Named",
     "Point",
     "Points",
+    "StepOrder",
     "add_one_in",
     "cumulative",
     "explicit",
     "factorial",
     "grid",
+    "interactions",
     "leave_one_out",
     "made_of",
     "networks",
     "option_names",
+    "random_sets",
     "read_design",
+    "shapley",
 ]

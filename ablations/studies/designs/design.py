@@ -15,6 +15,8 @@ from lit_models.registry.names import nearest
 from lit_models.registry.registry import Registry
 from lit_models.steps.trajectory import Outline, outline_from_plain
 
+StepOrder = tuple[tuple[str, ...], ...]  # steps, or groups of steps that come as one
+
 
 @dataclass
 class Points:
@@ -34,6 +36,7 @@ class Design(ABC):
         is_line: each point goes on from the one before, as the rows of a published trajectory do.
         hand_written: the key under which points are written one by one, where they are; an illegal
             one is then an error, where a generated one is a row of the plan with the reason.
+        own_seeds: a point may have some of the study's seeds only.
         noun: what a row of the tables is.
         compared_with: what differences are taken from, in a word or two.
         headline: the name of the sentence that sums the study up, see `compare.headlines`.
@@ -45,6 +48,7 @@ class Design(ABC):
     on_trajectory: ClassVar[bool]
     is_line: ClassVar[bool] = False
     hand_written: ClassVar[str | None] = None
+    own_seeds: ClassVar[bool] = False
     noun: ClassVar[str]
     compared_with: ClassVar[str]
     headline: ClassVar[str]
@@ -66,6 +70,24 @@ class Design(ABC):
         Raises:
             ValueError: beginning with the key, for a name that there is not.
         """
+
+    def for_seeds(self, seeds: Sequence[int]) -> Self:
+        """The design in a study with these seeds, where a point may have some of them only."""
+        del seeds
+        return self
+
+    @property
+    def drawn(self) -> str:
+        """What a plan says of points that were drawn, the beginning of a sentence; else empty."""
+        return ""
+
+    @property
+    def orders(self) -> tuple[StepOrder, ...]:
+        """The orders of all steps whose beginnings are the points, the trajectory's own first.
+
+        None in a design whose points have other reasons. Raises what `check` raises.
+        """
+        return ()
 
     @abstractmethod
     def check(self) -> None:

@@ -30,7 +30,8 @@ class Point:
     `step` says what is special about it: the last step of a cumulative line, the step that is left
     out or added, the steps that are on in a factorial design, the name in a list or a grid.
     `network` is what the steps start from where that is no trajectory, `base` the label of the
-    point that it is compared with where the design has to say so: steps alone do not tell.
+    point that it is compared with where the design has to say so: steps alone do not tell. `seeds`
+    are those of its runs, None all of the study's.
     """
 
     label: str  # sorts like the design
@@ -38,6 +39,7 @@ class Point:
     steps: tuple[str, ...]
     network: str | None = None
     base: str | None = None
+    seeds: tuple[int, ...] | None = None
 
     def names(self) -> dict[str, Any]:
         """Its fields that are known."""

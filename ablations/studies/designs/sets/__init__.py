@@ -1,0 +1,1 @@
+"""Designs whose points are sets of a trajectory's steps, found from all legal ones."""
