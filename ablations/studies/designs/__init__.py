@@ -1,6 +1,7 @@
 """How the points of a study are chosen: a design is a class in a file of its own.
 
-A new one is a file beside the others and its name in the list below.
+A new one is a file beside the others and its name in the list below; those that look at all legal
+sets of a trajectory's steps have a folder of their own, `sets`.
 """
 
 from ablations.studies.designs import (
@@ -21,7 +22,6 @@ from ablations.studies.designs.design import (
     read_design,
 )
 from ablations.studies.designs.point import Named, Point, made_of
-from ablations.studies.designs.sets import interactions, random_sets, shapley
 
 __all__ = [
     "DESIGNS",
@@ -35,12 +35,9 @@ __all__ = [
     "explicit",
     "factorial",
     "grid",
-    "interactions",
     "leave_one_out",
     "made_of",
     "networks",
     "option_names",
-    "random_sets",
     "read_design",
-    "shapley",
 ]
