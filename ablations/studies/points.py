@@ -39,4 +39,10 @@ def check_points(study: StudyConfig) -> None:
 
     Steps of a trajectory are checked by name, points that name their networks entirely.
     """
-    study_design(study).check()
+    design = study_design(study)
+    design.check()
+    if design.own_seeds and study.seeds_rule.rule is not None:
+        raise ValueError(
+            f"seeds has a rule, which has no meaning for points.kind={design.kind}, whose points "
+            "have one seed each: give a list of seeds."
+        )
