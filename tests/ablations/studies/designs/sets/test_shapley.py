@@ -200,7 +200,7 @@ def test_what_a_file_says_is_placed(tmp_path: Path) -> None:
         ("points.antithetic=perhaps", r"points\.antithetic is 'perhaps'"),
         ("points.alternatives=true", "only for cumulative"),
         ("trajectory=null", "trajectory"),
-        ("seeds={first: 2, most: 4, until: {half_width: 0.5}}", "seeds has a rule, .* shapley"),
+        ("seeds={first: 2, most: 4, until: {half_width: 0.5}}", "seeds has a rule, .*=shapley"),
     ):
         with pytest.raises(ValueError, match=words):
             own(tmp_path, override)
