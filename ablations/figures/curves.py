@@ -113,7 +113,7 @@ def _label(
 ) -> None:
     """Names at the right by the last mean, moved apart, each with a line to its curve."""
     low, high = axes.get_ylim()
-    order = sorted(range(len(curves)), key=lambda i: curves[i].mean[-1])
+    order = sorted(_labelled(curves), key=lambda i: curves[i].mean[-1])
     ends = [(curves[i].mean[-1] - low) / (high - low) for i in order]
     places = spread(ends, LABEL_GAP)
     last, right = curves[0].epochs[-1], axes.get_xlim()[1]
@@ -124,6 +124,15 @@ def _label(
         axes.plot([ends_at, text_at], [curve.mean[-1], height], color=colour, linewidth=0.6)
         text = f"{curve.mean[-1]:.1f}  {short(curve.title)}"
         axes.text(text_at, height, f" {text}", va="center", fontsize=SMALL, clip_on=False)
+
+
+def _labelled(curves: Sequence[Curve]) -> Sequence[int]:
+    """The curves that get names: all where they fit, else the first, last, lowest and highest."""
+    every = range(len(curves))
+    if len(curves) <= 1 + 1 / LABEL_GAP:
+        return every
+    by_mean = sorted(every, key=lambda i: curves[i].mean[-1])
+    return sorted({every[0], every[-1], by_mean[0], by_mean[-1]})
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:

@@ -36,6 +36,8 @@ class Interactions(OnSets):
     kind: ClassVar[str] = InteractionsPoints.kind
     options: ClassVar[type[Points]] = InteractionsPoints
     compared_with: ClassVar[str] = "base"
+    headline: ClassVar[str] = "largest difference"
+    figures: ClassVar[tuple[str, ...]] = ("steps", "differences", "curves")
 
     def check(self) -> None:
         """Two steps or more, each named once; `always` only where the base leaves steps out."""

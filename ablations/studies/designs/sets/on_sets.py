@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import groupby
 from typing import ClassVar, Self
 
 from ablations.extensions.loading import EXTENSIONS
@@ -15,6 +16,7 @@ from lit_models.steps.trajectories import START
 from lit_models.steps.trajectory import Trajectory
 
 Row = tuple[int, int]  # set, seed
+MOST_NAMED = 2  # steps in a title
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class OnSets(OnTrajectory):
 
     noun: ClassVar[str] = "steps"
     compared_with: ClassVar[str] = "start"
+    headline: ClassVar[str] = "first to last"
     figures: ClassVar[tuple[str, ...]] = ("curves",)
 
     def for_seeds(self, seeds: Sequence[int]) -> Self:
@@ -68,21 +71,41 @@ class OnSets(OnTrajectory):
         names = self.trajectory.step_names
         return sum(1 << names.index(step) for step in steps)
 
+    @property
+    def fact(self) -> tuple[str, str]:
+        """The trajectory, the kind, and the steps by number."""
+        name, text = super().fact
+        numbered = (
+            f"{number} {step.title}" for number, step in enumerate(self.trajectory.steps, 1)
+        )
+        return name, f"{text}; steps: {', '.join(numbered)}"
+
     def title_of(self, point: Named) -> str:
-        """Its steps, or what it lacks where that is shorter."""
-        every, mine = self.trajectory.step_names, set(point.steps)
-        if not mine:
+        """Its steps, or those that it lacks, where they are few; else their numbers."""
+        lacking = [name for name in self.trajectory.step_names if name not in point.steps]
+        if not point.steps:
             return self.trajectory.start_title
-        lacking = [name for name in every if name not in mine]
         if not lacking:
             return "all steps"
-        if len(lacking) < len(mine):
+        if len(point.steps) <= MOST_NAMED:
+            return self._titles(point.steps)
+        if len(lacking) <= MOST_NAMED:
             return f"without {self._titles(lacking)}"
+        return f"steps {self._numbers(point.steps)}"
+
+    def summary_of(self, point: Named) -> str:
+        """The titles of its steps."""
         return self._titles(point.steps)
 
     def _titles(self, steps: Iterable[str]) -> str:
         known = self.trajectory.by_name
         return " + ".join(known[step].title if step in known else step for step in steps)
+
+    def _numbers(self, steps: Collection[str]) -> str:
+        """Where steps stand in the trajectory, from 1: 1-3, 5."""
+        places = [n for n, name in enumerate(self.trajectory.step_names, 1) if name in steps]
+        rows = [list(row) for _, row in groupby(places, key=lambda n: n - places.index(n))]
+        return ", ".join(f"{row[0]}-{row[-1]}" if len(row) > 1 else f"{row[0]}" for row in rows)
 
     def hparams(self, point: Named, points: Sequence[Named]) -> Mapping[str, str | bool]:
         """Every step, on or off."""
