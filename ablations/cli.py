@@ -18,6 +18,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "list": Verb(f"{_ROOM}.list", "studies, trajectories with their steps, data sets, recipes"),
         "plan": Verb(f"{_ROOM}.plan", "every run of a study, with cost and state; trains nothing"),
+        "power": Verb(f"{_ROOM}.power", "which differences a number of seeds can show"),
         "run": Verb(f"{_ROOM}.run", "train what is not done"),
         "status": Verb(f"{_ROOM}.status", "how far the runs of a study are, from files alone"),
         "report": Verb(f"{_ROOM}.report", "the comparison: tables, figures, HTML"),

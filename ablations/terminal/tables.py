@@ -1,6 +1,6 @@
 """Tables of the command line, for narrow terminals too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -44,7 +44,7 @@ def say(console: Console, text: str) -> None:
 def progress_table(rows: Sequence[Progress], *, title: str, width: int) -> Table:
     """The table of `ablate status` and of the live view; without run ids where it is narrow."""
     run = ["run"] if width >= _WIDE else []
-    table = _table(
+    made = table(
         title,
         ["point", "seed", *run, "state", "epoch", *SHOWN, "time"],
         width=width,
@@ -61,13 +61,13 @@ def progress_table(rows: Sequence[Progress], *, title: str, width: int) -> Table
         )
         for row in rows
     ]
-    return _filled(table, cells)
+    return filled(made, cells)
 
 
 def plan_table(rows: Sequence[Mapping[str, Any]], *, title: str, width: int) -> Table:
     """The table of `ablate plan`; where it is narrow run ids are cut to what `show` needs."""
-    table = _table(title, ["point", "seed", "run", "params", "GMACs", "state", "time"], width=width)
-    return _filled(table, [_plan_cells(row, wide=width >= _WIDE) for row in rows])
+    made = table(title, ["point", "seed", "run", "params", "GMACs", "state", "time"], width=width)
+    return filled(made, [_plan_cells(row, wide=width >= _WIDE) for row in rows])
 
 
 def _plan_cells(row: Mapping[str, Any], *, wide: bool) -> tuple[str | Text, ...]:
@@ -85,14 +85,14 @@ def _plan_cells(row: Mapping[str, Any], *, wide: bool) -> tuple[str | Text, ...]
     )
 
 
-def _filled(table: Table, rows: Sequence[Sequence[str | Text]]) -> Table:
+def filled(made: Table, rows: Sequence[Sequence[str | Text]]) -> Table:
     """The table with these rows, a line each.
 
     A column is one cell of many lines: rich takes twice as long for as many cells.
     """
     if rows:
-        table.add_row(*(_LINE.join(map(_line, column)) for column in zip(*rows, strict=True)))
-    return table
+        made.add_row(*(_LINE.join(map(_line, column)) for column in zip(*rows, strict=True)))
+    return made
 
 
 def _line(cell: str | Text) -> Text:
@@ -113,8 +113,11 @@ def seconds_text(seconds: float | None) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
-def _table(title: str, columns: Sequence[str], *, width: int) -> Table:
-    table = Table(
+def table(
+    title: str, columns: Sequence[str], *, width: int, numbers: Collection[str] = _NUMBERS
+) -> Table:
+    """An empty table; the columns that are `numbers` stand at the right."""
+    made = Table(
         title=terminal(title),
         title_justify="left",
         box=SIMPLE_HEAD,
@@ -123,7 +126,6 @@ def _table(title: str, columns: Sequence[str], *, width: int) -> Table:
         pad_edge=False,
     )
     for name in columns:
-        table.add_column(
-            terminal(name), justify="right" if name in _NUMBERS else "left", no_wrap=True
-        )
-    return table
+        right = name in numbers
+        made.add_column(terminal(name), justify="right" if right else "left", no_wrap=True)
+    return made
