@@ -117,10 +117,10 @@ def test_show_explains_a_run(done: Done, capsys: pytest.CaptureFixture[str]) -> 
     assert found["labels"]["point"] == "01_wide"
     assert found["state"] == "done"
     assert found["change"]["from"] == "depthwise"
-    assert found["change"]["fields"] == [["widths", [16, 32, 64], [24, 48, 96]]]
+    assert found["change"]["fields"] == [["widths", [16, 32, 64], [28, 56, 112]]]
     assert found["change"]["params"] > 0
     assert (
-        "Linear(in_features=384, out_features=1000, bias=True)" in found["change"]["modules_added"]
+        "Linear(in_features=448, out_features=1000, bias=True)" in found["change"]["modules_added"]
     )
     assert found["environment"]["sessions"][0]["versions"]["torch"]
     assert len(found["metrics"]) == 2
@@ -137,7 +137,7 @@ def test_show_explains_a_run(done: Done, capsys: pytest.CaptureFixture[str]) -> 
 
     assert main(["show", "small/wide/0", *done.options]) == 0
     text = capsys.readouterr().out
-    assert "widths: [16, 32, 64] -> [24, 48, 96]" in text
+    assert "widths: [16, 32, 64] -> [28, 56, 112]" in text
     assert "last of 2 epochs" in text
 
 

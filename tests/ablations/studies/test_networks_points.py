@@ -246,7 +246,7 @@ def test_allowed_waste_is_a_note_of_the_plan() -> None:
 
 
 def test_the_waste_of_a_trajectory_is_a_note_with_the_points_that_have_it() -> None:
-    data = DataConfig(name="digits", image_size=16)
+    data = DataConfig(name="digits", image_size=32)
     plan = make_plan(Study(name="s", trajectory="convnext_nano", data=data))
     notes = kernel_notes(plan)
 

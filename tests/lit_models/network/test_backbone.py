@@ -113,7 +113,7 @@ def test_timm_conventions() -> None:
     ).eval()
     image = torch.randn(2, 1, 32, 32)
     features = model.forward_features(image)
-    assert features.shape == (2, model.num_features, 4, 4)
+    assert features.shape == (2, model.num_features, 2, 2)
     assert torch.equal(model.forward_head(features), model(image))
     assert model.forward_head(features, pre_logits=True).shape == (2, model.num_features)
     assert model.get_classifier() is model.head.fc
@@ -135,7 +135,7 @@ def test_timm_creates_extracts_and_optimises(step: str) -> None:
     features: Any = timm.create_model(name, features_only=True, out_indices=(0, 2))
     maps = features(torch.randn(2, 3, 32, 32))
     assert [m.shape[1] for m in maps] == features.feature_info.channels()
-    assert [32 // m.shape[2] for m in maps] == features.feature_info.reduction() == [2, 8]
+    assert [32 // m.shape[2] for m in maps] == features.feature_info.reduction() == [4, 16]
     optimizer = create_optimizer_v2(model, opt="adamw", lr=1e-3, weight_decay=0.05, layer_decay=0.5)
     scales = sorted({group["lr_scale"] for group in optimizer.param_groups})
     assert scales[-1] == 1.0

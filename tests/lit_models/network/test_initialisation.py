@@ -177,7 +177,7 @@ def test_small_networks_start_as_suits_their_width_and_budget(name: str) -> None
 def test_the_small_trajectory_has_one_start_and_its_steps_edit_one_thing() -> None:
     nano, full = (TRAJECTORIES[name] for name in ("convnext_nano", "resnet50_to_convnext_t"))
     points = {name: nano.spec_after(name) for name in (START, *nano.by_name)}
-    assert {spec.init for spec in points.values()} == {Init(std=0.04)}
+    assert {spec.init for spec in points.values()} == {Init("xavier")}
     assert {branch.layer_scale for s in points.values() for branch in s.branches()} == {None}
     before = points["fewer_activations"]
     (branch,) = points["fewer_norms"].branches()
