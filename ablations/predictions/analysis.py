@@ -20,7 +20,7 @@ CONFUSION = (
 CHANGE = "At the right the second minus the first: violet is more, orange less."
 CLASSES = (
     "How the accuracy of each class changed, in points, mean over seeds: violet is higher, orange "
-    "lower, an empty cell no change."
+    "lower; changes below 0.05 are left out."
 )
 
 

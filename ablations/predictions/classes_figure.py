@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _CELL = (0.55, 0.27)  # inches
+_LEAST = 0.05  # points: smaller changes are left out of the cells
 
 
 def classes_figure(found: Results, changes: Mapping[str, Shares]) -> "Figure":
@@ -35,8 +36,8 @@ def classes_figure(found: Results, changes: Mapping[str, Shares]) -> "Figure":
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     place: Style = {"ha": "center", "va": "center", "fontsize": SMALL}
     for (row, column), value in np.ndenumerate(table):
-        if value and not np.isnan(value):
-            colour = "white" if abs(value) > 0.7 * largest else INK
+        if abs(value) >= _LEAST:  # false for NaN
+            colour = "white" if abs(value) > 0.55 * largest else INK
             axes.text(column, row, signed(float(value), digits=1), color=colour, **place)
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -26,7 +26,7 @@ def confusion_figure(found: Results) -> "Figure":
     shares = [confusion_percent(confusion(found.found, point)) for point in found.ends]
     panels = len(shares) + (len(shares) == 2)
     margin = 0.07 * max(map(len, names))
-    figure = Figure(figsize=(_PANEL * panels + margin, _PANEL + margin + 0.5), layout="constrained")
+    figure = Figure(figsize=(_PANEL * panels + margin, _PANEL + margin + 0.3), layout="constrained")
     axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
     for one, share, point in zip(axes, shares, found.ends, strict=False):
         _name(one, names, short(found.titles[point]))
@@ -65,7 +65,7 @@ def _change(axes: "Axes", change: Shares) -> None:
     axes.imshow(np.nan_to_num(change), cmap=CHANGES, vmin=-largest, vmax=largest)
     for (row, column), value in np.ndenumerate(change):
         if abs(value) >= _LEAST:
-            light = bool(abs(value) > 0.7 * largest)
+            light = bool(abs(value) > 0.55 * largest)
             text = signed(float(value), digits=0)
             _write(axes, row, column, text, light=light, cells=len(change))
 

@@ -31,7 +31,7 @@ class Results:
 
     Attributes:
         found: the predictions.
-        titles: of the points, by label.
+        titles: of the points, by label; in brackets where the trajectory did not go on with one.
         pairs: each point against its reference, in the order of the study.
         ends: the first and the last point of a line, else those of the lowest and the highest
             accuracy; one label where there is one point, none without predictions.
@@ -95,7 +95,10 @@ def results(study: StudyRecord, rows: Sequence[Row]) -> Results | None:
     whole = None
     if study.design.is_line and len(ends) > 1:
         whole = compare(found, points[ends[1]], points[ends[0]], noise)
-    titles = {label: point.title for label, point in points.items()}
+    titles = {
+        label: point.title if point.on_main_line else f"({point.title})"
+        for label, point in points.items()
+    }
     return Results(found, titles, pairs, ends, whole, holm({pair.point: pair.p for pair in pairs}))
 
 

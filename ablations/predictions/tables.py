@@ -111,7 +111,7 @@ def _extremes(found: Results, steps: Mapping[str, Shares], label: int) -> tuple[
 
 
 def _named(found: Results, point: str, change: float) -> str:
-    return f"{short(found.titles[point])} ({signed(change, digits=1)})"
+    return f"{short(found.titles[point])} ({_signed(change)})"
 
 
 def confused_table(found: Results) -> SectionTable | None:
@@ -169,8 +169,8 @@ def _whole(found: Results, pair: Pair) -> str:
 
 
 def _count(mean: float) -> str:
-    """A mean count of images, whole where it is."""
-    return f"{mean:,.1f}".removesuffix(".0")
+    """A mean count of images, whole where it is or is large."""
+    return f"{mean:,.0f}" if mean >= 100 else f"{mean:.1f}".removesuffix(".0")
 
 
 def _interval(low: float | None, high: float | None) -> str:
@@ -182,7 +182,7 @@ def _percent(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    return NOTHING if np.isnan(value) else signed(float(value), digits=1)
+    return NOTHING if np.isnan(value) else signed(round(float(value), 1) + 0.0, digits=1)
 
 
 def tables(study: StudyRecord, found: Results) -> Sequence[SectionTable]:

@@ -6,7 +6,8 @@
     print_terminal(study, runs_root=...)  the table and what it can show
 
 Schema of report.json: a list with one object a point, in the order of the plan, with the fields of
-`ablations.compare.comparison.Row` as keys.
+`ablations.compare.comparison.Row` as keys. Results of analyses stand beside it, each in a file with
+the name of the analysis, such as predictions.json (`ablations.predictions.results.Results.plain`).
 """
 
 from collections.abc import Sequence
