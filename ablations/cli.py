@@ -22,6 +22,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "run": Verb(f"{_ROOM}.run", "train what is not done"),
         "status": Verb(f"{_ROOM}.status", "how far the runs of a study are, from files alone"),
         "report": Verb(f"{_ROOM}.report", "the comparison: tables, figures, HTML"),
+        "attribute": Verb(f"{_ROOM}.attribute", "what each step is worth over all legal orders"),
         "board": Verb(f"{_ROOM}.board", "TensorBoard on 127.0.0.1"),
         "show": Verb(f"{_ROOM}.show", "one run: spec, difference to the step before, metrics"),
         "bench": Verb(f"{_ROOM}.bench.verbs", "measure the project itself"),

@@ -82,6 +82,7 @@ class StudyRecord:
     data_title: str | None = None  # as the study calls its data; None: an index without
     # of all steps, each a row of players, first the trajectory's own; a player is a step or a group
     orders: tuple[StepOrder, ...] = ()
+    match: Mapping[str, Any] | None = None  # how widths were solved for a cost; None: as they are
 
     @property
     def runs(self) -> tuple[RunRecord, ...]:
@@ -140,7 +141,17 @@ def load_study(study: str, *, runs_root: Path, only: Collection[str] | None = No
     title = str(index.get("title") or design.title)
     named = index.get("data_title")
     orders = tuple(tuple(map(tuple, order)) for order in index.get("orders") or ())
-    return StudyRecord(study, title, index["command"], design, points, illegal, named, orders)
+    return StudyRecord(
+        study,
+        title,
+        index["command"],
+        design,
+        points,
+        illegal,
+        named,
+        orders,
+        index.get("match") or None,
+    )
 
 
 def _row(row: Mapping[str, Any], runs_root: Path, *, read: bool) -> RunRecord:

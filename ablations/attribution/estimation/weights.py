@@ -5,12 +5,14 @@ likely (Faigle and Kern 1992). It is linear in the values of the sets, so an est
 gives an estimate of it, with no sampling error of its own.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lit_models.steps.groups import grouped
 from lit_models.steps.lattice import Lattice
 
 Array = NDArray[np.float64]
@@ -44,6 +46,30 @@ def shapley_weights(lattice: Lattice) -> ShapleyWeights:
             matrix[player, column[after]] += share
             matrix[player, column[mask]] -= share
     return ShapleyWeights(masks, matrix)
+
+
+def group_weights(lattice: Lattice, players: Collection[int]) -> Array:
+    """The weights of the legal sets in the Shapley value of several players that come as one.
+
+    It lacks what the players' own values have of the order in which they need each other.
+
+    Raises ValueError where no legal order is left.
+    """
+    merged = _merged(lattice, players)
+    whole = shapley_weights(merged)
+    (player,) = (n for n, names in enumerate(merged.players) if len(names) > 1)
+    column = {mask: number for number, mask in enumerate(sorted(lattice.legal))}
+    bits = [sum(1 << int(name) for name in names) for names in merged.players]
+    weights = np.zeros(len(column))
+    for mask, weight in zip(whole.masks, whole.matrix[player], strict=True):
+        weights[column[sum(bit for i, bit in enumerate(bits) if mask >> i & 1)]] = weight
+    return weights
+
+
+def _merged(lattice: Lattice, players: Collection[int]) -> Lattice:
+    """The lattice with some players as one, its players named by their numbers."""
+    names = tuple((str(number),) for number in range(len(lattice.players)))
+    return grouped(Lattice(names, lattice.legal), [[str(player) for player in players]])
 
 
 def interaction_weights(lattice: Lattice, one: int, other: int) -> Array | None:

@@ -1,0 +1,1 @@
+"""An attribution in tables, sentences, figures and plain data."""

@@ -1,0 +1,1 @@
+"""From the finished runs of studies to what each step is worth."""
