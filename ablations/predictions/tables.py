@@ -45,8 +45,8 @@ def pairs_table(study: StudyRecord, found: Results) -> SectionTable | None:
     design = study.design
     headings = (
         *(design.noun, f"Δ {design.compared_with}: on these images [95 %]"),
-        *("on new images [95 %]", "std. error: seeds", "images"),
-        *("fixed", "broken", "McNemar p"),
+        *("on new images [95 %]", "std. error: seeds", "std. error: images"),
+        *("fixed", "broken", "McNemar p (Holm)"),
     )
     rows = [_pair_row(found, pair) for pair in found.pairs]
     told = [k for k in range(len(headings)) if any(row[k] != NOTHING for row in rows)]
