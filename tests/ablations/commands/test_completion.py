@@ -34,8 +34,8 @@ def completed(line: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
         (".venv/bin/ablate exp", ["export"]),
         ("ablate exec", []),  # only programs type it
         ("ablate bench ", ["grid", "loader", "train"]),
-        ("ablate plan convnext_nano_f", ["convnext_nano_fashion"]),
-        ("ablate plan --no-time --runs x convnext_nano_f", ["convnext_nano_fashion"]),
+        ("ablate plan convnext_nano_p", ["convnext_nano_photographs"]),
+        ("ablate plan --no-time --runs x convnext_nano_p", ["convnext_nano_photographs"]),
         ("ablate plan --no", ["--no-time"]),
         ("ablate plan x --runs ", []),  # a folder
         ("ablate status x y", []),  # nothing may follow
@@ -123,7 +123,7 @@ def test_a_real_bash_completes_what_is_typed(tmp_path: Path) -> None:
     try:
         for typed, becomes in (
             ("ablate pl\t", "ablate plan "),
-            ("ablate run convnext_nano_f\t", "convnext_nano_fashion "),
+            ("ablate run convnext_nano_p\t", "convnext_nano_photographs "),
             ("ablate run x recipe.mixup_mode=el\t", "recipe.mixup_mode=elem "),
             ("ablate list net\tnano_repl\t", "networks nano_replknet "),
         ):
