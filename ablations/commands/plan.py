@@ -18,8 +18,10 @@ from ablations.commands.parsing import (
 from ablations.files.plain_text import as_json
 from ablations.grid.calibrate import estimate
 from ablations.planning.changed_files import changed_files
-from ablations.planning.counts import Cost, count_points, setting_of
+from ablations.planning.cost import Cost, setting_of
+from ablations.planning.counts import count_points
 from ablations.planning.draw_notes import draw_notes
+from ablations.planning.matching import check_counted, match_notes
 from ablations.planning.plan import ILLEGAL, Plan, states
 from ablations.planning.scale_notes import stuck_scales
 from ablations.planning.stages import planned
@@ -64,6 +66,7 @@ def command(options: argparse.Namespace) -> int:
     notes = [*data_notes(plan.data, images), *kernel_notes(plan)]
     by_run = {row.run_id: found[row.point, row.seed] for row in plan.rows}
     notes += stage_notes(plan, by_run)
+    notes += match_notes(plan.match) if plan.match is not None else []
     notes += [*changed_files(plan, root), *draw_notes(plan, found, root)]
     starts = start_warnings(plan)
     notes += [*(scale.sentence for scale in stuck), *(f"{text}." for text in starts.values())]
@@ -128,11 +131,17 @@ def replacing(gone: Replaced, typed: Typed) -> str:
 
 
 def plan_costs(plan: Plan, root: Path) -> Mapping[Network, Cost]:
-    """Parameters and GMACs of every network; empty when only the absent data knows its classes."""
+    """Parameters and GMACs of every network; empty when only the absent data knows its classes.
+
+    Raises ValueError where the counter does not find a matched network at its budget.
+    """
     setting = setting_of(plan.data)
     if setting is None:
         return {}
-    return count_points(plan.networks, plan.sides.values(), setting, runs_root=root)
+    costs = count_points(plan.networks, plan.sides.values(), setting, runs_root=root)
+    if plan.match is not None:
+        check_counted(plan.match, costs)
+    return costs
 
 
 def data_notes(data: Data, found: Sizes | None) -> list[str]:

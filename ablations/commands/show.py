@@ -7,7 +7,8 @@ from typing import Any
 
 from ablations.commands.parsing import add_json, add_places
 from ablations.files.plain_text import as_json
-from ablations.planning.counts import count_specs, setting_of
+from ablations.planning.cost import setting_of
+from ablations.planning.counts import count_specs
 from ablations.planning.find_run import Subject, find_run
 from ablations.planning.run_config import data_of, spec_of
 from ablations.store.runs import CONFIG, RunFolder, run_path, runs_root

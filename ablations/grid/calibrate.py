@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.grid.measure import bench_of, measure
-from ablations.planning.counts import Cost, setting_of
+from ablations.planning.cost import Cost, setting_of
 from ablations.planning.plan import Plan, PlannedRun
 from ablations.store.finished import look_at
 from ablations.store.runs import RunFolder, run_path

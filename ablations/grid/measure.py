@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablations.planning.counts import Setting
+from ablations.planning.cost import Setting
 from ablations.studies.config import Hardware, Recipe
 from datamodules.sampling.batching import per_device_batch
 from lit_models.families.reference import Network

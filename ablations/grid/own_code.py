@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ablations.planning.counts import Setting
+from ablations.planning.cost import Setting
 from ablations.studies.config import Recipe
 
 _IMAGES = 8

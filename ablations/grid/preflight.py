@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ablations.extensions.loading import SourceFile, blamed, execute_all, sources
 from ablations.grid.own_code import try_own_code
-from ablations.planning.counts import Cost, Setting, count_points
+from ablations.planning.cost import Cost, Setting
+from ablations.planning.counts import count_points
 from ablations.planning.plan import Plan
 from ablations.process.tether import end_with_launcher
 from ablations.studies.config import Recipe, Study

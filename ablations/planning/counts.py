@@ -7,48 +7,24 @@ too, so that neither can be out of date.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 from ablations.files.own_files import read_own
 from ablations.files.plain_text import parse_json
 from ablations.files.shapes import Object, check_shape
+from ablations.planning.cost import Cost, Setting, setting_of
 from ablations.planning.count_code import code_digest
 from ablations.planning.identity import digest
 from ablations.planning.normal_form import hashed
 from ablations.store.runs import CACHE, write_json_atomic
-from datamodules.catalog.resolved import Data, count_classes
 from lit_models.families.reference import Network, TimmModel
 from lit_models.families.serialise import to_dict
 from lit_models.primitives.table import code_of
 
 SHIPPED = Path(__file__).with_name("counts.json")
 _SHAPE = Object({"code": str, "counts": Object(each=[float])})
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Cost of one image: parameters, multiply-adds / 1e9, outputs of conv and linear layers."""
-
-    params: int
-    gmacs: float
-    activations: int
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a count depends on beside the spec."""
-
-    image_size: int
-    num_classes: int
-    in_chans: int
-
-
-def setting_of(data: Data) -> Setting | None:
-    """Image size, classes and channels of the data; None where only absent data could say."""
-    classes = count_classes(data)
-    return None if classes is None else Setting(data.image_size, classes, data.info.in_chans)
 
 
 def count_specs(

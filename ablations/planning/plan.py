@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ablations.extensions.copies import used_by_weights
-from ablations.extensions.used import used_by
-from ablations.planning.identity import named, texts
+from ablations.planning.cost import setting_of
+from ablations.planning.hashing import Hashing
+from ablations.planning.matching import Matched, match_points, match_to_plain, with_runs
 from ablations.planning.normal_form import SCHEMA_VERSION
-from ablations.planning.run_config import Labels, RunConfig, decides, run_config
+from ablations.planning.run_config import Labels, RunConfig, run_config
 from ablations.statistics.seeds_rule import Stage
 from ablations.store.finished import look_at
 from ablations.store.index_file import rows_of
 from ablations.store.runs import RunFolder, State, run_path
 from ablations.studies.config import Study, trajectory_of
 from ablations.studies.designs import Point
+from ablations.studies.designs.matched import End, match_of
 from ablations.studies.networks import (
     for_images,
     image_sides,
@@ -30,7 +32,6 @@ from datamodules.catalog.freshness import check_fresh
 from datamodules.catalog.resolved import Data, resolve
 from datamodules.sampling.batching import accumulation
 from lit_models.families.reference import Network
-from lit_models.families.serialise import to_dict
 from lit_models.recipe.weight_files import weight_files
 from lit_models.steps.trajectory import outline_to_plain
 
@@ -44,6 +45,7 @@ class PlannedRun:
 
     run_id: str
     config: RunConfig
+    unmatched: str | None = None  # the run of the same point with its own widths, where matched
 
     @property
     def point(self) -> str:
@@ -94,6 +96,7 @@ class Plan:
         data: the study's, as it is on this machine.
         networks: what is trained, by the label of its point.
         sides: of the images that the networks see, in px, by the key that says so.
+        match: where widths were solved, for what and how.
         stage: where the seeds follow a rule, how far it is; see `ablations.planning.stages`.
     """
 
@@ -103,6 +106,7 @@ class Plan:
     networks: Mapping[str, Network]
     rows: tuple[PlannedRun, ...]
     illegal: tuple[IllegalPoint, ...]
+    match: Matched | None = None
     stage: Stage | None = None
 
     def unique(self) -> dict[str, PlannedRun]:
@@ -141,10 +145,16 @@ def make_plan(study: Study) -> Plan:
     if illegal and key is not None:
         reasons = "; ".join(f"{point.step}: {point.reason}" for point in illegal)
         raise ValueError(f"study {study.name}: {key} has points that are illegal: {reasons}")
+    match = _matched(study, data, points, sides)
+    if match is not None:
+        points = [(p, match.found[p.label].spec) for p, _ in points if p.label in match.found]
     networks = {point.label: spec for point, spec in points}
     _check_kernels(study, networks, sides)
-    rows = tuple(_rows(study, data, points))
-    return Plan(study, data, sides, networks, rows, tuple(illegal))
+    hashing = _hashing(study, data, points[0][1]) if points else None
+    rows = tuple(_rows(study, points, match, hashing)) if hashing else ()
+    if match is not None and hashing is not None:
+        match = with_runs(match, lambda spec: hashing.run_ids(spec, study.seeds))
+    return Plan(study, data, sides, networks, rows, tuple(illegal), match)
 
 
 def states(plan: Plan, runs_root: Path) -> dict[tuple[str, int], PlannedState]:
@@ -171,8 +181,9 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
     """What index.json says: the rows of a study, for `status`, `report` and `board`.
 
     Rows of points that name their networks also have `network` and, in a grid, `base`; the study
-    has `published`. A study on a trajectory of its file's own has the `outline` of that, and one
-    that was chosen by orders of the steps has these in `orders`, the trajectory's own first.
+    has `published`. A study on a trajectory of its file's own has the `outline` of that, one that
+    was chosen by orders of the steps these in `orders`, the trajectory's own first. One at equal
+    cost has `match`, its rows `unmatched`: the run of the point with its own widths.
     """
     study, design = plan.study, study_design(plan.study)
     keys, extra = ["point", "step", "steps", "seed", "run_id"], dict[str, Any]()
@@ -184,6 +195,9 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
         extra["seeds_rule"] = asdict(plan.stage.rule)
     if design.orders:
         extra["orders"] = [[[*player] for player in order] for order in design.orders]
+    if plan.match is not None:
+        extra["match"] = match_to_plain(plan.match, {row.seed for row in plan.rows})
+        keys = [*keys, "unmatched"]
     bases = {point.label: {"base": point.base} for point in design.points() if point.base}
     return {
         "schema": SCHEMA_VERSION,
@@ -214,6 +228,26 @@ def _trained(study: Study, point: Point, spec: Network, sides: Mapping[str, int]
         raise ValueError(f"study {study.name}: point {point.label}: {reason}") from None
 
 
+def _matched(
+    study: Study, data: Data, points: list[tuple[Point, Network]], sides: Mapping[str, int]
+) -> Matched | None:
+    """The points at equal cost, where the study asks for that."""
+    match = match_of(study.points)
+    if match is None:
+        return None
+    line = trajectory_of(study)
+    steps: Mapping[End, tuple[str, ...]] = {"start": (), "end": line.step_names}
+
+    def end(name: End) -> Network:
+        point = Point(f"the trajectory's {name}", name, steps[name])
+        return _trained(study, point, line.apply(steps[name]), sides)
+
+    try:
+        return match_points(points, match, end=end, setting=setting_of(data))
+    except ValueError as reason:
+        raise ValueError(f"study {study.name}: {reason}") from None
+
+
 def _check_kernels(study: Study, networks: Mapping[str, Network], sides: Mapping[str, int]) -> None:
     """Refuse networks whose kernels are larger than sense; a trajectory's are only noted."""
     if study_design(study).on_trajectory or study.oversized_kernels:
@@ -227,29 +261,28 @@ def _check_kernels(study: Study, networks: Mapping[str, Network], sides: Mapping
         )
 
 
-def _rows(study: Study, data: Data, points: list[tuple[Point, Network]]) -> Iterator[PlannedRun]:
-    """The runs of the points: what they have in common is resolved and hashed once."""
-    if not points:
-        return
-    first = run_config(
-        points[0][1],
-        data=data,
-        recipe=study.recipe,
-        seed=study.seeds[0],
-        hardware=study.hardware,
-    )
-    common = texts(decides(first))
-    of_weights = used_by_weights(weight_files(study.recipe).values())
-    recipe = study.recipe
+def _rows(
+    study: Study,
+    points: list[tuple[Point, Network]],
+    match: Matched | None,
+    hashing: Hashing,
+) -> Iterator[PlannedRun]:
+    """The runs of the points."""
     for point, spec in points:
-        used = used_by(spec, first.data, augmentation=recipe.augment, metrics=recipe.metrics)
-        used |= of_weights
-        own = texts({"spec": to_dict(spec), **({"extensions": sorted(used)} if used else {})})
-        hashed = {key: text for key, text in common.items() if key != "extensions"} | own
+        used, hashed = hashing.of(spec)
+        before = match.unmatched[point.label] if match else None
+        unmatched = hashing.run_ids(before, study.seeds) if before else {}
         labels = _labels(study, point)
         for seed in study.seeds if point.seeds is None else point.seeds:
-            config = replace(first, spec=spec, seed=seed, extensions=used, labels=labels)
-            yield PlannedRun(named(hashed, name=first.data.name, seed=seed), config)
+            config = replace(hashing.first, spec=spec, seed=seed, extensions=used, labels=labels)
+            yield PlannedRun(hashing.named(hashed, seed), config, unmatched.get(seed))
+
+
+def _hashing(study: Study, data: Data, spec: Network) -> Hashing:
+    first = run_config(
+        spec, data=data, recipe=study.recipe, seed=study.seeds[0], hardware=study.hardware
+    )
+    return Hashing(first, used_by_weights(weight_files(study.recipe).values()))
 
 
 def _labels(study: Study, point: Point) -> Labels:

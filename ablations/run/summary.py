@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from ablations.planning.counts import Setting, count_specs
+from ablations.planning.cost import Setting
+from ablations.planning.counts import count_specs
 from ablations.run.session import Session
 from ablations.run.status import Row
 from ablations.store.runs import root_of

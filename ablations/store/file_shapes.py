@@ -95,9 +95,15 @@ PROVENANCE = Object(known={"sessions": [_SESSION]})
 
 _ROW = Object(
     {"point": str, "step": str, "steps": [str], "seed": int, "run_id": str},
-    {"network": _TEXT, "base": _TEXT, "params": _COUNT, "gmacs": _NUMBER},
+    {"network": _TEXT, "base": _TEXT, "params": _COUNT, "gmacs": _NUMBER, "unmatched": _TEXT},
 )
 _ILLEGAL = Object({"point": str, "reason": str})
+_ABSORBED = Object(
+    {"point": str, "step": str, "steps": [str], "into": str, "unmatched": Object(each=str)}
+)
+_MATCH = Object(
+    {"unit": str, "target": float, "asked": str, "within": float, "absorbed": [_ABSORBED]}
+)
 _STEP = Object(
     {"name": str, "title": str, "summary": str, "texts": [str], "group": str, "source": str}
 )
@@ -119,6 +125,7 @@ INDEX = Object(
         "overrides": ([str], None),
         "illegal": ([_ILLEGAL], None),
         "outline": (_OUTLINE, None),
+        "match": (_MATCH, None),
         "seeds_rule": Object({"first": int, "most": int, "half_width": float}),
         "orders": ([[[str]]], None),
     },

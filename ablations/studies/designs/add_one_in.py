@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ablations.studies.designs.design import DESIGNS, Points
+from ablations.studies.designs.matched import TrajectoryPoints
 from ablations.studies.designs.on_trajectory import OnTrajectory, fewest_steps
 from ablations.studies.designs.point import AnyPoint, Point, numbered
 from lit_models.steps.trajectories import START
 
 
 @dataclass
-class AddOneInPoints(Points):
+class AddOneInPoints(TrajectoryPoints):
     """The start, and it with each step."""
 
     kind: str = "add_one_in"

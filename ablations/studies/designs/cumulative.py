@@ -6,13 +6,14 @@ from string import ascii_lowercase
 from typing import ClassVar
 
 from ablations.studies.designs.design import DESIGNS, Points
+from ablations.studies.designs.matched import TrajectoryPoints
 from ablations.studies.designs.on_trajectory import OnTrajectory, longest_start
 from ablations.studies.designs.point import AnyPoint, Named, Point, numbered
 from lit_models.steps.trajectories import START
 
 
 @dataclass
-class CumulativePoints(Points):
+class CumulativePoints(TrajectoryPoints):
     """The trajectory step by step."""
 
     kind: str = "cumulative"

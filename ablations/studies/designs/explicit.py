@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ablations.studies.designs.design import DESIGNS, Points
+from ablations.studies.designs.matched import TrajectoryPoints
 from ablations.studies.designs.names import check_point_names
 from ablations.studies.designs.on_trajectory import OnTrajectory, longest_start
 from ablations.studies.designs.point import AnyPoint, Named, Point, numbered
 
 
 @dataclass
-class ExplicitPoints(Points):
+class ExplicitPoints(TrajectoryPoints):
     """Points written down one by one."""
 
     kind: str = "explicit"

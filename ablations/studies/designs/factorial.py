@@ -6,13 +6,14 @@ from itertools import product
 from typing import ClassVar
 
 from ablations.studies.designs.design import DESIGNS, Points
+from ablations.studies.designs.matched import TrajectoryPoints
 from ablations.studies.designs.on_trajectory import OnTrajectory, fewest_steps
 from ablations.studies.designs.point import AnyPoint, Point, numbered
 from lit_models.steps.trajectories import START
 
 
 @dataclass
-class FactorialPoints(Points):
+class FactorialPoints(TrajectoryPoints):
     """Every combination of some steps, on or off."""
 
     kind: str = "factorial"

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ablations.studies.designs.design import DESIGNS, Points
+from ablations.studies.designs.matched import TrajectoryPoints
 from ablations.studies.designs.on_trajectory import END, OnTrajectory
 from ablations.studies.designs.point import AnyPoint, Named, Point, numbered
 
 
 @dataclass
-class LeaveOneOutPoints(Points):
+class LeaveOneOutPoints(TrajectoryPoints):
     """The network with all steps, and it without each."""
 
     kind: str = "leave_one_out"

@@ -88,7 +88,8 @@ def _typed(hint: Any, within: Range | None) -> Schema:
         assert isinstance(hint, type)
         return section(hint)
     if origin in (Union, types.UnionType):
-        return _optional(_typed(next(t for t in inner if t is not types.NoneType), within))
+        kinds = [kind for kind in inner if kind is not types.NoneType]
+        return _optional(_typed(kinds[0], within) if len(kinds) == 1 else _several(kinds))
     if origin in (tuple, list):
         return _list(inner, within, fixed=origin is tuple)
     if origin is dict:
@@ -100,6 +101,12 @@ def _typed(hint: Any, within: Range | None) -> Schema:
 def _list(inner: Sequence[Any], within: Range | None, *, fixed: bool) -> Schema:
     schema = {"type": "array", "items": _typed(inner[0], within)}
     return schema | ({"minItems": len(inner), "maxItems": len(inner)} if fixed else {})
+
+
+def _several(kinds: Sequence[type]) -> Schema:
+    """A number or a word."""
+    names = ("string" if kind is str else _SCALARS[kind]["type"] for kind in kinds)
+    return {"type": [*names]}
 
 
 def _optional(schema: Schema) -> Schema:

@@ -9,7 +9,7 @@ import pytest
 from ablations.grid import calibrate, measure
 from ablations.grid.calibrate import estimate
 from ablations.grid.measure import Bench
-from ablations.planning.counts import Cost, Setting
+from ablations.planning.cost import Cost, Setting
 from ablations.planning.plan import Plan, make_plan
 from ablations.store.runs import STATUS, SUMMARY, run_path, write_json_atomic
 from ablations.studies.config import Hardware, Recipe, Study

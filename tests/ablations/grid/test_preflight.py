@@ -16,7 +16,7 @@ from ablations.grid.preflight import (
     check_writable,
     visible_gpus,
 )
-from ablations.planning.counts import Setting
+from ablations.planning.cost import Setting
 from datamodules.catalog.resolved import resolve
 from datamodules.config.data import DataConfig
 from lit_models import SPECS

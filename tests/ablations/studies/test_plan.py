@@ -11,7 +11,8 @@ import pytest
 import lit_models
 from ablations.commands.plan import plan_rows
 from ablations.planning import count_code, counts
-from ablations.planning.counts import Cost, Setting, count_specs, setting_of
+from ablations.planning.cost import Cost, Setting, setting_of
+from ablations.planning.counts import count_specs
 from ablations.planning.plan import Plan, index_of, make_plan, states
 from ablations.store.lock import hold
 from ablations.store.runs import (

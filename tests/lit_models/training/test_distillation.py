@@ -467,7 +467,7 @@ def test_the_estimate_of_the_time_has_the_teacher_in_it(
     teacher: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ablations.grid.measure import bench_of, measure
-    from ablations.planning.counts import Setting
+    from ablations.planning.cost import Setting
     from ablations.studies.config import Hardware, Recipe
 
     asked = []

@@ -9,7 +9,7 @@ import pytest
 
 from ablations.cli import main
 from ablations.grid.preflight import _check_recipe
-from ablations.planning.counts import Setting
+from ablations.planning.cost import Setting
 from ablations.studies.config import StudyConfig
 from ablations.studies.designs import DESIGNS, Points
 from ablations.studies.seeds import as_written
