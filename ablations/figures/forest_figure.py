@@ -9,14 +9,25 @@ from ablations.compare.differences import published_difference
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.text import setting
-from ablations.figures.panels import HEAD_AND_FOOT, ROW_HEIGHT, name_rows
-from ablations.figures.style import FAINT, INK, MEASURED, PUBLISHED, SMALL, Style, bare
+from ablations.figures.panels import HEAD_AND_FOOT, LETTER, ROW_HEIGHT, name_rows, set_title
+from ablations.figures.style import (
+    FAINT,
+    FONT_SIZE,
+    INK,
+    MEASURED,
+    PUBLISHED,
+    SHADE,
+    SMALL,
+    Style,
+    bare,
+    short,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_NUMBERS = 0.40  # of the width of the axes, right of the longest interval
+_WIDTHS = (3.6, 1.8)  # inches of marks and of numbers
 _APART = 0.24  # of a row, by which the published mark lies below the measured one
 
 
@@ -38,23 +49,45 @@ def forest_figure(study: StudyRecord, rows: Sequence[Row]) -> "Figure":
     from matplotlib.figure import Figure
 
     lines = [Line(row, published_difference(row, rows)) for row in compared_rows(rows)]
-    figure = Figure(figsize=(7.4, HEAD_AND_FOOT + ROW_HEIGHT * len(lines)), layout="constrained")
-    axes = figure.subplots()
-    name_rows(axes, [line.row for line in lines])
-    bare(axes)
-    axes.set_title(f"measured: {setting(study)}", loc="left", fontsize=SMALL + 0.5, pad=8)
-    axes.set_xlabel(f"difference to {study.design.compared_with} (points of top-1)", fontsize=SMALL)
-    axes.tick_params(axis="x", labelsize=SMALL)
-    low, high = _range(lines)
-    span = high - low
-    axes.set_xlim(low - 0.03 * span, low + span / (1 - _NUMBERS))
-    axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
-    axes.spines["bottom"].set_bounds(low - 0.03 * span, high)
-    axes.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
+    rows = [line.row for line in lines]
+    widest = max(len(short(row.title)) for row in rows) * LETTER * FONT_SIZE / 72
+    size = (widest + sum(_WIDTHS), HEAD_AND_FOOT + ROW_HEIGHT * len(lines))
+    figure = Figure(figsize=size, layout="constrained")
+    axes, numbers = figure.subplots(1, 2, sharey=True, width_ratios=_WIDTHS)
+    for panel in (axes, numbers):
+        bare(panel)
+        for index in range(0, len(lines), 2):
+            panel.axhspan(index - 0.5, index + 0.5, color=SHADE, linewidth=0, zorder=-1)
+    name_rows(axes, rows)
+    _scale(axes, *_range(lines), reference=study.design.compared_with)
+    set_title(axes, f"measured\n{setting(study)}")
+    _text(numbers, rows)
     for index, line in enumerate(lines):
-        _draw(axes, index, line, text_at=high + 0.04 * span)
+        _draw(axes, index, line)
     _legend(figure, lines)
     return figure
+
+
+def _scale(axes: "Axes", low: float, high: float, *, reference: str) -> None:
+    room = 0.03 * (high - low)
+    axes.set_xlim(low - room, high + room)
+    axes.set_xlabel(f"difference to {reference} (points of top-1)", fontsize=SMALL)
+    axes.tick_params(axis="x", labelsize=SMALL)
+    axes.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
+
+
+def _text(axes: "Axes", rows: Sequence[Row]) -> None:
+    """The numbers beside the marks."""
+    axes.spines["bottom"].set_visible(False)
+    axes.set_xlim(0, 1)
+    axes.tick_params(axis="x", bottom=False, labelbottom=False)
+    tested = any(row.delta_p_holm is not None for row in rows)
+    axes.set_title(
+        f"Δ [95 %]{', p after correction' if tested else ''}", loc="left", fontsize=SMALL, pad=8
+    )
+    for index, row in enumerate(rows):
+        colour = INK if row.stands_out else FAINT
+        axes.text(0.02, index, _numbers(row), va="center", fontsize=SMALL, color=colour)
 
 
 def _range(lines: Sequence[Line]) -> tuple[float, float]:
@@ -67,7 +100,7 @@ def _range(lines: Sequence[Line]) -> tuple[float, float]:
     return (low, high) if high - low > 1e-9 else (-1.0, 1.0)
 
 
-def _draw(axes: "Axes", index: int, line: Line, *, text_at: float) -> None:
+def _draw(axes: "Axes", index: int, line: Line) -> None:
     row = line.row
     if row.delta is None:
         return
@@ -79,15 +112,13 @@ def _draw(axes: "Axes", index: int, line: Line, *, text_at: float) -> None:
         axes.plot(row.delta, index, zorder=3, **_measured(face))
     if line.published is not None:
         axes.plot(line.published, index + _APART, zorder=2, **_PUBLISHED)
-    beside: Style = {"va": "center", "fontsize": SMALL, "color": INK if row.stands_out else FAINT}
-    axes.text(text_at, index, _numbers(row), **beside)
 
 
 def _numbers(row: Row) -> str:
     p = row.delta_p_holm
     if p is None:
         return difference(row)
-    return f"{difference(row)}   p {'< .001' if p < 0.001 else f'= {p:.3f}'.replace('0.', '.')}"
+    return f"{difference(row)}   {'p < 0.001' if p < 0.001 else f'p = {p:.3f}'}"
 
 
 def _measured(face: str) -> Style:
@@ -114,7 +145,7 @@ def _legend(figure: "Figure", lines: Sequence[Line]) -> None:
         label = "stands after Holm's correction"
         entries.append(Line2D([], [], label=label, **_measured(MEASURED)))
     if any(not line.row.stands_out and not line.row.equal_predictions for line in lines):
-        label = "does not" if entries else "measured"
+        label = "does not stand" if entries else "measured"
         entries.append(Line2D([], [], label=label, **_measured("white")))
     if any(line.row.delta_low is not None for line in lines):
         entries.append(Line2D([], [], color=MEASURED, linewidth=1.3, label="95 % interval"))
