@@ -17,7 +17,6 @@ from ablations.statistics.two_way import TwoWay, Values, around_points, two_way
 
 __all__ = ["Difference", "StudyVariance", "Values", "difference", "study_variance"]
 
-SEED_SIGNIFICANCE = 0.1  # below it, what seeds have in common is taken out of the noise
 UNEQUAL = 0.01  # below it, variances are too unlike to be shrunk: Welch's interval
 
 
@@ -34,7 +33,9 @@ class StudyVariance:
         equal_p: Bartlett's test that the variances are equal; None where it cannot be made.
         seed_p: F test that seeds have no effect common to all points; None likewise.
         correlation: of two points' runs with one seed; None likewise.
-        paired: whether the seeds' common effect was taken out of the noise.
+        paired: whether the seeds' common effect was taken out of the noise: always, where points
+            and seeds can be told apart. To do so only where a test finds an effect would make
+            intervals too narrow, most of all in a study of few points.
         lone: the points with one run, which are given the pooled variance.
     """
 
@@ -77,8 +78,7 @@ def study_variance(values: Values) -> StudyVariance | None:
     if not usable:
         return None
     table = two_way(usable)
-    paired = table is not None and table.seed_p < SEED_SIGNIFICANCE
-    noise = table.noise if table is not None and paired else around_points(usable)
+    noise = around_points(usable) if table is None else table.noise
     variances = {name: noise.squares[name] / noise.degrees[name] for name in usable}
     equal_p = bartlett_p(variances, noise.degrees)
     prior = prior_of(variances, noise.degrees, pooled=noise.pooled)
@@ -98,7 +98,7 @@ def study_variance(values: Values) -> StudyVariance | None:
         prior.degrees,
         equal_p,
         *_seeds(table),
-        paired,
+        table is not None,
         lone,
     )
 

@@ -75,12 +75,12 @@ def _shared(noise: StudyVariance) -> str:
             f"The networks' own variances are too unlike to be shared{test}, below {UNEQUAL:g}: "
             "each interval is Welch's, from the seeds of its two networks alone."
         )
+    if not test:
+        return "Every interval is from this common variance."
     if not isfinite(noise.prior_degrees):
-        alike = "do not differ more than chance makes them" if noise.equal_p is not None else ""
         return (
-            f"The networks' own variances {alike}{test}: every interval is from the common one."
-            if alike
-            else "Every interval is from this common variance."
+            f"The networks' own variances do not differ more than chance makes them{test}: every "
+            "interval is from the common one."
         )
     return (
         f"The networks' own variances differ somewhat{test}: each is drawn towards the common one, "
@@ -92,12 +92,12 @@ def _shared(noise: StudyVariance) -> str:
 def _lone(noise: StudyVariance) -> str:
     if not noise.lone:
         return ""
-    own = (
-        "has one run and is given the common variance"
-        if len(noise.lone) == 1
-        else "have one run each and are given the common variance"
+    if len(noise.lone) == 1:
+        return "1 network has one run and is given the common variance, which it cannot confirm."
+    return (
+        f"{_networks(len(noise.lone))} have one run each and are given the common variance, which "
+        "they cannot confirm."
     )
-    return f"{_networks(len(noise.lone)).capitalize()} {own}, which they cannot confirm."
 
 
 def pairing_sentence(noise: StudyVariance) -> str:
@@ -110,11 +110,10 @@ def pairing_sentence(noise: StudyVariance) -> str:
         if saved >= 0.5
         else "does not make differences more precise"
     )
-    out = "is taken out of the noise" if noise.paired else "is left in the noise"
     return (
         f"Pairing by seed, measured: two networks' runs with one seed correlate by "
-        f"{_number(noise.correlation)}, which {bought}; what seeds have in common {out} "
-        f"(F test p = {noise.seed_p:.2g})."
+        f"{_number(noise.correlation)}, which {bought} (F test that seeds have a common effect: "
+        f"p = {noise.seed_p:.2g}). What seeds have in common is taken out of the noise."
     )
 
 

@@ -157,7 +157,7 @@ def test_the_page_says_all_of_it(paths: ReportPaths) -> None:
         "prefers-color-scheme: dark",
     ):
         assert words in text, words
-    assert text.count("<svg") == 2
+    assert text.count("<svg") == 3
     assert text.count('class="card"') == 15
 
 
@@ -170,7 +170,7 @@ def test_the_terminal_shows_as_many_columns_as_fit_and_names_the_others(root: Pa
         assert ("Left out for lack of width: published GMACs, memory (MiB)" in text) == left_out
         assert "50.10 ± 0.10" in text
         assert ("another data set and scale" in text) != left_out
-        assert "+0.30 [+0.13, +0.47]" in text  # not broken over lines
+        assert "+0.30 [+0.12, +0.48]" in text  # not broken over lines
         assert "03_depthwise, seed 1: failed" in text
         assert "Points have 2 to 3 finished seeds. With 2 seeds the smallest" in " ".join(
             text.split()

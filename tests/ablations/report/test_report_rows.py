@@ -34,13 +34,15 @@ def test_means_and_differences_are_those_of_the_files(tmp_path: Path) -> None:
     assert start.top1_std == pytest.approx(0.1)
     # Position 0 rises by 0.1 a seed, position 1 falls: differences 0.5, 0.3, 0.1.
     assert first.delta == pytest.approx(0.3)
-    # One run's std is 0.1 in every of the 16 points, known with 2 degrees of freedom from each.
-    half = stats.t.ppf(0.975, 32) * 0.1 * (2 / 3) ** 0.5
+    # Squares of 0.02 around the mean of each of 16 points; seeds, whose means are equal, explain
+    # nothing and take 2 of the 32 degrees of freedom.
+    error = (16 * 0.02 / 30 * 2 / 3) ** 0.5
+    half = stats.t.ppf(0.975, 30) * error
     assert (first.delta_low, first.delta_high) == pytest.approx((0.3 - half, 0.3 + half))
     paired = first.delta_paired_low, first.delta_paired_high
     assert paired == pytest.approx((-0.1968, 0.7968), abs=1e-4)
     assert (first.delta_p_exact, first.delta_seeds) == (0.25, 3)
-    assert first.delta_p == pytest.approx(2 * stats.t.sf(0.3 / (0.1 * (2 / 3) ** 0.5), 32))
+    assert first.delta_p == pytest.approx(2 * stats.t.sf(0.3 / error, 30))
     assert (start.delta, start.delta_low, start.reference) == (None, None, None)
 
 
