@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
@@ -95,10 +96,10 @@ def test_marks_are_filled_only_where_a_difference_stands(root: Path, rows: tuple
     study = load_study("made_up", runs_root=root)
     axes = forest_figure(study, rows).axes[0]
     squares = [line for line in axes.lines if line.get_marker() == "s"]
-    assert [line.get_xdata()[0] for line in squares] == [row.delta for row in rows[1:]]
+    assert [np.asarray(line.get_xdata())[0] for line in squares] == [row.delta for row in rows[1:]]
     filled = [to_hex(line.get_markerfacecolor()) == MEASURED for line in squares]
     assert filled == [row.stands_out for row in rows[1:]]
-    diamonds = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "D"]
+    diamonds = [np.asarray(line.get_xdata())[0] for line in axes.lines if line.get_marker() == "D"]
     assert diamonds == [published_difference(row, rows) for row in rows[1:]]
     assert [label.get_text() for label in axes.get_yticklabels()] == [r.title for r in rows[1:]]
 

@@ -84,7 +84,9 @@ def test_a_point_with_one_run_has_the_common_variance() -> None:
     noise = study_variance(values)
     assert noise is not None
     assert noise.lone == ("lone",)
-    assert noise.points["lone"] == (pytest.approx(noise.pooled_std**2), noise.pooled_degrees)
+    variance, degrees = noise.points["lone"]
+    assert variance == pytest.approx(noise.pooled_std**2)
+    assert degrees == noise.pooled_degrees
     found = difference(values, "lone", "p00", noise)
     assert found is not None
     assert found.mean == 5.0 - values["p00"][1]  # of the seed that both have

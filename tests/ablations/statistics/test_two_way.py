@@ -18,7 +18,7 @@ UNEVEN = {
 def full_fit(values: Values) -> tuple[float, float, int, int]:
     """Squares left without and with seeds, degrees left, and degrees of the seeds."""
     runs = [(n, s, v) for n, by in values.items() if len(by) > 1 for s, v in by.items()]
-    names, seeds = (sorted({run[i] for run in runs}) for i in (0, 1))  # type: ignore[type-var]
+    names, seeds = sorted({name for name, *_ in runs}), sorted({seed for _, seed, _ in runs})
     y = np.array([value for *_, value in runs])
     points = np.array([[run[0] == name for name in names] for run in runs], dtype=float)
     both = np.hstack([points, [[run[1] == seed for seed in seeds] for run in runs]])
@@ -41,13 +41,14 @@ def test_noise_and_seeds_are_those_of_least_squares(values: Values) -> None:
 
 def test_each_points_share_of_the_degrees_is_what_its_squares_expect() -> None:
     draws = np.random.default_rng(1)
-    sums = dict.fromkeys(("a", "b", "c"), 0.0)
+    sums, found = dict.fromkeys(("a", "b", "c"), 0.0), None
     for _ in range(2000):
         values = {n: {s: float(draws.normal()) for s in by} for n, by in UNEVEN.items()}
         found = two_way(values)
         assert found is not None
         for name in sums:
             sums[name] += found.noise.squares[name] / 2000
+    assert found is not None
     for name, mean in sums.items():
         assert mean == pytest.approx(found.noise.degrees[name], abs=0.12), name
 
