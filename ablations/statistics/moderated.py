@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from math import inf, isfinite, sqrt
 from typing import Literal
 
-from ablations.statistics.equality import bartlett_p
 from ablations.statistics.paired import CONFIDENCE
-from ablations.statistics.prior import Prior, prior_of
+from ablations.statistics.prior import Prior, bartlett_p, prior_of
 from ablations.statistics.two_way import TwoWay, Values, around_points, two_way
 
 __all__ = ["Difference", "StudyVariance", "Values", "difference", "study_variance"]

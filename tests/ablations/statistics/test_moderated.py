@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablations.statistics.equality import bartlett_p
 from ablations.statistics.moderated import UNEQUAL, difference, study_variance
-from ablations.statistics.prior import Prior, prior_of, trigamma_inverse
+from ablations.statistics.prior import Prior, bartlett_p, prior_of, trigamma_inverse
 from ablations.statistics.two_way import around_points, two_way
 from tests.ablations.statistics.studies import Values, draw, measured
 
