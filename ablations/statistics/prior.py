@@ -1,8 +1,8 @@
 """How alike the variances of a study's points are: a test, and what each is shrunk towards.
 
-The prior is after Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression
-in microarray experiments", Section 6.2: the points' true variances are a scaled inverse chi-square,
-whose two parameters follow from mean and variance of the logarithms of the measured ones.
+The prior is after Smyth 2004, "Linear models and empirical Bayes methods for assessing differential
+expression in microarray experiments", Section 6.2: the points' true variances are a scaled inverse
+chi-square, whose two parameters follow from mean and variance of the logarithms of the measured.
 """
 
 from collections.abc import Mapping
