@@ -18,7 +18,7 @@ from ablations.commands.parsing import (
 from ablations.files.plain_text import as_json
 from ablations.grid.calibrate import estimate
 from ablations.planning.changed_files import changed_files
-from ablations.planning.cost import Cost, setting_of
+from ablations.planning.cost import Cost, computed_costs, setting_of
 from ablations.planning.counts import count_points
 from ablations.planning.draw_notes import draw_notes
 from ablations.planning.matching import check_counted, match_notes
@@ -58,7 +58,7 @@ def command(options: argparse.Namespace) -> int:
     """Print the plan of a study as a table or as JSON."""
     root = runs_root(options.runs)
     plan = planned(read_study(options), root)
-    costs = plan_costs(plan, root)
+    costs = plan_costs(plan, root, quick=options.no_time)
     found = states(plan, root)
     seconds: Mapping[str, float] = {}
     images = sizes(plan.data)
@@ -130,14 +130,19 @@ def replacing(gone: Replaced, typed: Typed) -> str:
     )
 
 
-def plan_costs(plan: Plan, root: Path) -> Mapping[Network, Cost]:
+def plan_costs(plan: Plan, root: Path, *, quick: bool = False) -> Mapping[Network, Cost]:
     """Parameters and GMACs of every network; empty when only the absent data knows its classes.
 
+    With `quick` those of the many networks of a study that draws them are computed, not counted.
     Raises ValueError where the counter does not find a matched network at its budget.
     """
     setting = setting_of(plan.data)
     if setting is None:
         return {}
+    if quick and study_design(plan.study).drawn:
+        computed = computed_costs({*plan.networks.values()}, setting)
+        if computed is not None:
+            return computed
     costs = count_points(plan.networks, plan.sides.values(), setting, runs_root=root)
     if plan.match is not None:
         check_counted(plan.match, costs)

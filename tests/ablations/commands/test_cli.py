@@ -64,6 +64,10 @@ OPTIONS = {
 }
 HEAVY = {"torch", "lightning", "timm", "torchvision", "matplotlib", "sklearn", "tensorboard"}
 PLAN = ["plan", "convnext_nano", "--no-time"]
+ORDERS_PLAN = [
+    *("plan", "resnet50_to_convnext_t", "--no-time", "seeds=[0]"),
+    "points={kind: shapley, orders: 16}",
+]
 IMAGENET_PLAN = [
     *("plan", "resnet50_to_convnext_t", "--no-time", "--json"),
     *("seeds=[0]", "points.alternatives=false"),
@@ -117,14 +121,16 @@ def test_options_are_frozen() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "limit"),
-    [(["--help"], 0.5), (["list"], 0.5), (PLAN, 5.0), (IMAGENET_PLAN, 5.0)],
-    ids=["help", "list", "plan", "imagenet plan"],
+    [(["--help"], 0.5), (["list"], 0.5), (PLAN, 5.0), (IMAGENET_PLAN, 5.0), (ORDERS_PLAN, 5.0)],
+    ids=["help", "list", "plan", "imagenet plan", "plan of orders"],
 )
 def test_it_answers_fast(tmp_path: Path, arguments: list[str], limit: float) -> None:
     assert cpu_seconds(*arguments, cwd=tmp_path) < limit
 
 
-@pytest.mark.parametrize("arguments", [["list"], PLAN], ids=["list", "plan"])
+@pytest.mark.parametrize(
+    "arguments", [["list"], PLAN, ORDERS_PLAN], ids=["list", "plan", "plan of orders"]
+)
 def test_nothing_heavy_is_imported(tmp_path: Path, arguments: list[str]) -> None:
     code = (
         "import sys; from ablations.cli import main; code = main(sys.argv[1:]); "

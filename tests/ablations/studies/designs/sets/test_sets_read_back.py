@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from scipy.stats import t
 
+from ablations.commands.plan import plan_costs
 from ablations.compare.records import load_study
+from ablations.planning.cost import Setting, computed_costs
 from ablations.planning.draw_notes import draw_notes
 from ablations.planning.plan import Plan, index_of, make_plan, states
+from ablations.statistics.moderated import study_variance
 from ablations.store.runs import INDEX, STATUS, SUMMARY, run_path, study_path, write_json_atomic
 from ablations.studies.config import Study
 from ablations.studies.designs import read_design
@@ -17,8 +20,10 @@ from ablations.studies.designs.cumulative import CumulativePoints
 from ablations.studies.designs.sets.random_sets import RandomPoints
 from ablations.studies.designs.sets.shapley import ShapleyPoints
 from ablations.studies.points import study_design
-from lit_models import TRAJECTORIES
+from lit_models import SPECS, TRAJECTORIES
+from lit_models.families.reference import named_network
 from lit_models.steps.lattice import lattice_of
+from lit_models.steps.library import parse_step
 
 NANO = TRAJECTORIES["convnext_nano"]
 SHAPLEY = Study(name="s", trajectory=NANO.name, points=ShapleyPoints(orders=8), seeds=[0, 1, 2])
@@ -75,7 +80,7 @@ def test_what_a_plan_says_of_drawn_points(tmp_path: Path) -> None:
 
 
 def test_runs_of_other_studies_are_done_and_tell_the_noise(tmp_path: Path) -> None:
-    """Squares 2 + 2 of the ends with three seeds, and 0.5 of a network with two: 4.5 over 5."""
+    """Both ends are done with all seeds, since the cumulative study has them, too."""
     line = make_plan(replace(SHAPLEY, name="line", points=CumulativePoints()))
     finish(line, tmp_path, {0: 1.0, 1: 2.0, 2: 3.0})
     plan = make_plan(SHAPLEY)
@@ -88,7 +93,16 @@ def test_runs_of_other_studies_are_done_and_tell_the_noise(tmp_path: Path) -> No
     half = float(second.partition("±")[2].partition(" ")[0])
     std = float(second.partition("std of ")[2].partition(" ")[0])
     degrees = int(second.partition("seeds (")[2].partition(" ")[0])
-    assert (std, degrees) == (0.95, 5)
+    values: dict[str, dict[int, float]] = {}
+    for row in plan.rows:
+        if row.run_id in shared:
+            turned = row.steps == NANO.step_names
+            values.setdefault(row.point, {})[row.seed] = (
+                3.0 - row.seed if turned else 1.0 + row.seed
+            )
+    noise = study_variance(values)
+    assert noise is not None
+    assert (std, degrees) == (round(noise.pooled_std, 2), noise.pooled_degrees)
     assert half == pytest.approx(float(t.ppf(0.975, degrees)) * std / 2, abs=0.01)
 
 
@@ -106,3 +120,20 @@ def test_titles_name_few_steps_and_count_many() -> None:
     assert titles[names[:3]] == "steps 1-3"
     assert titles[names[:-2]] == "without BN → LN + sep. d.s. conv"
     assert "3 depthwise conv, 4 width ↑" in design.fact[1]
+
+
+def test_costs_of_drawn_points_are_computed_as_they_are_counted(tmp_path: Path) -> None:
+    """At 28 px, where maps have odd sides: nobody has counted these networks before."""
+    data = replace(SHAPLEY.data, image_size=28)
+    plan = make_plan(replace(SHAPLEY, points=RandomPoints(runs=16), data=data))
+    quick, counted = plan_costs(plan, tmp_path, quick=True), plan_costs(plan, tmp_path)
+    assert quick.keys() == counted.keys()
+    for spec, cost in counted.items():
+        assert quick[spec].params == cost.params
+        assert quick[spec].gmacs == pytest.approx(cost.gmacs, rel=1e-12)
+
+
+def test_networks_with_primitives_are_counted() -> None:
+    spec = parse_step("extra=se:16").apply(SPECS["nano_convnext"])
+    assert computed_costs([SPECS["nano_convnext"], spec], Setting(32, 10, 1)) is None
+    assert computed_costs([named_network("timm/test_vit")], Setting(32, 10, 1)) is None

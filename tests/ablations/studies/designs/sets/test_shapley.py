@@ -199,6 +199,7 @@ def test_what_a_file_says_is_placed(tmp_path: Path) -> None:
         ("points.group=[[up, gellu]]", r"points\.group has 'gellu'.*Did you mean gelu"),
         ("points.antithetic=perhaps", r"points\.antithetic is 'perhaps'"),
         ("points.alternatives=true", "only for cumulative"),
+        ("points.match={gmacs: end}", r"points\.match has no meaning for points\.kind=shapley"),
         ("trajectory=null", "trajectory"),
         ("seeds={first: 2, most: 4, until: {half_width: 0.5}}", "seeds has a rule, .*=shapley"),
     ):
