@@ -26,7 +26,7 @@ from ablations.planning.plan import ILLEGAL, Plan, states
 from ablations.planning.scale_notes import stuck_scales
 from ablations.planning.stages import planned
 from ablations.planning.start_notes import start_warnings
-from ablations.statistics.stage_sentences import stage_sentences
+from ablations.statistics.seeds.rule_sentences import stage_sentences
 from ablations.store.hints import Typed
 from ablations.store.index_file import Replaced, indexed_studies, replaced_by, require_index
 from ablations.store.runs import check_study_name, runs_root

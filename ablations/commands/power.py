@@ -18,9 +18,8 @@ from ablations.commands.plan import read_study
 from ablations.files.plain_text import as_json
 from ablations.planning.finished_values import finished_values, place_of
 from ablations.planning.plan import Plan, make_plan
-from ablations.planning.stages import have_seeds
 from ablations.statistics.moderated import StudyVariance, study_variance
-from ablations.statistics.power import (
+from ablations.statistics.seeds.power import (
     POWER,
     Comparison,
     Detected,
@@ -29,7 +28,7 @@ from ablations.statistics.power import (
     detected,
     power_row,
 )
-from ablations.statistics.power_sentences import detect_sentence, noise_sentences
+from ablations.statistics.seeds.power_sentences import detect_sentence, noise_sentences
 from ablations.statistics.study import plain_variance
 from ablations.store.runs import runs_root
 from ablations.studies.config import Study
@@ -97,14 +96,13 @@ def _points(text: str) -> float:
 
 def _plan_of(study: Study) -> Plan:
     """The plan with every seed of the table, and those of the study: finished runs may have any."""
-    seeds = sorted({*range(SEEDS[-1]), *study.seeds})
-    plan = make_plan(replace(study, seeds=seeds, seeds_rule=SeedsConfig()))
-    if not have_seeds(plan, len(seeds)):
+    if study_design(study).own_seeds:
         raise ValueError(
             f"study {study.name}: points.kind={study.points.kind} gives its points seeds of their "
-            "own, so no number of seeds says what it can show: `ablate plan` says it of its runs"
+            "own, so no number of seeds says what it can show; `ablate plan` says what its runs do"
         )
-    return plan
+    seeds = sorted({*range(SEEDS[-1]), *study.seeds})
+    return make_plan(replace(study, seeds=seeds, seeds_rule=SeedsConfig()))
 
 
 def _noise(plan: Plan, root: Path) -> StudyVariance | None:

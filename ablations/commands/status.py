@@ -9,7 +9,7 @@ from ablations.commands.parsing import add_json, add_places, add_study
 from ablations.files.plain_text import as_json
 from ablations.planning.plan import index_of
 from ablations.planning.stages import indexed_stage, planned
-from ablations.statistics.stage_sentences import stage_sentences
+from ablations.statistics.seeds.rule_sentences import stage_sentences
 from ablations.store.index_file import read_index
 from ablations.store.runs import check_study_name, runs_root
 from ablations.studies.study_file import read_source, resolve_study

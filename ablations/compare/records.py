@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ablations.files.markup import printable
+from ablations.statistics.seeds.rule import SeedsRule
 from ablations.store.hints import hint
-from ablations.store.index_file import one_line, read_index
+from ablations.store.index_file import one_line, read_index, seeds_rule
 from ablations.store.runs import INDEX, RunFolder, run_path, study_path
 from ablations.studies.designs import Design, Point, read_design
 from ablations.studies.designs.design import StepOrder
@@ -83,6 +84,7 @@ class StudyRecord:
     # of all steps, each a row of players, first the trajectory's own; a player is a step or a group
     orders: tuple[StepOrder, ...] = ()
     match: Mapping[str, Any] | None = None  # how widths were solved for a cost; None: as they are
+    seeds_rule: SeedsRule | None = None  # None: its seeds were listed
 
     @property
     def runs(self) -> tuple[RunRecord, ...]:
@@ -139,7 +141,7 @@ def load_study(study: str, *, runs_root: Path, only: Collection[str] | None = No
     illegal = tuple(IllegalRecord(i["point"], i["reason"]) for i in index.get("illegal") or ())
     points = _points(rows, design, index)
     title = str(index.get("title") or design.title)
-    named = index.get("data_title")
+    named, rule = index.get("data_title"), seeds_rule(index)
     orders = tuple(tuple(map(tuple, order)) for order in index.get("orders") or ())
     return StudyRecord(
         study,
@@ -151,6 +153,7 @@ def load_study(study: str, *, runs_root: Path, only: Collection[str] | None = No
         named,
         orders,
         index.get("match") or None,
+        rule,
     )
 
 

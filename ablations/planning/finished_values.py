@@ -1,6 +1,6 @@
 """What the finished runs of a study measured, by point and seed, from their folders alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ablations.planning.plan import PlannedRun
@@ -21,8 +21,7 @@ def finished_values(
     runs: dict[str, dict[int, str]] = {}
     for point, seed, run_id in rows:
         runs.setdefault(point, {})[seed] = run_id
-    different = {tuple(sorted(by.items())): point for point, by in reversed(runs.items())}
-    kept = {point: runs[point] for point in reversed(different.values())}
+    kept = {point: runs[point] for point in different(runs)}
     looks = look_at({run for by in kept.values() for run in by.values()}, runs_root)
     done = {run for run, look in looks.items() if look.state == "done"}
     found: dict[str, dict[int, float]] = {}
@@ -30,6 +29,14 @@ def finished_values(
         values = {seed: _value(runs_root, run, key) for seed, run in by.items() if run in done}
         found[point] = {seed: value for seed, value in values.items() if value is not None}
     return found
+
+
+def different(runs: Mapping[str, Mapping[int, str]]) -> tuple[str, ...]:
+    """The points of which no earlier one is the same runs, from run ids by seed."""
+    first: dict[tuple[tuple[int, str], ...], str] = {}
+    for point, by in runs.items():
+        first.setdefault(tuple(sorted(by.items())), point)
+    return tuple(first.values())
 
 
 def place_of(row: PlannedRun) -> Place:

@@ -11,7 +11,7 @@ from ablations.planning.hashing import Hashing
 from ablations.planning.matching import Matched, match_points, match_to_plain, with_runs
 from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.planning.run_config import Labels, RunConfig, run_config
-from ablations.statistics.seeds_rule import Stage
+from ablations.statistics.seeds.rule import Stage
 from ablations.store.finished import look_at
 from ablations.store.index_file import rows_of
 from ablations.store.runs import RunFolder, State, run_path

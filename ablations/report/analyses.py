@@ -3,5 +3,7 @@
 from ablations.attribution.analysis import ATTRIBUTION
 from ablations.evaluation.analysis import EVALUATION
 from ablations.predictions.analysis import PREDICTIONS
+from ablations.report.convergence import CONVERGENCE
+from ablations.report.seed_stages import SEED_STAGES
 
-__all__ = ["ATTRIBUTION", "EVALUATION", "PREDICTIONS"]
+__all__ = ["ATTRIBUTION", "CONVERGENCE", "EVALUATION", "PREDICTIONS", "SEED_STAGES"]

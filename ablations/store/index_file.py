@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ablations.statistics.seeds_rule import SeedsRule
+from ablations.statistics.seeds.rule import SeedsRule
 from ablations.store import file_shapes
 from ablations.store.hints import hint
 from ablations.store.runs import (

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ablations.statistics.seeds_rule import STAGES, WIDTH, SeedsRule
+from ablations.statistics.seeds.rule import STAGES, WIDTH, SeedsRule
 from lit_models.registry.ranges import check_ranges
 
 SEEDS, SEEDS_RULE = "seeds", "seeds_rule"  # the key of a study, and the field of a rule below it

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from ablations.statistics.power import PowerRow
+from ablations.statistics.seeds.power import PowerRow
 from ablations.terminal.tables import filled, seconds_text, table
 
 _HEADINGS = ("seeds", "95 % interval", "detects", "detects, Holm", "exact p", "runs", "time")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from ablations.statistics.seeds_rule import STAGES, WIDTH
+from ablations.statistics.seeds.rule import STAGES, WIDTH
 from ablations.studies.config import (
     HARDWARE,
     AlternativeConfig,

@@ -23,9 +23,11 @@ COMMON = [*DEBUG, "--file", "--runs", "--use"]
 OPTIONS = {
     "list": [*COMMON, "--json", "kind", "pattern"],
     "plan": [*COMMON, "--as", "--json", "--no-time", "study", "overrides"],
+    "power": [*COMMON, "--as", "--detect", "--json", "--sd", "study", "overrides"],
     "run": [*COMMON, "--as", "--workers", "study", "overrides"],
     "status": [*COMMON, "--json", "study"],
     "report": [*COMMON, "--json", "study"],
+    "attribute": [*COMMON, "--json", "--method", "--own", "study"],
     "board": [*COMMON, "--port", "study"],
     "show": [*COMMON, "--json", "run"],
     "bench loader": [*BENCH, "--images", "--out", "--rounds", "files"],

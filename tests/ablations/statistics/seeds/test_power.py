@@ -8,14 +8,14 @@ from scipy.stats import chi2, nct
 from scipy.stats import t as student
 
 from ablations.statistics.moderated import difference, study_variance
-from ablations.statistics.power import (
+from ablations.statistics.seeds.power import (
     Comparison,
     comparison_of,
     detected,
     power_row,
     std_interval,
 )
-from ablations.statistics.power_sentences import detect_sentence, noise_sentences
+from ablations.statistics.seeds.power_sentences import detect_sentence, noise_sentences
 
 STUDY = Comparison(std=0.42, points=13, family=12)
 KINDS = {

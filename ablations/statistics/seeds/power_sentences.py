@@ -2,7 +2,7 @@
 
 from ablations.statistics.moderated import StudyVariance
 from ablations.statistics.paired import SIGNIFICANCE
-from ablations.statistics.power import MOST_SEEDS, POWER, Comparison, Detected, std_interval
+from ablations.statistics.seeds.power import MOST_SEEDS, POWER, Comparison, Detected, std_interval
 
 
 def noise_sentences(

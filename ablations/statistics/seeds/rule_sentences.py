@@ -1,6 +1,6 @@
 """What a rule for seeds did and will do, in words."""
 
-from ablations.statistics.seeds_rule import Decision, Stage
+from ablations.statistics.seeds.rule import Decision, Stage
 
 ENOUGH = 10  # degrees of freedom of the first stage; with 13, simulated intervals cover 93 to 95 %
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from ablations.statistics.moderated import difference, study_variance
-from ablations.statistics.seeds_rule import SeedsRule, Stage, stage_of
-from ablations.statistics.stage_sentences import stage_sentences
+from ablations.statistics.seeds.rule import SeedsRule, Stage, stage_of
+from ablations.statistics.seeds.rule_sentences import stage_sentences
 
 RULE = SeedsRule(first=2, most=40, half_width=0.5)
 Array = npt.NDArray[np.float64]
