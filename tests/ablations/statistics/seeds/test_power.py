@@ -108,12 +108,16 @@ def test_the_interval_of_a_deviation() -> None:
 
 
 def test_the_source_of_the_noise_is_named() -> None:
-    values = {"a": {0: 80.0, 1: 80.6}, "b": {0: 79.0, 1: 79.2}, "c": {0: 70.0}}
+    values = {
+        "a": {0: 80.0, 1: 80.6, 2: 80.1},
+        "b": {0: 79.0, 1: 79.2, 2: 79.3},
+        "c": {0: 70.0},
+    }
     noise = study_variance(values)
     assert noise is not None
     compared = comparison_of(noise, points=3, family=2)
     assert (compared.std, compared.prior_degrees) == (noise.pooled_std, inf)
     measured, *_ = noise_sentences(compared, noise, timed=False)
-    assert "over the 2 points with two or more finished runs (2 degrees" in measured
+    assert "over the 2 points with two or more finished runs (2 degrees of freedom, without" in measured
     given, *_ = noise_sentences(STUDY, None, timed=True)
     assert given == "Standard deviation of a run: 0.42 points, as given."
