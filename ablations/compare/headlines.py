@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ablations.compare.differences import between, equal_predictions, study_noise
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
-from ablations.compare.words import EQUAL_PREDICTIONS, plural, signed
+from ablations.compare.words import EQUAL_PREDICTIONS, p_after_correction, plural, signed
 from lit_models.registry.registry import Registry
 
 
@@ -47,8 +47,7 @@ def _largest_difference(study: StudyRecord, known: Sequence[Row]) -> str:
     reference = next(p.title for p in study.points if p.label == changed.reference)
     return (
         f"The largest difference to “{reference}” is that of “{changed.title}”: "
-        f"{signed(changed.delta)} points of top-1 on the test split"
-        f"{_interval(changed.delta_low, changed.delta_high)}."
+        f"{signed(changed.delta)} points of top-1 on the test split{_largest_of_many(changed)}."
     )
 
 
@@ -76,7 +75,7 @@ def _grid(study: StudyRecord, known: Sequence[Row]) -> str:
         return f"{whole} No list of steps changes it."
     return (
         f"{whole} Steps change most from “{bases[changed.point]}” to “{changed.title}”: "
-        f"{signed(changed.delta)} points{_interval(changed.delta_low, changed.delta_high)}."
+        f"{signed(changed.delta)} points{_largest_of_many(changed)}."
     )
 
 
@@ -109,6 +108,13 @@ def _size(row: Row) -> float:
 def _percent(row: Row) -> str:
     std = "" if row.top1_std is None else f" ± {row.top1_std:.2f}"
     return f"{row.top1_mean:.2f}{std} %"
+
+
+def _largest_of_many(row: Row) -> str:
+    """The interval, and the p of all tests: the largest of many differences is large by chance."""
+    p = row.delta_p_holm
+    corrected = "" if p is None else f", {p_after_correction(p)}"
+    return f"{_interval(row.delta_low, row.delta_high)}{corrected}"
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -9,6 +9,7 @@ from ablations.compare.differences import published_difference
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.text import setting
+from ablations.compare.words import p_value
 from ablations.figures.panels import HEAD_AND_FOOT, LETTER, ROW_HEIGHT, name_rows, set_title
 from ablations.figures.style import (
     FAINT,
@@ -118,7 +119,7 @@ def _numbers(row: Row) -> str:
     p = row.delta_p_holm
     if p is None:
         return difference(row)
-    return f"{difference(row)}   {'p < 0.001' if p < 0.001 else f'p = {p:.3f}'}"
+    return f"{difference(row)}   {p_value(p)}"
 
 
 def _measured(face: str) -> Style:

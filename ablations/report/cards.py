@@ -7,7 +7,7 @@ from typing import Any
 from ablations.compare.cells import difference, number
 from ablations.compare.records import PointRecord, StudyRecord
 from ablations.compare.row import Row
-from ablations.compare.words import EQUAL_PREDICTIONS, plural, signed
+from ablations.compare.words import EQUAL_PREDICTIONS, p_after_correction, plural, signed
 from lit_models.families.reference import Network
 from lit_models.families.serialise import difference as spec_difference
 from lit_models.families.serialise import from_dict
@@ -102,5 +102,5 @@ def _accuracy(row: Row) -> str:
         return "no seed is finished on both sides"
     if row.equal_predictions:
         return f"{EQUAL_PREDICTIONS} ({plural(row.delta_seeds, 'seed')})"
-    p = "" if row.delta_p_holm is None else f", p = {row.delta_p_holm:.2g} after Holm's correction"
+    p = "" if row.delta_p_holm is None else f", {p_after_correction(row.delta_p_holm)}"
     return f"{difference(row)} points of top-1 ({plural(row.delta_seeds, 'seed')}{p})"

@@ -118,6 +118,9 @@ def test_the_source_of_the_noise_is_named() -> None:
     compared = comparison_of(noise, points=3, family=2)
     assert (compared.std, compared.prior_degrees) == (noise.pooled_std, inf)
     measured, *_ = noise_sentences(compared, noise, timed=False)
-    assert "over the 2 points with two or more finished runs (2 degrees of freedom, without" in measured
+    assert (
+        "over the 2 points with two or more finished runs (2 degrees of freedom, without"
+        in measured
+    )
     given, *_ = noise_sentences(STUDY, None, timed=True)
     assert given == "Standard deviation of a run: 0.42 points, as given."

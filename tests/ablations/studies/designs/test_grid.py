@@ -195,7 +195,7 @@ def test_the_report_compares_by_network_and_shades_each(tmp_path: Path) -> None:
     assert headline(study, rows).endswith(
         "Steps change most from “nano_resnet_dw” to "
         "“nano_resnet_dw-kernel_size-7+activation-gelu”: +1.00 points, 95 % interval "
-        "+0.80 to +1.20."
+        "+0.80 to +1.20, p < 0.001 after Holm's correction."
     )
     headings = [column.heading for column in columns(rows, design=study.design)]
     assert headings[3:5] == ["Δ reference [95 %]", "reference"]
