@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ablations.board.refreshing import BoardRefresher
 from ablations.commands.plan import plan_costs
 from ablations.grid.preflight import Machine, check_data_is_there, inspect, inspect_in_child
+from ablations.planning.notes.scales import stuck_scales
+from ablations.planning.notes.starts import start_warnings
 from ablations.planning.plan import Plan, PlannedRun, index_of
-from ablations.planning.scale_notes import stuck_scales
-from ablations.planning.start_notes import start_warnings
 from ablations.store.hints import Typed
 from ablations.store.index_file import Replaced
 from ablations.store.runs import INDEX, study_path, write_json_atomic

@@ -17,15 +17,15 @@ from ablations.commands.parsing import (
 )
 from ablations.files.plain_text import as_json
 from ablations.grid.calibrate import estimate
-from ablations.planning.changed_files import changed_files
 from ablations.planning.cost import Cost, computed_costs, setting_of
 from ablations.planning.counts import count_points
-from ablations.planning.draw_notes import draw_notes
 from ablations.planning.matching import check_counted, match_notes
+from ablations.planning.notes.changed_files import changed_files
+from ablations.planning.notes.draws import draw_notes
+from ablations.planning.notes.scales import stuck_scales
+from ablations.planning.notes.starts import start_warnings
 from ablations.planning.plan import ILLEGAL, Plan, states
-from ablations.planning.scale_notes import stuck_scales
 from ablations.planning.stages import planned
-from ablations.planning.start_notes import start_warnings
 from ablations.statistics.seeds.rule_sentences import stage_sentences
 from ablations.store.hints import Typed
 from ablations.store.index_file import Replaced, indexed_studies, replaced_by, require_index

@@ -9,6 +9,7 @@ from ablations.extensions.copies import used_by_weights
 from ablations.planning.cost import setting_of
 from ablations.planning.hashing import Hashing
 from ablations.planning.matching import Matched, match_points, match_to_plain, with_runs
+from ablations.planning.networks import check_kernels, trained
 from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.planning.run_config import Labels, RunConfig, run_config
 from ablations.statistics.seeds.rule import Stage
@@ -18,14 +19,7 @@ from ablations.store.runs import RunFolder, State, run_path
 from ablations.studies.config import Study, trajectory_of
 from ablations.studies.designs import Point
 from ablations.studies.designs.matched import End, match_of
-from ablations.studies.networks import (
-    for_images,
-    image_sides,
-    network_after,
-    waste_notes,
-    wasted,
-    with_recipe,
-)
+from ablations.studies.networks import image_sides, network_after
 from ablations.studies.points import study_design
 from datamodules.catalog.catalog import title
 from datamodules.catalog.freshness import check_fresh
@@ -140,7 +134,7 @@ def make_plan(study: Study) -> Plan:
         except ValueError as error:
             illegal.append(IllegalPoint(point.label, point.step, point.steps, str(error)))
         else:
-            points.append((point, _trained(study, point, spec, sides)))
+            points.append((point, trained(study, point, spec, sides)))
     key = design.hand_written
     if illegal and key is not None:
         reasons = "; ".join(f"{point.step}: {point.reason}" for point in illegal)
@@ -149,7 +143,7 @@ def make_plan(study: Study) -> Plan:
     if match is not None:
         points = [(p, match.found[p.label].spec) for p, _ in points if p.label in match.found]
     networks = {point.label: spec for point, spec in points}
-    _check_kernels(study, networks, sides)
+    check_kernels(study, networks, sides)
     hashing = _hashing(study, data, points[0][1]) if points else None
     rows = tuple(_rows(study, points, match, hashing)) if hashing else ()
     if match is not None and hashing is not None:
@@ -215,19 +209,6 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
     }
 
 
-def _trained(study: Study, point: Point, spec: Network, sides: Mapping[str, int]) -> Network:
-    """The point's network with what the recipe says about networks, for the study's images."""
-    try:
-        spec = with_recipe(spec, study.recipe)
-    except ValueError as reason:
-        where = f"study {study.name}: the recipe does not fit point {point.label}"
-        raise ValueError(f"{where}: {reason}") from None
-    try:
-        return for_images(spec, sides)
-    except ValueError as reason:
-        raise ValueError(f"study {study.name}: point {point.label}: {reason}") from None
-
-
 def _matched(
     study: Study, data: Data, points: list[tuple[Point, Network]], sides: Mapping[str, int]
 ) -> Matched | None:
@@ -240,25 +221,12 @@ def _matched(
 
     def end(name: End) -> Network:
         point = Point(f"the trajectory's {name}", name, steps[name])
-        return _trained(study, point, line.apply(steps[name]), sides)
+        return trained(study, point, line.apply(steps[name]), sides)
 
     try:
         return match_points(points, match, end=end, setting=setting_of(data))
     except ValueError as reason:
         raise ValueError(f"study {study.name}: {reason}") from None
-
-
-def _check_kernels(study: Study, networks: Mapping[str, Network], sides: Mapping[str, int]) -> None:
-    """Refuse networks whose kernels are larger than sense; a trajectory's are only noted."""
-    if study_design(study).on_trajectory or study.oversized_kernels:
-        return
-    notes = waste_notes(wasted(networks, sides))
-    if notes:
-        raise ValueError(
-            f"study {study.name}: kernels that are larger than sense: {'; '.join(notes)}. Take "
-            "smaller kernels (kernel_size=N) or larger images (data.image_size), or allow them "
-            "with oversized_kernels=true"
-        )
 
 
 def _rows(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from ablations.planning.notes.starts import identity_branches, start_warnings
 from ablations.planning.plan import make_plan
-from ablations.planning.start_notes import identity_branches, start_warnings
 from ablations.studies.config import Experiments, Study, find_experiments
 from ablations.studies.designs import made_of
 from ablations.studies.designs.networks import Networks

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ablations.cli import main
+from ablations.planning.notes.scales import stuck_scales
 from ablations.planning.plan import make_plan
-from ablations.planning.scale_notes import stuck_scales
 from ablations.store.runs import RunFolder
 from ablations.studies.config import find_experiments
 from ablations.studies.study_file import load_experiments

@@ -10,7 +10,7 @@ from scipy.stats import t
 from ablations.commands.plan import plan_costs
 from ablations.compare.records import load_study
 from ablations.planning.cost import Setting, computed_costs
-from ablations.planning.draw_notes import draw_notes
+from ablations.planning.notes.draws import draw_notes
 from ablations.planning.plan import Plan, index_of, make_plan, states
 from ablations.statistics.moderated import study_variance
 from ablations.store.runs import INDEX, STATUS, SUMMARY, run_path, study_path, write_json_atomic
