@@ -5,18 +5,32 @@ A game is main effects, effects of pairs and of triples of a trajectory's steps,
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ablations.store.runs import run_path, study_path
+from ablations.studies.networks import network_after
 from lit_models import TRAJECTORIES, to_dict
+from lit_models.space.spec import ArchSpec
 from lit_models.steps.lattice import Lattice, Order, lattice_of, prefixes
-from lit_models.steps.trajectory import Trajectory
+from lit_models.steps.trajectory import Trajectory, outline_to_plain
 
 LINE = TRAJECTORIES["convnext_nano"]
+_START = network_after((), network="nano_resnet")
+assert isinstance(_START, ArchSpec)
+# Its first eight steps as a study file's own trajectory: 192 legal sets, so that tests are quick
+SHORT = replace(
+    LINE,
+    name="short",
+    start=_START,
+    start_from=("nano_resnet",),
+    steps=LINE.steps[:8],
+    alternatives={},
+    published=None,
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ def orders_study(
     root: Path, game: Game, *, units: int = 4, seeds: int = 3, study: str = "orders", **more: Any
 ) -> list[Order]:
     """A study of sampled orders: a unit's networks have one seed, start and end all."""
-    lattice = lattice_of(more.get("line", LINE))
+    lattice = lattice_of(more.get("line", SHORT))
     orders = drawn_orders(lattice, units)
     runs = {(mask, 0) for mask in prefixes(lattice.own_order)}
     runs |= {(mask, seed) for mask in (0, lattice.full) for seed in range(seeds)}
@@ -80,7 +94,7 @@ def play(
     kind: str = "explicit",
     orders: Sequence[Any] | None = None,
     states: Mapping[tuple[int, int], str] | None = None,
-    line: Trajectory = LINE,
+    line: Trajectory = SHORT,
     lr: float = 0.001,
     **index: Any,
 ) -> None:
@@ -98,7 +112,8 @@ def play(
         if state == "done":
             summary = {"test/top1": game.run(mask, seed), "epochs": 4}
             _write(run_path(root, run_id) / "summary.json", summary)
-    whole = {"schema": 1, "trajectory": line.name, "points": kind, "rows": rows, **index}
+    own = {"outline": outline_to_plain(line)} if line.start_from else {}
+    whole = {"schema": 1, "trajectory": line.name, "points": kind, "rows": rows, **own, **index}
     whole |= {"command": f"ablate run {study}"} | ({"orders": list(orders)} if orders else {})
     _write(study_path(root, study) / "index.json", whole)
 

@@ -1,10 +1,12 @@
 """The values of all legal sets by regression: main effects and shrunk pairs over all finished runs.
 
 `y = constant + main effects + pairs + seed + noise`. The pairs are random with one common variance,
-estimated by restricted maximum likelihood, so that few runs shrink them and many do not; main
-effects, the constant and the seeds are fixed. Every number that is linear in the values (a Shapley
-value, an interaction) comes with the variance of its prediction (Henderson 1975), which holds the
-noise of the runs and what few runs leave open about the pairs.
+so that few runs shrink them and many do not; main effects, the constant and the seeds are fixed.
+How large the pairs are beside the noise is not known either: the model is averaged over their
+ratio, weighted by restricted likelihood (Harville 1974) and a half-Cauchy prior (Gelman 2006), or
+pairs that are estimated as none would seem to be none for certain. Every number that is linear in
+the values (a Shapley value, an interaction) comes with the variance of its prediction (Henderson
+1975), which holds the noise of the runs and what few runs leave open about the pairs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-# Where log(variance of pairs / variance of noise) is looked for: from none to games without noise
-_LOG_RATIOS = np.linspace(-12.0, 26.0, 77)
-_ROUNDING = 1e-12  # relative to the values
+# Logarithms of the pairs' std over that of the noise: from none to games without noise
+_LOG_RATIOS = np.arange(-5.0, 13.0, 0.25)
+_LEAST = 1e-3  # of the largest weight, below which a ratio does not count
+_ROUNDING = 1e-12  # of a value, relative to it
 
 
 @dataclass(frozen=True)
@@ -88,19 +91,20 @@ def fit(runs: Runs, players: int, *, precedence: Sequence[tuple[int, int]] = ())
     every = features(runs.masks, players, pairs)
     fixed, random = _with_seeds(every[:, : 1 + players], runs.seeds), every[:, 1 + players :]
     y = np.array(runs.values)
-    ratio = _best_ratio(y, fixed, random)
-    solved = _solve(y, fixed, random, ratio)
+    weights = _ratios(y, fixed, random)
+    solved = {ratio: _solve(y, fixed, random, ratio) for ratio in weights}
     kept = [*range(1 + players), *range(fixed.shape[1], fixed.shape[1] + len(pairs))]
-    variance = solved.noise**2
+    coefficients, covariance = _averaged([(weights[r], one) for r, one in solved.items()], kept)
+    best = solved[max(weights, key=weights.__getitem__)]
     return Fit(
         players,
         pairs,
-        solved.solution[kept],
-        variance * solved.inverse[np.ix_(kept, kept)],
-        solved.noise,
-        solved.noise * float(np.sqrt(ratio)),
-        solved.degrees,
-        _lack_of_fit(runs, solved),
+        coefficients,
+        covariance,
+        float(np.sqrt(sum(w * solved[r].noise ** 2 for r, w in weights.items()))),
+        float(np.sqrt(sum(w * (r * solved[r].noise) ** 2 for r, w in weights.items()))),
+        best.degrees,
+        _lack_of_fit(runs, best),
     )
 
 
@@ -115,31 +119,38 @@ def _with_seeds(main: Array, seeds: Sequence[int]) -> Array:
     return both if np.linalg.matrix_rank(both) == both.shape[1] else main
 
 
-def _best_ratio(y: Array, fixed: Array, random: Array) -> float:
-    """Variance of the pairs over that of the noise, by restricted maximum likelihood."""
-    from scipy.optimize import minimize_scalar
-
+def _ratios(y: Array, fixed: Array, random: Array) -> dict[float, float]:
+    """Stds of the pairs over that of the noise with their weights, which sum to 1."""
     if random.shape[1] == 0 or len(y) <= fixed.shape[1] + 1:
-        return 0.0
+        return {0.0: 1.0}
     # in the space that the fixed effects leave, with the pairs' part made diagonal
     left = np.linalg.qr(fixed, mode="complete")[0][:, fixed.shape[1] :]
     values, vectors = np.linalg.eigh(left.T @ random @ random.T @ left)
     squares = (vectors.T @ left.T @ y) ** 2
-    values = np.clip(values, 0, None)
-    if not squares.sum():
-        return 0.0
+    if squares.sum() <= len(squares) * (_ROUNDING * float(np.abs(y).max())) ** 2:
+        return {0.0: 1.0}
+    ratios = np.exp(_LOG_RATIOS)
+    scales = 1 + np.outer(ratios**2, np.clip(values, 0, None))
+    likelihood = len(squares) * np.log((squares / scales).mean(1)) + np.log(scales).sum(1)
+    # the prior is 1 / (1 + ratio^2) for the ratio, and so that times the ratio for its logarithm
+    logs = -likelihood / 2 + np.log(ratios / (1 + ratios**2))
+    weights = np.exp(logs - logs.max())
+    chosen = weights >= _LEAST
+    total = weights[chosen].sum()
+    return dict(zip(ratios[chosen].tolist(), (weights[chosen] / total).tolist(), strict=True))
 
-    def loss(log_ratio: float) -> float:
-        scales = 1 + np.exp(log_ratio) * values
-        variance = np.mean(squares / scales)
-        return float(len(squares) * np.log(variance) + np.log(scales).sum())
 
-    losses = [loss(x) for x in _LOG_RATIOS]
-    best = int(np.argmin(losses))
-    around = _LOG_RATIOS[max(best - 1, 0)], _LOG_RATIOS[min(best + 1, len(losses) - 1)]
-    found = minimize_scalar(loss, bounds=around, method="bounded")
-    at_zero = float(len(squares) * np.log(np.mean(squares)))
-    return 0.0 if at_zero <= found.fun else float(np.exp(found.x))
+def _averaged(
+    solved: "Sequence[tuple[float, _Solved]]", kept: Sequence[int]
+) -> tuple[Array, Array]:
+    """Mean and covariance of coefficients that are known under several ratios."""
+    mean = sum((w * one.solution[kept] for w, one in solved), np.zeros(len(kept)))
+    spread = np.zeros((len(kept), len(kept)))
+    for weight, one in solved:
+        apart = one.solution[kept] - mean
+        own = one.noise**2 * one.inverse[np.ix_(kept, kept)]
+        spread += weight * (own + np.outer(apart, apart))
+    return mean, spread
 
 
 @dataclass(frozen=True)
@@ -156,7 +167,7 @@ class _Solved:
 
 
 def _solve(y: Array, fixed: Array, random: Array, ratio: float) -> _Solved:
-    scale = np.concatenate([np.ones(fixed.shape[1]), np.full(random.shape[1], np.sqrt(ratio))])
+    scale = np.concatenate([np.ones(fixed.shape[1]), np.full(random.shape[1], ratio)])
     both = np.column_stack([fixed, random]) * scale
     # as least squares with one row more for each pair: squares would halve the digits
     penalty = np.eye(both.shape[1])[fixed.shape[1] :]

@@ -1,5 +1,6 @@
 """The finished runs that say something of a game: a study's own, and those of others beside it."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ class _Expected:
             frozenset(name for run in runs for name in (run.config or {}).get("extensions", {})),
             specs,
             recipe,
-            outline_to_plain(game.line) if own else None,
+            json.loads(json.dumps(outline_to_plain(game.line))) if own else None,
         )
 
     def fits(self, config: Mapping[str, Any], mask: int, game: Game) -> bool:

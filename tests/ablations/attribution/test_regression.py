@@ -125,3 +125,15 @@ def test_steps_that_runs_do_not_tell_apart_are_named() -> None:
     assert confounded([0, 1, 2, 4], 3) == ()
     with pytest.raises(ValueError, match=r"effects of players \(0, 1\)"):
         fit(runs_of({mask: {0: 1.0} for mask in masks}), 3)
+
+
+def test_pairs_that_seem_to_be_none_are_not_none_for_certain() -> None:
+    """With their variance at 0 every pair would be 0 +- 0: in 20 games without pairs none is."""
+    inside = []
+    for number in range(20):
+        game = random_game(PLAYERS, number, pairs=0.0)
+        model = fit(runs_of(played(game, units=4, number=number)), PLAYERS, precedence=NEEDS)
+        errors = np.sqrt(np.diag(model.covariance))[1 + PLAYERS :]
+        assert errors.min() > 0.01
+        inside.append(np.abs(model.coefficients[1 + PLAYERS :]) < 2 * errors)
+    assert np.mean(inside) > 0.95
