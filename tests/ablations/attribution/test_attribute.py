@@ -252,6 +252,7 @@ def test_a_method_that_is_not_possible_is_refused_with_the_reason(tmp_path: Path
 
 
 def test_matched_networks_are_no_game(tmp_path: Path) -> None:
-    orders_study(tmp_path, GAME, units=1, match={"gmacs": "end"})
+    match = {"unit": "gmacs", "target": 0.1, "asked": "end", "within": 0.005, "absorbed": []}
+    orders_study(tmp_path, GAME, units=1, match=match)
     with pytest.raises(ValueError, match="solves the widths"):
         attributed(tmp_path)
