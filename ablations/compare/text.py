@@ -60,9 +60,11 @@ def sample_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     finished = [row.seeds for row in rows if row.seeds]
     fewest, most = min(finished, default=0), max(finished, default=0)
     uneven = f"Points have {fewest} to {most} finished seeds. " if fewest < most else ""
+    # beside others, a point with one seed has an interval, of which the noise's sentence tells
+    counts = [count for count in dict.fromkeys((fewest, most)) if count > 1] or [most]
     sentences = (
-        uneven + seeds_sentence(fewest),
-        seeds_sentence(most) if fewest < most else "",
+        uneven + seeds_sentence(counts[0]),
+        *map(seeds_sentence, counts[1:]),
         *_noise_sentences(rows),
         *equal_sentences(rows),
     )

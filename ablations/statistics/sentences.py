@@ -15,6 +15,8 @@ from ablations.statistics.permutation import (
     smallest_p,
 )
 
+MOST_NAMED = 12  # differences in one sentence
+
 
 def seeds_sentence(seeds: int) -> str:
     """What a number of seeds can and cannot show, in words."""
@@ -136,7 +138,8 @@ def _found(found: Sequence[str], count: int) -> str:
     if len(found) == count:
         return "Every difference stands after it."
     stand = "stands" if len(found) == 1 else "stand"
-    return f"{len(found)} of {count} {stand} after it: {', '.join(found)}."
+    names = f": {', '.join(found)}" if len(found) <= MOST_NAMED else ""
+    return f"{len(found)} of {count} {stand} after it{names}."
 
 
 def any_difference_sentence(test: PermutationTest) -> str:

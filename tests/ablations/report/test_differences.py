@@ -12,6 +12,7 @@ from ablations import report
 from ablations.compare.differences import published_difference, statistics_of
 from ablations.compare.records import load_study
 from ablations.compare.row import Row
+from ablations.compare.text import statistics_sentences
 from ablations.figures.drawings import drawings
 from ablations.figures.forest_figure import forest_figure
 from ablations.figures.style import MEASURED
@@ -110,3 +111,20 @@ def test_without_intervals_there_is_no_figure_of_them(tmp_path: Path) -> None:
     rows = report.rows("made_up", runs_root=tmp_path)
     assert [one.name for one in drawings(study, rows)] == ["steps", "curves"]
     assert (rows[1].variance, rows[1].delta_p_holm, rows[1].stands_out) == (None, None, False)
+
+
+def test_a_point_with_one_seed_beside_others_has_an_interval(tmp_path: Path) -> None:
+    lone = {("01_stage_ratio", seed): "new" for seed in (1, 2)}
+    fabricate_study(tmp_path, points=LINE[:4], states=lone)
+    study = load_study("made_up", runs_root=tmp_path)
+    rows = report.rows("made_up", runs_root=tmp_path)
+    assert (rows[1].delta_seeds, rows[1].delta_p_exact, rows[1].delta_paired_low) == (1, None, None)
+    # its error has no part from more seeds: three times the variance of the others'
+    first, last = rows[1].variance, rows[3].variance
+    assert first is not None
+    assert last is not None
+    assert first["standard_error"] == pytest.approx(3**0.5 * last["standard_error"])
+    said = " ".join(statistics_sentences(study, rows))
+    assert "1 network has one run and is given the common variance" in said
+    assert "Points have 1 to 3 finished seeds. With 3 seeds the smallest" in said
+    assert "there is no interval" not in said
