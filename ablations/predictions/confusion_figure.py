@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SHADES, CHANGES = "Blues", "PuOr"  # both apart for the colour-blind
 _PANEL = 3.3  # inches
-_LEAST = 0.5  # percent: smaller numbers are left out of the cells
+_LEAST = 0.5  # percent: a change that is smaller has no colour of its own
 
 
 def confusion_figure(found: Results) -> "Figure":
@@ -55,16 +55,16 @@ def _matrix(axes: "Axes", share: Shares) -> None:
 
     # by the square root, or the few per cent beside the diagonal would be white
     axes.imshow(np.nan_to_num(share), cmap=SHADES, norm=PowerNorm(0.5, 0, 100))
-    for (row, column), value in np.ndenumerate(share):
-        if value >= _LEAST:
+    for (row, column), value in np.ndenumerate(np.rint(np.nan_to_num(share))):
+        if value:
             _write(axes, row, column, f"{value:.0f}", light=bool(value > 40), cells=len(share))
 
 
 def _change(axes: "Axes", change: Shares) -> None:
     largest = max(float(np.nanmax(np.abs(change))), _LEAST)
     axes.imshow(np.nan_to_num(change), cmap=CHANGES, vmin=-largest, vmax=largest)
-    for (row, column), value in np.ndenumerate(change):
-        if abs(value) >= _LEAST:
+    for (row, column), value in np.ndenumerate(np.rint(np.nan_to_num(change))):
+        if value:
             light = bool(abs(value) > 0.55 * largest)
             text = signed(float(value), digits=0)
             _write(axes, row, column, text, light=light, cells=len(change))
