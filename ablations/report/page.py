@@ -97,7 +97,8 @@ def _table(study: StudyRecord, rows: Sequence[Row]) -> str:
             f'<td class="{s}">{escape(c.cell(row))}</td>' for c, s in zip(shown, side, strict=True)
         )
         lines.append(f'<tr class="{"" if row.on_main_line else "tried"}">{"".join(cells)}</tr>\n')
-    return _scroll(f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>")
+    legend = f"<p>{escape(study.design.legend)}</p>" if study.design.legend else ""
+    return _scroll(f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>") + legend
 
 
 def _section(section: Section) -> str:

@@ -30,7 +30,7 @@ def print_report(study: str, *, runs_root: Path, console: Console | None = None)
     title = f"{found.title}: {setting(found)}"
     table, left_out = rich_table(rows, design=found.design, title=title, width=console.width)
     console.print(table)
-    notes = [headline(found, rows), progress(found)]
+    notes = [found.design.legend, headline(found, rows), progress(found)]
     if PUBLISHED not in left_out:
         notes.append(published_note(rows))
     if left_out:

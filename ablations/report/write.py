@@ -141,6 +141,7 @@ def markdown(study: StudyRecord, rows: Sequence[Row], chosen: Sequence[Drawing])
         fenced(study.command),
         *first,
         markdown_table(rows, design=study.design).strip(),
+        *filter(None, [escaped(study.design.legend)]),
         *(line for other in others for line in other),
         *(line for section in analysis_sections(study, rows) for line in _section(section)),
         "## What these numbers can show",

@@ -108,6 +108,11 @@ class Design(ABC):
         """Name and text of the line of a report that says where the points lie."""
 
     @property
+    def legend(self) -> str:
+        """What is to be known to read the titles of points, a sentence; empty where nothing is."""
+        return ""
+
+    @property
     @abstractmethod
     def published(self) -> PublishedTable | None:
         """The published results that stand beside the measured ones."""

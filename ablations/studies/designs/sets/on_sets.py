@@ -29,7 +29,7 @@ class OnSets(OnTrajectory):
 
     seeds: tuple[int, ...] = (0,)
 
-    noun: ClassVar[str] = "steps"
+    noun: ClassVar[str] = "set of steps"
     compared_with: ClassVar[str] = "start"
     headline: ClassVar[str] = "first to last"
     figures: ClassVar[tuple[str, ...]] = ("curves",)
@@ -72,13 +72,12 @@ class OnSets(OnTrajectory):
         return sum(1 << names.index(step) for step in steps)
 
     @property
-    def fact(self) -> tuple[str, str]:
-        """The trajectory, the kind, and the steps by number."""
-        name, text = super().fact
+    def legend(self) -> str:
+        """The steps by number."""
         numbered = (
             f"{number} {step.title}" for number, step in enumerate(self.trajectory.steps, 1)
         )
-        return name, f"{text}; steps: {', '.join(numbered)}"
+        return f"Steps by number: {', '.join(numbered)}."
 
     def title_of(self, point: Named) -> str:
         """Its steps, or those that it lacks, where they are few; else their numbers."""

@@ -119,7 +119,7 @@ def test_titles_name_few_steps_and_count_many() -> None:
     assert titles[names[:1]] == "stage ratio"
     assert titles[names[:3]] == "steps 1-3"
     assert titles[names[:-2]] == "without BN → LN + sep. d.s. conv"
-    assert "3 depthwise conv, 4 width ↑" in design.fact[1]
+    assert "3 depthwise conv, 4 width ↑" in design.legend
 
 
 def test_costs_of_drawn_points_are_computed_as_they_are_counted(tmp_path: Path) -> None:
