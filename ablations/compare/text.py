@@ -78,13 +78,14 @@ def _noise_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     if not tests or found.noise is None:
         return (agreement_sentence(found.differences, found.levels),)
     stand = [row.title for row in tests if row.stands_out]
-    any_difference = found.any_difference
+    any_difference, noise = found.any_difference, found.noise
+    several = len(noise.points) - len(noise.lone)
     return (
-        noise_sentence(found.noise),
+        noise_sentence(noise),
         COVERAGE_NOTE,
-        pairing_sentence(found.noise),
+        pairing_sentence(noise),
         comparisons_sentence(len(tests), stand),
-        any_difference_sentence(any_difference) if any_difference is not None else "",
+        any_difference_sentence(any_difference, several) if any_difference is not None else "",
         agreement_sentence(found.differences, found.levels),
     )
 

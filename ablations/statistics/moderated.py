@@ -79,7 +79,9 @@ def study_variance(values: Values) -> StudyVariance | None:
     table = two_way(usable)
     noise = around_points(usable) if table is None else table.noise
     variances = {name: noise.squares[name] / noise.degrees[name] for name in usable}
-    equal_p = bartlett_p(variances, noise.degrees)
+    # what is left of two points after their seeds is one number with two signs
+    mirrored = table is not None and len(usable) == 2
+    equal_p = None if mirrored else bartlett_p(variances, noise.degrees)
     prior = prior_of(variances, noise.degrees, pooled=noise.pooled)
     if equal_p is not None and equal_p < UNEQUAL:
         prior = Prior(0.0, noise.pooled)

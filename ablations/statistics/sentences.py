@@ -142,17 +142,17 @@ def _found(found: Sequence[str], count: int) -> str:
     return f"{len(found)} of {count} {stand} after it{names}."
 
 
-def any_difference_sentence(test: PermutationTest) -> str:
-    """Whether a table shows any difference at all."""
+def any_difference_sentence(test: PermutationTest, networks: int) -> str:
+    """Whether networks with two runs or more, so many, show any difference at all."""
     answer = (
-        "the networks are not all the same"
+        "they are not all the same"
         if test.p <= SIGNIFICANCE
-        else "the runs are as they could be if all networks were the same"
+        else "the runs are as they could be if all were the same"
     )
     return (
-        f"Any difference at all: {answer} (p = {test.p:.2g}, by {PERMUTATIONS:,} random "
-        f"permutations of the networks within each seed; it could have been {test.smallest:.2g} "
-        "at the smallest)."
+        f"Any difference at all between {_networks(networks)} with two runs or more: {answer} "
+        f"(p = {test.p:.2g}, by {PERMUTATIONS:,} random permutations of the networks within each "
+        f"seed; it could have been {test.smallest:.2g} at the smallest)."
     )
 
 

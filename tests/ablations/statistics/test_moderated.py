@@ -22,6 +22,7 @@ def test_two_points_have_the_paired_t_interval() -> None:
     interval = test.confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
     assert found.p == pytest.approx(test.pvalue)
+    assert (noise.method, noise.equal_p) == ("pooled", None)  # two mirrored residuals say nothing
 
 
 def test_the_measured_study() -> None:

@@ -99,10 +99,10 @@ def test_what_pairing_bought_is_said_as_it_was_measured() -> None:
 
 
 def test_sentence_on_any_difference() -> None:
-    none = any_difference_sentence(PermutationTest(0.4, 1 / 10_001))
-    some = any_difference_sentence(PermutationTest(1 / 10_001, 1 / 10_001))
-    assert "could be if all networks were the same (p = 0.4, by 10,000" in none
-    assert "not all the same (p = 0.0001" in some
+    none = any_difference_sentence(PermutationTest(0.4, 1 / 10_001), 13)
+    some = any_difference_sentence(PermutationTest(1 / 10_001, 1 / 10_001), 13)
+    assert "between 13 networks with two runs or more: the runs are as they could be if" in none
+    assert "they are not all the same (p = 0.0001" in some
 
 
 def test_sentence_on_what_was_published() -> None:
