@@ -56,13 +56,16 @@ class AttributionAnalysis(Analysis):
 
 
 def _attributed(study: StudyRecord) -> Attribution | ValueError | None:
-    """None for a study whose own points say no more than one order, or of which none is done."""
+    """None for a study whose points say no more than one order, or only what its table says."""
     if not says_more_than_one_order(study):
         return None
     try:
-        return attribute(study)
+        found = attribute(study)
     except ValueError as error:
         return error
+    # of orders that were drawn a report says what is missing, of leaving out alone nothing
+    says_some = found.method or study.orders or any(pair.measured for pair in found.interactions)
+    return found if says_some else None
 
 
 def says_more_than_one_order(study: StudyRecord) -> bool:
@@ -79,7 +82,7 @@ def says_more_than_one_order(study: StudyRecord) -> bool:
 def section(found: Attribution) -> Section:
     """The tables and all sentences."""
     tables = (steps_table(found), pairs_table(found))
-    return Section(HEADING, sentences(found), tuple(table for table in tables if table))
+    return Section(HEADING, sentences(found), tuple(filter(None, tables)), leading=True)
 
 
 def drawings(found: Attribution) -> tuple[Drawing, ...]:
@@ -91,6 +94,7 @@ def drawings(found: Attribution) -> tuple[Drawing, ...]:
             "Each step's value over all orders, in its own, left out and added alone",
             headline(found),
             lambda: steps_figure(found),
+            leading=True,
         )
     ]
     if found.marginals is not None:
@@ -102,6 +106,7 @@ def drawings(found: Attribution) -> tuple[Drawing, ...]:
                 "Accuracy after each step in every sampled order",
                 f"Test top-1 from start to end in every sampled order{beside}.",
                 lambda: orders_figure(found),
+                leading=True,
             )
         )
     if any(pair.best for pair in found.interactions):
@@ -112,6 +117,7 @@ def drawings(found: Attribution) -> tuple[Drawing, ...]:
                 "Interactions of all pairs of steps",
                 _pairs_caption(found),
                 lambda: pairs_figure(found),
+                leading=True,
             )
         )
     return tuple(chosen)

@@ -38,5 +38,7 @@ def command(options: argparse.Namespace) -> int:
         return 0
     reports.print_terminal(options.study, runs_root=root)
     print(f"figure: {paths.figures[0]}\nreport: {paths.html}")
+    if any(path.stem == "attribution" for path in paths.details):
+        print(f"steps: {typed(options).hint('attribute', options.study)} says what each is worth")
     print(f"curves: {typed(options).hint('board', options.study)} opens TensorBoard")
     return 0

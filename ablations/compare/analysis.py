@@ -37,11 +37,15 @@ class SectionTable:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the report's page: a heading, tables, and sentences below them."""
+    """A section of the report's page: a heading, tables, and sentences below them.
+
+    One that is `leading` answers what the study asks: it stands before the table of all points.
+    """
 
     heading: str
     sentences: tuple[str, ...]
     tables: tuple[SectionTable, ...] = ()
+    leading: bool = False
 
 
 class Analysis:

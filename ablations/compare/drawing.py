@@ -10,10 +10,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: name of its files, heading on the page, a short description, what it shows."""
+    """A figure: name of its files, heading on the page, a short description, what it shows.
+
+    One that is `leading` answers what the study asks: it stands before those of the design.
+    """
 
     name: str
     heading: str
     alt: str
     caption: str
     draw: "Callable[[], Figure]"
+    leading: bool = False

@@ -27,12 +27,14 @@ _CSS = Path(__file__).with_name("page.css")
 def page(study: StudyRecord, rows: Sequence[Row], pictures: Mapping[Drawing, str]) -> str:
     """The page; the figures are given as SVG documents and become part of it."""
     first, *others = ((drawing.heading, _figure(drawing, svg)) for drawing, svg in pictures.items())
+    more = analysis_sections(study, rows)
     sections = [
         ("What was run", _what_was_run(study)),
         first,
+        *((s.heading, _section(s)) for s in more if s.leading),
         ("The numbers", _table(study, rows)),
         *others,
-        *((s.heading, _section(s)) for s in analysis_sections(study, rows)),
+        *((s.heading, _section(s)) for s in more if not s.leading),
         (f"What each {study.design.noun} changed", _cards(cards(study, rows))),
         ("What these numbers can show", _list(statistics_sentences(study, rows))),
         ("Runs without a result", _missing(study)),

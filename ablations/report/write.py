@@ -43,7 +43,8 @@ from ablations.store.runs import REPORT, REPORT_ROWS, REPORT_STATISTICS, STUDIES
 class ReportPaths:
     """The files of a report; `figures` are SVG files, each with a PNG of the same name beside it.
 
-    The first figure is the comparison. `details` are the results of analyses as plain data.
+    The first figure is the comparison, or what answers a study's question better. `details` are the
+    results of analyses as plain data.
     """
 
     markdown: Path
@@ -85,7 +86,8 @@ def write_report(study: str, *, runs_root: Path) -> ReportPaths:
             f"study {study!r} has no finished run in {runs_root} ({len(found.runs)} planned: "
             f"{states}); `{found.command}` trains them, {status} shows them"
         )
-    chosen = (*drawings(found, rows), *analysis_figures(found, rows))
+    every = (*drawings(found, rows), *analysis_figures(found, rows))
+    chosen = sorted(every, key=lambda drawing: not drawing.leading)
     details = analysis_details(found, rows)
     paths = paths_of(own_folder(runs_root, STUDIES, study, REPORT), chosen, details)
     pictures = _write_figures(chosen, paths)
@@ -134,16 +136,18 @@ def _section_table(table: SectionTable) -> str:
 def markdown(study: StudyRecord, rows: Sequence[Row], chosen: Sequence[Drawing]) -> str:
     """The report as Markdown, with the figures as files beside it."""
     first, *others = ([f"![{d.alt}]({d.name}.svg)", escaped(d.caption)] for d in chosen)
+    sections = analysis_sections(study, rows)
     lines = [
         f"# {escaped(study.title)}",
         escaped(headline(study, rows)),
         escaped(f"{setting(study)}. {progress(study)}"),
         fenced(study.command),
         *first,
+        *(line for section in sections if section.leading for line in _section(section)),
         markdown_table(rows, design=study.design).strip(),
         *filter(None, [escaped(study.design.legend)]),
         *(line for other in others for line in other),
-        *(line for section in analysis_sections(study, rows) for line in _section(section)),
+        *(line for section in sections if not section.leading for line in _section(section)),
         "## What these numbers can show",
         "\n".join(f"- {escaped(sentence)}" for sentence in statistics_sentences(study, rows)),
     ]

@@ -16,7 +16,8 @@ Key = TypeVar("Key")
 class Estimate:
     """A number in points of top-1: its 95 % interval, two-sided p, and p after Holm.
 
-    `low`, `high` and `p` are None where nothing says how noisy runs are.
+    `low`, `high` and `p` are None where nothing says how noisy runs are. `modelled`: of networks of
+    which one is not trained, as the regression has them.
     """
 
     value: float
@@ -25,6 +26,7 @@ class Estimate:
     p: float | None = None
     p_holm: float | None = None  # over the steps, or the pairs
     error: float | None = None  # standard error
+    modelled: bool = False
 
     @property
     def half_width(self) -> float | None:

@@ -10,6 +10,7 @@ from ablations.files.markup import NOTHING
 from ablations.statistics.paired import SIGNIFICANCE
 
 MARK, NOTE, TIMES = "*", "\N{DAGGER}", "\N{MULTIPLICATION SIGN}"
+MODELLED = "~"  # before a difference that is not measured
 MOST_PAIRS = 8  # rows of the table of pairs
 
 
@@ -68,7 +69,7 @@ def _sum_cells(found: Attribution, other: Method | None) -> list[str]:
         cells += [interval(found.total), ""]
     if other is not None:
         cells.append(signed(sum(step.values[other].value for step in found.steps)))
-    whole = all(step.cumulative for step in found.steps)
+    whole = all(step.cumulative and not step.cumulative.modelled for step in found.steps)
     return [*cells, plus_minus(found.measured) if whole else NOTHING, "", ""]
 
 
@@ -111,8 +112,8 @@ def plus_minus(found: Estimate | None) -> str:
     """`+0.50 ± 0.40` with half the interval."""
     if found is None:
         return NOTHING
-    half = found.half_width
-    return signed(found.value) if half is None else f"{signed(found.value)} ± {half:.2f}"
+    value = (MODELLED if found.modelled else "") + signed(found.value)
+    return value if found.half_width is None else f"{value} ± {found.half_width:.2f}"
 
 
 def p_value(found: Estimate | None) -> str:

@@ -54,9 +54,11 @@ def _draw_row(axes: "Axes", number: int, row: StepWorth, found: Attribution) -> 
     singles = (row.cumulative, row.leave_one_out, row.add_one_in)
     for (offset, marker, colour, _), one in zip(_SINGLE, singles, strict=True):
         if one is not None:
-            _whisker(axes, one, number + offset, colour, width=0.6)
+            pale = 0.35 if one.modelled else 1.0
+            _whisker(axes, one, number + offset, colour, width=0.6, alpha=pale)
             style: Style = {"marker": marker, "markersize": 4.5, "markerfacecolor": "white"}
-            axes.plot(one.value, number + offset, color=colour, linestyle="none", **style)
+            style |= {"alpha": pale, "linestyle": "none"}
+            axes.plot(one.value, number + offset, color=colour, **style)
     if found.method is not None:
         value = row.values[found.method]
         _whisker(axes, value, number + _VALUE_AT, MEASURED, width=1.6)
@@ -64,9 +66,12 @@ def _draw_row(axes: "Axes", number: int, row: StepWorth, found: Attribution) -> 
         axes.plot(value.value, number + _VALUE_AT, **style)
 
 
-def _whisker(axes: "Axes", one: Estimate, at: float, colour: str, *, width: float) -> None:
+def _whisker(
+    axes: "Axes", one: Estimate, at: float, colour: str, *, width: float, alpha: float = 1.0
+) -> None:
     if one.low is not None and one.high is not None:
-        axes.plot([one.low, one.high], [at, at], color=colour, linewidth=width, zorder=1)
+        style: Style = {"color": colour, "linewidth": width, "alpha": alpha, "zorder": 1}
+        axes.plot([one.low, one.high], [at, at], **style)
 
 
 def _numbers(axes: "Axes", rows: list[StepWorth], found: Attribution) -> None:
@@ -94,6 +99,8 @@ def _legend(figure: "Figure", rows: list[StepWorth], found: Attribution) -> None
         if any(one[number] is not None for one in known):
             style = {"marker": marker, "markersize": 4.5, "markerfacecolor": "white"}
             entries.append(Line2D([], [], label=text, color=colour, linewidth=0.6, **style))
+    if any(one is not None and one.modelled for row in known for one in row):
+        entries.append(Line2D([], [], label="pale: by the regression", linestyle="none"))
     if any(row.by_order for row in rows):
         style = {"marker": "|", "markersize": 6, "color": FAINT, "linestyle": "none"}
         entries.append(Line2D([], [], label="in each sampled order", **style))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ablations.attribution.estimation.estimates import StepWorth
-from ablations.attribution.shown.cells import MARK, NOTE, TIMES, WORDS, interval, p_value
+from ablations.attribution.shown.cells import MARK, MODELLED, NOTE, TIMES, WORDS, interval, p_value
 from ablations.attribution.study.attribute import Attribution, lacks_fit
 from ablations.compare.words import plural, signed
 from ablations.statistics.paired import SIGNIFICANCE
@@ -22,7 +22,7 @@ def headline(found: Attribution) -> str:
     if found.method is None:
         return "What the steps are worth over all orders cannot be said from the finished runs."
     method = found.method
-    both = [step for step in found.steps if step.cumulative is not None]
+    both = [step for step in found.steps if step.cumulative and not step.cumulative.modelled]
     if not both:
         step = max(found.steps, key=lambda one: abs(one.values[method].value))
         return f"{_over(found)} “{step.title}” is worth {interval(step.values[method])}."
@@ -74,6 +74,12 @@ def _estimands(found: Attribution) -> Iterator[str]:
         names = found.game.line.by_name
         always = ", ".join(names[step].title for step in found.game.base)
         yield f"The start of this study has {always} already, as all of its networks have."
+    singles = ((s.cumulative, s.leave_one_out, s.add_one_in) for s in found.steps)
+    if any(one and one.modelled for row in singles for one in row):
+        yield (
+            f"{MODELLED}: not measured, since one of the two networks is not trained, but what the "
+            "regression says of them."
+        )
     method = found.method
     if method and any(step.values[method].p_holm is not None for step in found.steps):
         yield (

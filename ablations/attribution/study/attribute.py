@@ -89,6 +89,7 @@ def attribute(
     refused |= _refused(game, networks, marginals)
     values = _values(game, weights, model, networks, marginals)
     chosen = _chosen(method, values, refused, model, marginals)
+    trusted = None if model is None or lacks_fit(model) else model
     return Attribution(
         study,
         game,
@@ -96,7 +97,7 @@ def attribute(
         networks,
         chosen,
         refused,
-        step_worths(game, networks, values, marginals),
+        step_worths(game, networks, values, marginals, model=trusted),
         interactions(game, networks, model),
         groups(game, networks, model),
         _total(game, chosen, weights, model, networks),

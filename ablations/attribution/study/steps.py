@@ -1,10 +1,15 @@
 """What each player adds in the trajectory's own order, to the start, and to all the others."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from ablations.attribution.estimation.contrasts import Networks
 from ablations.attribution.estimation.estimates import Estimate, Method, StepWorth, with_holm
+from ablations.attribution.estimation.linear import modelled
 from ablations.attribution.estimation.marginals import Marginals
+from ablations.attribution.estimation.regression import Fit
 from ablations.attribution.study.game import Game
 from lit_models.steps.lattice import prefixes
 
@@ -14,8 +19,13 @@ def step_worths(
     networks: Networks,
     values: Mapping[Method, Mapping[int, Estimate]],
     marginals: Marginals | None,
+    *,
+    model: Fit | None,
 ) -> tuple[StepWorth, ...]:
-    """What there is to say of each player."""
+    """What there is to say of each player.
+
+    Differences of networks that are not trained are those of `model`, where there is one.
+    """
     lattice, full = game.lattice, game.lattice.full
     own = dict(zip(lattice.own_order, prefixes(lattice.own_order), strict=False))
     families: list[Callable[[int], tuple[int, int]]] = [
@@ -23,7 +33,7 @@ def step_worths(
         lambda p: (full, lattice.without(p)),
         lambda p: (lattice.with_least(p), lattice.with_least(p) & ~(1 << p)),
     ]
-    found = [_differences(game, networks, corners) for corners in families]
+    found = [_differences(game, networks, corners, model) for corners in families]
     cumulative, left_out, added = found
     return tuple(
         StepWorth(
@@ -42,13 +52,19 @@ def step_worths(
 
 
 def _differences(
-    game: Game, networks: Networks, corners: Callable[[int], tuple[int, int]]
+    game: Game,
+    networks: Networks,
+    corners: Callable[[int], tuple[int, int]],
+    model: Fit | None,
 ) -> dict[int, Estimate]:
-    """The difference of two networks for each player, where both are trained."""
+    """The difference of two networks for each player, where both are trained or modelled."""
     found = {}
     for player in range(game.players):
         after, before = corners(player)
         difference = networks.contrast({after: 1.0, before: -1.0})
+        if difference is None and model is not None:
+            by_model = modelled(model, np.array([1.0, -1.0]), (after, before))
+            difference = replace(by_model, modelled=True)
         if difference is not None:
             found[player] = difference
     return with_holm(found)

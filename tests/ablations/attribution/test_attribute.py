@@ -61,12 +61,29 @@ def test_single_orders_stand_beside_it_as_differences_of_two_networks(tmp_path: 
     assert third.cumulative.value == pytest.approx(GAME(0b111) - GAME(0b011))
     assert by_name["move_depthwise_up"].added_to == ("depthwise conv",)
     assert third.left_out_with == ("move ↑ d. conv",)
-    left_out = [s for s in by_name.values() if s.leave_one_out and not s.left_out_with]
+    left_out = [
+        step
+        for step in by_name.values()
+        if step.leave_one_out and not step.leave_one_out.modelled and not step.left_out_with
+    ]
     assert left_out
     for step in left_out:
         bit = 1 << SHORT.step_names.index(step.steps[0])
         assert step.leave_one_out is not None
         assert step.leave_one_out.value == pytest.approx(GAME(FULL) - GAME(FULL & ~bit))
+
+
+def test_a_difference_that_is_not_trained_is_the_regressions_and_says_so(tmp_path: Path) -> None:
+    game = Game(effects={(i,): float(i) for i in range(8)}, noise=0.05)
+    orders_study(tmp_path, game, units=2)
+    found = attributed(tmp_path)
+    guessed = [s for s in found.steps if s.add_one_in and s.add_one_in.modelled]
+    assert guessed
+    for step in guessed:
+        worth = float(SHORT.step_names.index(step.steps[0]))
+        assert step.add_one_in is not None
+        assert step.add_one_in.value == pytest.approx(worth, abs=0.3)
+    assert "~: not measured" in text_of(found)
 
 
 def test_steps_that_need_each_other_also_count_as_one(tmp_path: Path) -> None:
