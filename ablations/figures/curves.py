@@ -113,7 +113,7 @@ def _label(
 ) -> None:
     """Names at the right by the last mean, moved apart, each with a line to its curve."""
     low, high = axes.get_ylim()
-    order = sorted(_labelled(curves), key=lambda i: curves[i].mean[-1])
+    order = sorted(labelled(curves), key=lambda i: curves[i].mean[-1])
     ends = [(curves[i].mean[-1] - low) / (high - low) for i in order]
     places = spread(ends, LABEL_GAP)
     last, right = curves[0].epochs[-1], axes.get_xlim()[1]
@@ -126,7 +126,7 @@ def _label(
         axes.text(text_at, height, f" {text}", va="center", fontsize=SMALL, clip_on=False)
 
 
-def _labelled(curves: Sequence[Curve]) -> Sequence[int]:
+def labelled(curves: Sequence[Curve]) -> Sequence[int]:
     """The curves that get names: all where they fit, else the first, last, lowest and highest."""
     every = range(len(curves))
     if len(curves) <= 1 + 1 / LABEL_GAP:

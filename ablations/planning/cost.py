@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datamodules.catalog.resolved import Data, count_classes
 from lit_models.families.reference import Network
 from lit_models.space.cost import closed_cost
+from lit_models.space.geometry import block_sides
 from lit_models.space.spec import ArchSpec
 
 
@@ -39,12 +40,14 @@ def setting_of(data: Data) -> Setting | None:
 def computed_costs(networks: Collection[Network], setting: Setting) -> dict[Network, Cost] | None:
     """The cost of networks in closed form, without torch.
 
-    None where one is of timm's or has primitives: these have to be counted. It is not seen here
-    when an image is too small for a network.
+    None where one has to be counted: one of timm's, one with primitives, and one that leaves
+    nothing of an image, which the counter refuses.
     """
     found: dict[Network, Cost] = {}
     for spec in networks:
         if not isinstance(spec, ArchSpec) or spec.primitives():
+            return None
+        if any(side < 1 for _, _, side in block_sides(spec, setting.image_size)):
             return None
         cost = closed_cost(spec, **vars(setting))
         found[spec] = Cost(cost.params, cost.macs / 1e9, None)

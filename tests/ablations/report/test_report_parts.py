@@ -16,7 +16,7 @@ from ablations.compare.printed import published_label
 from ablations.compare.records import load_study
 from ablations.compare.tables import columns, rich_table
 from ablations.compare.text import statistics_sentences
-from ablations.figures.curves import point_curve, spread
+from ablations.figures.curves import Curve, labelled, point_curve, spread
 from ablations.figures.drawings import drawings
 from ablations.figures.figure import steps_figure
 from ablations.figures.panels import broken
@@ -132,6 +132,15 @@ def test_labels_do_not_overlap_and_stay_in_the_frame(wanted: list[float]) -> Non
     assert min(gaps) >= 0.05 - 1e-9
     assert found[0] >= -1e-9
     assert found[-1] <= 1 + 1e-9
+
+
+def test_names_of_more_curves_than_fit_are_those_of_the_extremes() -> None:
+    def curves(means: list[float]) -> list[Curve]:
+        return [Curve("", True, (1.0,), (mean,), (mean,), (mean,)) for mean in means]
+
+    assert list(labelled(curves([1.0] * 28))) == list(range(28))
+    many = [float(number % 41) for number in range(3, 99)]
+    assert [many[number] for number in labelled(curves(many))] == [3.0, 0.0, 40.0, 16.0]
 
 
 def test_a_title_is_broken_after_commas() -> None:

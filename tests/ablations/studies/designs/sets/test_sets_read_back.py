@@ -22,6 +22,7 @@ from ablations.studies.designs.sets.shapley import ShapleyPoints
 from ablations.studies.points import study_design
 from lit_models import SPECS, TRAJECTORIES
 from lit_models.families.reference import named_network
+from lit_models.network.complexity import count
 from lit_models.steps.lattice import lattice_of
 from lit_models.steps.library import parse_step
 
@@ -131,6 +132,15 @@ def test_costs_of_drawn_points_are_computed_as_they_are_counted(tmp_path: Path) 
     for spec, cost in counted.items():
         assert quick[spec].params == cost.params
         assert quick[spec].gmacs == pytest.approx(cost.gmacs, rel=1e-12)
+
+
+@pytest.mark.parametrize("side", [2, 4, 8])
+def test_an_image_that_is_too_small_is_left_to_the_counter(side: int) -> None:
+    for line in (NANO, TRAJECTORIES["resnet50_to_convnext_t"]):
+        end = line.apply(line.step_names)
+        assert computed_costs([end], Setting(side, 10, 3)) is None
+        with pytest.raises(ValueError, match="does not fit this network"):
+            count(end, image_size=side, num_classes=10)
 
 
 def test_networks_with_primitives_are_counted() -> None:
