@@ -17,6 +17,7 @@ from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.studies.designs.on_trajectory import OnTrajectory
 
+FEWEST_PAIRS = 3  # that are worth a figure beside their table
 HEADING = "What each step is worth over all orders"
 
 
@@ -109,7 +110,7 @@ def drawings(found: Attribution) -> tuple[Drawing, ...]:
                 leading=True,
             )
         )
-    if any(pair.best for pair in found.interactions):
+    if sum(pair.best is not None for pair in found.interactions) >= FEWEST_PAIRS:
         chosen.append(
             Drawing(
                 "interactions",
@@ -133,7 +134,7 @@ def _pairs_caption(found: Attribution) -> str:
     )
     how = (
         "by regression over all legal sets"
-        if found.model is not None
+        if any(pair.model for pair in found.interactions)
         else "where all four networks of a pair are trained"
     )
     return f"What two steps are worth together beyond the sum of both, {how}.{chance}"

@@ -78,18 +78,17 @@ def pairs_table(found: Attribution) -> SectionTable | None:
     known = sorted((pair for pair in found.interactions if pair.best), key=_clearness)
     if not known:
         return None
-    rows = [
-        (
-            f"{pair.titles[0]} {TIMES} {pair.titles[1]}",
-            interval(pair.model),
-            p_value(pair.model),
-            interval(pair.measured),
-            str(pair.sets) if pair.measured else NOTHING,
-        )
-        for pair in known[:MOST_PAIRS]
-    ]
-    heads = ("pair", "interaction, by regression [95 %]", "Holm p", "as measured [95 %]", "at sets")
-    return SectionTable(heads, tuple(rows))
+    heads, rows = ["pair"], [[f"{p.titles[0]} {TIMES} {p.titles[1]}"] for p in known[:MOST_PAIRS]]
+    if any(pair.model for pair in known):
+        heads += ["interaction, by regression [95 %]", "Holm p"]
+        for row, pair in zip(rows, known, strict=False):
+            row += [interval(pair.model), p_value(pair.model)]
+    if any(pair.measured for pair in known):
+        heads += ["as measured [95 %]", "Holm p", "at sets"]
+        for row, pair in zip(rows, known, strict=False):
+            sets = str(pair.sets) if pair.measured else NOTHING
+            row += [interval(pair.measured), p_value(pair.measured), sets]
+    return SectionTable(tuple(heads), tuple(map(tuple, rows)))
 
 
 def _clearness(pair: Interaction) -> float:

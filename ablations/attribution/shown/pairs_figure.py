@@ -44,7 +44,7 @@ def pairs_figure(found: Attribution) -> "Figure":
         "(points of top-1; half a 95 % interval below)",
         loc="left",
     )
-    _legend(figure)
+    _legend(figure, hatched=any(pair.precedence for pair in found.interactions))
     return figure
 
 
@@ -74,7 +74,7 @@ def _cell(axes: "Axes", pair: Interaction, *, at: tuple[int, int], largest: floa
     axes.text(column, row, f"{signed(best.value)}{half}", **place)
 
 
-def _legend(figure: "Figure") -> None:
+def _legend(figure: "Figure", *, hatched: bool) -> None:
     from matplotlib import colormaps
     from matplotlib.patches import Patch
 
@@ -83,6 +83,8 @@ def _legend(figure: "Figure") -> None:
         Patch(facecolor=colours(0.92), label=f"more than {CLEAR:g} standard errors above 0"),
         Patch(facecolor=colours(0.08), label=f"more than {CLEAR:g} standard errors below 0"),
         Patch(facecolor=SHADE, label="neither"),
-        Patch(facecolor="none", edgecolor=FAINT, hatch=HATCH, label="one needs the other"),
     ]
+    if hatched:
+        needs: Style = {"facecolor": "none", "edgecolor": FAINT, "hatch": HATCH}
+        entries.append(Patch(label="one needs the other", **needs))
     figure.legend(handles=entries, loc="outside lower left", ncols=2, frameon=False, fontsize=SMALL)

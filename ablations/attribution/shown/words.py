@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ablations.attribution.estimation.estimates import StepWorth
+from ablations.attribution.estimation.estimates import Estimate, StepWorth
 from ablations.attribution.shown.cells import MARK, MODELLED, NOTE, TIMES, WORDS, interval, p_value
 from ablations.attribution.study.attribute import Attribution, lacks_fit
 from ablations.compare.words import plural, signed
@@ -186,7 +186,7 @@ def _pairs(found: Attribution) -> Iterator[str]:
         if pair.best and pair.best.p_holm is not None and pair.best.p_holm <= SIGNIFICANCE
     ]
     names = "; ".join(
-        f"{pair.titles[0]} {TIMES} {pair.titles[1]} {interval(pair.best)} (p {p_value(pair.best)})"
+        f"{pair.titles[0]} {TIMES} {pair.titles[1]} {interval(pair.best)} (p {_p(pair.best)})"
         for pair in clear
     )
     what = (
@@ -199,13 +199,17 @@ def _pairs(found: Attribution) -> Iterator[str]:
         yield f"{what}. None of {plural(len(known), 'pair')} is clear after Holm's correction."
 
 
+def _p(found: Estimate | None) -> str:
+    return p_value(found).removesuffix(f" {MARK}")
+
+
 def _sources(found: Attribution) -> Iterator[str]:
     own, *others = found.collected.sources.items()
     if others:
         named = ", ".join(f"{count} of {name}" for name, count in others)
         yield (
             f"Of {plural(found.collected.runs, 'run')} {own[1]} are this study's; {named} are of "
-            "the same networks' family, data and recipe."
+            "the same trajectory, data and recipe."
         )
 
 

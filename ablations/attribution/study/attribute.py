@@ -98,7 +98,7 @@ def attribute(
         chosen,
         refused,
         step_worths(game, networks, values, marginals, model=trusted),
-        interactions(game, networks, model),
+        interactions(game, networks, None if chosen == "exact" else model),
         groups(game, networks, model),
         _total(game, chosen, weights, model, networks),
         networks.contrast({game.lattice.full: 1.0, 0: -1.0}),
