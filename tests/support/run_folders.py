@@ -14,21 +14,29 @@ from ablations.studies.config import Hardware, Recipe
 from datamodules.config.augmentation import Augmentation
 from lit_models import TRAJECTORIES, ArchSpec, to_dict
 from lit_models.families.convnext import LAYER_SCALE
+from lit_models.space.spec import Stem
 
 NANO = TRAJECTORIES["convnext_nano"]
 MODERN = "bn_to_ln"  # the first point without any batch norm
 
 
 def tiny(spec: ArchSpec) -> ArchSpec:
-    """The same design in the smallest size: one block a stage, eight channels."""
+    """The same design in the smallest size: one block a stage, eight channels, images of 8 px."""
     stages = len(spec.depths)
     return replace(
         spec,
+        stem=_of_stride_2(spec.stem),
         depths=(1,) * stages,
         widths=(8,) * stages,
         blocks=spec.blocks[:1],
         drop_path_rate=0.2,
     )
+
+
+def _of_stride_2(stem: Stem) -> Stem:
+    (layer,) = stem.layers
+    kernel, stride = (3, 1) if stem.max_pool else (2, 2)
+    return replace(stem, layers=(replace(layer, kernel_size=kernel, stride=stride),))
 
 
 def scaled(spec: ArchSpec) -> ArchSpec:
