@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTHS = (3.6, 1.8)  # inches of marks and of numbers
+_WIDTHS = (5.2, 1.9)  # inches of marks and of numbers
 _APART = 0.24  # of a row, by which the published mark lies below the measured one
 
 
