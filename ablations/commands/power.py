@@ -65,7 +65,7 @@ def command(options: argparse.Namespace) -> int:
             f"train two seeds first ({run} with seeds=[0,1])"
         )
     points, family = len({row.spec for row in plan.rows}), _family(plan)
-    if not family:
+    if not family or points < 2:
         raise ValueError(f"study {study.name} compares no points: there is nothing to detect")
     if options.sd is not None or noise is None:
         noise, comparison = None, Comparison(options.sd, points, family)

@@ -26,20 +26,19 @@ class Comparison:
         family: differences that are tested together, of which Holm's procedure looks at the one
             with the smallest p first, at `SIGNIFICANCE / family`.
         prior_degrees: as in `StudyVariance`.
-        paired: whether the seeds' common effect is taken out of the noise, as in `StudyVariance`.
     """
 
     std: float
     points: int
     family: int
     prior_degrees: float = inf
-    paired: bool = False
 
     def degrees(self, seeds: int) -> float:
-        """Degrees of freedom of a difference with so many seeds of every point."""
-        own = float(seeds - 1)
-        if self.paired:
-            own *= (self.points - 1) / self.points
+        """Degrees of freedom of a difference with so many seeds of every point.
+
+        What seeds have in common is taken out, as reports do wherever points share them.
+        """
+        own = (seeds - 1) * (self.points - 1) / self.points
         return min(2 * own + self.prior_degrees, self.points * own)
 
     def error(self, seeds: int) -> float:
@@ -81,7 +80,7 @@ class Comparison:
 
 def comparison_of(noise: StudyVariance, *, points: int, family: int) -> Comparison:
     """The differences of a study of which some runs are finished."""
-    return Comparison(noise.pooled_std, points, family, noise.prior_degrees, noise.paired)
+    return Comparison(noise.pooled_std, points, family, noise.prior_degrees)
 
 
 @dataclass(frozen=True)

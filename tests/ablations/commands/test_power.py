@@ -65,9 +65,10 @@ def test_finished_runs_give_deviation_and_time(
     for overrides in ([], ["seeds=[0]"]):
         assert main(["power", "s", *places, *overrides, "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
-        squares = 0.5 + (0.4667**2 + 0.0667**2 + 0.5333**2)
-        assert found["std"] == pytest.approx((squares / 4) ** 0.5, rel=1e-3)
-        assert found["noise"]["pooled_degrees"] == 4
+        # the variance of the differences 2, 0.6 and 0.5 is that of two runs
+        squares = 0.9667**2 + 0.4333**2 + 0.5333**2
+        assert found["std"] == pytest.approx((squares / 2 / 2) ** 0.5, rel=1e-3)
+        assert found["noise"]["pooled_degrees"] == 2
         assert found["rows"][0]["seconds"] == 2 * 2 * 90.0
 
 
