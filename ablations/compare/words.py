@@ -4,8 +4,11 @@ EQUAL_PREDICTIONS = "the predictions are equal for all test images: no effect to
 
 
 def signed(number: float | None, *, digits: int = 2) -> str:
-    """A difference with its sign (a true minus), or a dash for None."""
-    return "\u2013" if number is None else f"{number:+.{digits}f}".replace("-", "\u2212")
+    """A difference with its sign (a true minus), what rounds to 0 without; a dash for None."""
+    if number is None:
+        return "\u2013"
+    text = f"{number:+.{digits}f}"
+    return text.replace("-", "\u2212") if float(text) else text[1:]
 
 
 def plural(number: int, noun: str) -> str:

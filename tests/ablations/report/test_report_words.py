@@ -11,6 +11,7 @@ from ablations import report
 from ablations.compare.comparison import study_rows
 from ablations.compare.records import load_study
 from ablations.compare.text import COVERAGE_NOTE, ROUNDING_NOTE, rounding_note
+from ablations.compare.words import signed
 from ablations.report.cards import cards
 from ablations.store.runs import run_path
 from lit_models import TRAJECTORIES
@@ -65,3 +66,13 @@ def test_one_pair_of_seeds_has_no_p(tmp_path: Path) -> None:
     rows = study_rows(study)
     assert rows[1].delta_p is None
     assert cards(study, rows)[0].accuracy == "\N{MINUS SIGN}8.89 points of top-1 (1 seed)"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(1.234, "+1.23"), (-1.234, "\u22121.23"), (-0.004, "0.00"), (0.0, "0.00"), (None, "\u2013")],
+)
+def test_a_difference_has_a_sign_unless_it_rounds_to_nothing(
+    number: float | None, text: str
+) -> None:
+    assert signed(number) == text
