@@ -16,7 +16,6 @@ from ablations.commands.parsing import (
 )
 from ablations.commands.plan import read_study
 from ablations.files.plain_text import as_json
-from ablations.planning.finished_values import finished_values, place_of
 from ablations.planning.plan import Plan, make_plan
 from ablations.statistics.moderated import StudyVariance, study_variance
 from ablations.statistics.seeds.power import (
@@ -30,6 +29,7 @@ from ablations.statistics.seeds.power import (
 )
 from ablations.statistics.seeds.power_sentences import detect_sentence, noise_sentences
 from ablations.statistics.study import plain_variance
+from ablations.store.finished_values import finished_values
 from ablations.store.runs import runs_root
 from ablations.studies.config import Study
 from ablations.studies.points import study_design
@@ -106,7 +106,7 @@ def _plan_of(study: Study) -> Plan:
 
 
 def _noise(plan: Plan, root: Path) -> StudyVariance | None:
-    values = finished_values(map(place_of, plan.rows), root)
+    values = finished_values(plan.places(), root)
     return study_variance({point: by for point, by in values.items() if by})
 
 
@@ -119,7 +119,7 @@ def _family(plan: Plan) -> int:
 
 def _seconds(plan: Plan, root: Path) -> float | None:
     """Training seconds of one seed of all points, from finished runs; None: one has none."""
-    found = finished_values(map(place_of, plan.rows), root, key=FIT_SECONDS)
+    found = finished_values(plan.places(), root, key=FIT_SECONDS)
     means = [sum(by.values()) / len(by) for by in found.values() if by]
     return sum(means) if means and len(means) == len(found) else None
 

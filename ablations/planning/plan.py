@@ -110,6 +110,10 @@ class Plan:
             first.setdefault(row.run_id, row)
         return first
 
+    def places(self) -> Iterator[tuple[str, int, str]]:
+        """Point, seed and run id of every row."""
+        return ((row.point, row.seed, row.run_id) for row in self.rows)
+
 
 def make_plan(study: Study) -> Plan:
     """Every run of a study.

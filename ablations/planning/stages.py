@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ablations.planning.finished_values import finished_values, place_of
 from ablations.planning.plan import Plan, make_plan
 from ablations.statistics.seeds.rule import Stage, stage_of
+from ablations.store.finished_values import finished_values
 from ablations.store.index_file import seeds_rule
 from ablations.studies.config import Study
 from ablations.studies.seeds import SeedsConfig
@@ -23,7 +23,7 @@ def planned(study: Study, runs_root: Path) -> Plan:
     if rule is None:
         return make_plan(study)
     every = make_plan(replace(study, seeds=list(range(rule.most)), seeds_rule=SeedsConfig()))
-    stage = stage_of(rule, finished_values(map(place_of, every.rows), runs_root))
+    stage = stage_of(rule, finished_values(every.places(), runs_root))
     rows = tuple(row for row in every.rows if row.seed < stage.seeds)
     return replace(every, study=study, rows=rows, stage=stage)
 

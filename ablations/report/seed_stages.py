@@ -7,9 +7,9 @@ from ablations.compare.analysis import Analysis, Section, register_analysis
 from ablations.compare.columns import by_seed
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
-from ablations.planning.finished_values import different
 from ablations.statistics.seeds.rule import stage_of
 from ablations.statistics.seeds.rule_sentences import stage_sentences
+from ablations.store.finished_values import different
 from lit_models.training.metrics import TEST_TOP1
 
 

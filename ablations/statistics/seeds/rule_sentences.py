@@ -2,7 +2,7 @@
 
 from ablations.statistics.seeds.rule import Decision, Stage
 
-ENOUGH = 10  # degrees of freedom of the first stage; with 13, simulated intervals cover 93 to 95 %
+ENOUGH = 10  # degrees of freedom of the first stage; with 12, simulated intervals cover 93 to 95 %
 
 
 def stage_sentences(stage: Stage, *, failed: int = 0) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ import pytest
 from ablations.cli import main
 from ablations.commands import launch, plan, run
 from ablations.commands.launch import Ended, Launch, write_index
-from ablations.planning.finished_values import finished_values
 from ablations.planning.plan import PlannedRun, index_of
 from ablations.planning.run_config import to_plain
 from ablations.planning.stages import planned
+from ablations.store.finished_values import finished_values
 from ablations.store.index_file import read_index
 from ablations.store.runs import (
     CONFIG,
@@ -71,7 +71,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
     made = Trained()
     monkeypatch.setattr(run, "train", made.train)
     for verb in (launch, plan):  # counting would take torch
-        monkeypatch.setattr(verb, "plan_costs", lambda *_: {})
+        monkeypatch.setattr(verb, "plan_costs", lambda *_, **__: {})
     return made
 
 

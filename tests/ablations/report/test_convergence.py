@@ -98,6 +98,6 @@ def test_a_rule_for_seeds_is_told_in_the_report(tmp_path: Path) -> None:
     section = SEED_STAGES.section(study, study_rows(study))
     assert section is not None
     text = " ".join(section.sentences)
-    assert "After 2 seeds a run's standard deviation is 0.07 points" in text
+    assert "After 2 seeds a run's standard deviation is 0.08 points" in text
     assert "most is 8" in text
     assert "Seeds 0 to 7 are trained now (runs that are not done: 18)" in text

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ablations.planning.plan import PlannedRun
 from ablations.store.finished import look_at
 from ablations.store.runs import RunFolder, run_path
 from lit_models.training.metrics import TEST_TOP1
@@ -37,11 +36,6 @@ def different(runs: Mapping[str, Mapping[int, str]]) -> tuple[str, ...]:
     for point, by in runs.items():
         first.setdefault(tuple(sorted(by.items())), point)
     return tuple(first.values())
-
-
-def place_of(row: PlannedRun) -> Place:
-    """Point, seed and run id of a planned run."""
-    return row.point, row.seed, row.run_id
 
 
 def _value(runs_root: Path, run_id: str, key: str) -> float | None:
