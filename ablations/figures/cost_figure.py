@@ -12,6 +12,7 @@ from ablations.compare.printed import published_label
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.text import setting
+from ablations.figures.front import CostOf, dominated
 from ablations.figures.style import FAINT, GROUPS, MARKERS, SMALL, Style, bare, short
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ALONE = -1  # the group of networks of which no two are the same one with other steps
 WIDE = 4.0  # largest over smallest cost from which an axis is logarithmic
+MOST_NAMES = 24  # of dots in a panel; of more, those on the front have names alone
 # Where a label may stand beside its dot: in points, with horizontal and vertical alignment.
 _PLACES = (
     (5, 0, "left", "center"),
@@ -39,7 +41,7 @@ class Dot:
     """One network in a panel: cost, top-1 in percent with its std, and how it looks.
 
     Networks of a group are one network with different steps. A line goes to the dot named `before`:
-    the network without the last step.
+    the network without the last step. It is filled unless it is known to be off the front.
     """
 
     cost: float
@@ -48,6 +50,7 @@ class Dot:
     name: str
     group: int = ALONE
     before: str | None = None
+    on_front: bool = True
 
 
 def cost_figure(study: StudyRecord, rows: Sequence[Row]) -> "Figure":
@@ -88,14 +91,22 @@ def _looks(study: StudyRecord) -> list[Dot]:
 
 
 def _measured(rows: Sequence[Row], looks: Sequence[Dot]) -> tuple[list[Dot], list[Dot]]:
-    by_gmacs, by_params = [], []
+    return (
+        _dots(rows, looks, lambda row: row.gmacs),
+        _dots(rows, looks, lambda row: row.params / 1e6 if row.params else None),
+    )
+
+
+def _dots(rows: Sequence[Row], looks: Sequence[Dot], cost: CostOf) -> list[Dot]:
+    """What was measured, against one cost."""
+    off = dominated(rows, cost) or {}
+    found = []
     for row, look in zip(rows, looks, strict=True):
-        if row.top1_mean is None:
-            continue
-        dot = replace(look, top1=row.top1_mean, std=row.top1_std)
-        by_gmacs += [replace(dot, cost=row.gmacs)] if row.gmacs else []
-        by_params += [replace(dot, cost=row.params / 1e6)] if row.params else []
-    return by_gmacs, by_params
+        price = cost(row)
+        if row.top1_mean is not None and price:
+            dot = replace(look, top1=row.top1_mean, std=row.top1_std)
+            found.append(replace(dot, cost=price, on_front=row.point not in off))
+    return found
 
 
 def _published(rows: Sequence[Row], looks: Sequence[Dot]) -> tuple[list[Dot], list[Dot]]:
@@ -129,7 +140,8 @@ def _panel(axes: "Axes", dots: Sequence[Dot], *, unit: str) -> "list[Text]":
         _draw(axes, dot, before=by_name.get(dot.before or ""))
     halo = [withStroke(linewidth=2.5, foreground="white")]
     style: Style = {"textcoords": "offset points", "fontsize": SMALL - 0.5, "path_effects": halo}
-    return [axes.annotate(dot.name, (dot.cost, dot.top1), (0, 0), **style) for dot in dots]
+    named = [dot for dot in dots if dot.on_front] if len(dots) > MOST_NAMES else dots
+    return [axes.annotate(dot.name, (dot.cost, dot.top1), (0, 0), **style) for dot in named]
 
 
 def _draw(axes: "Axes", dot: Dot, *, before: Dot | None) -> None:
@@ -141,7 +153,8 @@ def _draw(axes: "Axes", dot: Dot, *, before: Dot | None) -> None:
         whisker: Style = {"color": colour, "capsize": 2, "linewidth": 0.7, "alpha": 0.5}
         axes.errorbar(dot.cost, dot.top1, yerr=dot.std, **whisker)
     style: Style = {"marker": MARKERS[dot.group % len(MARKERS)], "markersize": 5}
-    axes.plot(dot.cost, dot.top1, color=colour, linestyle="none", **style)
+    face = colour if dot.on_front else "white"
+    axes.plot(dot.cost, dot.top1, color=colour, markerfacecolor=face, linestyle="none", **style)
 
 
 def _logarithmic(axes: "Axes") -> None:

@@ -25,6 +25,11 @@ EACH_NETWORK = (
 )
 COST = "Top-1 accuracy on the test split against multiply-adds of one image and against parameters."
 SHADES = "Rows of one shade are one network with different steps."
+FRONT = (
+    "Filled: on the front of accuracy against that cost, as far as one can tell. Hollow: some "
+    "network that costs no more is better, with the whole 95 % interval of their difference above "
+    "0; each interval is of its pair alone."
+)
 LINES = "A line goes from a network to the same one with one step more."
 GRID = (
     "Top-1 accuracy on the test split of each network (rows) with each list of steps (columns), "
@@ -101,11 +106,13 @@ def _differences(study: StudyRecord, rows: Sequence[Row], note: str) -> Drawing 
 
 def _cost(study: StudyRecord, rows: Sequence[Row], note: str) -> Drawing:
     del note  # stands below the comparison
+    known = any(row.top1_std is not None for row in rows)
+    front = FRONT if known else ""
     return Drawing(
         "cost",
         "Accuracy and cost",
         "Accuracy against GMACs and parameters",
-        _sentences(COST, _lines(study) if _joined(study) else ""),
+        _sentences(COST, front, _lines(study) if _joined(study) else ""),
         lambda: cost_figure(study, rows),
     )
 
@@ -122,7 +129,10 @@ def _curves(study: StudyRecord, rows: Sequence[Row], note: str) -> Drawing:
 
 
 def _lines(study: StudyRecord) -> str:
-    return LINES_OF_GRID if any(point.base for point in study.points) else LINES
+    design = study.design
+    others = any(point.base for point in study.points)
+    others |= design.on_trajectory and not design.is_line
+    return LINES_OF_GRID if others else LINES
 
 
 def _joined(study: StudyRecord) -> int:

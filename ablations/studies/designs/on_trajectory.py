@@ -1,7 +1,7 @@
 """What all designs have in common whose points lie on a trajectory."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from string import ascii_lowercase
 from typing import Any, ClassVar, Self
@@ -26,7 +26,7 @@ class OnTrajectory(Design):
     on_trajectory: ClassVar[bool] = True
     noun: ClassVar[str] = "step"
     headline: ClassVar[str] = "largest difference"
-    figures: ClassVar[tuple[str, ...]] = ("steps", "differences", "curves")
+    figures: ClassVar[tuple[str, ...]] = ("steps", "differences", "cost", "curves")
 
     @classmethod
     def create(
@@ -59,6 +59,10 @@ class OnTrajectory(Design):
         """The published results of the trajectory."""
         key = self.trajectory.published
         return published_table(key) if key else None
+
+    def without_published(self) -> Self:
+        """The same on the trajectory without its published results."""
+        return replace(self, trajectory=replace(self.trajectory, published=None))
 
     def title_of(self, point: Named) -> str:
         """The titles of its steps."""

@@ -46,7 +46,7 @@ def test_every_file_is_there(paths: ReportPaths) -> None:
     assert names == {
         *("report.md", "table.csv", "report.json", "statistics.json", "table.tex", "index.html"),
         *("steps.svg", "steps.png", "differences.svg", "differences.png"),
-        *("curves.svg", "curves.png"),
+        *("cost.svg", "cost.png", "curves.svg", "curves.png"),
     }
     assert all(path.stat().st_size > 500 for path in files)
     assert {path.name for path in paths.html.parent.iterdir()} == names
@@ -157,7 +157,7 @@ def test_the_page_says_all_of_it(paths: ReportPaths) -> None:
         "prefers-color-scheme: dark",
     ):
         assert words in text, words
-    assert text.count("<svg") == 3
+    assert text.count("<svg") == 4
     assert text.count('class="card"') == 15
 
 
