@@ -48,7 +48,8 @@ def describe(subject: Subject, root: Path) -> dict[str, Any]:
 
     run_id, labels, state, message, spec, data, recipe, seed, params, gmacs, environment
     (provenance.json), metrics (one object an epoch), summary, and change: null at a trajectory's
-    start and for a network without steps, else from (the step or network before), fields (path,
+    start, for a network without steps and for one whose widths were solved for a cost (it is not
+    what its steps alone lead to), else from (the step or network before), fields (path,
     before, after), modules_added and modules_removed (type and count), params and gmacs
     (differences; null where the network before does not fit the images).
     """
@@ -92,8 +93,8 @@ def _change(
     """The difference that the last of the run's steps makes."""
     labels = config.get("labels", {})
     steps = labels.get("steps") or []
-    before = _without_last(steps, labels, config["recipe"])
-    if before is None:
+    before = _after(steps[:-1], labels, config["recipe"]) if steps else None
+    if before is None or _is_matched(spec, steps, labels, config["recipe"]):
         return None
     try:
         old = _cost(before, data, root)
@@ -112,19 +113,26 @@ def _change(
     }
 
 
-def _without_last(
+def _is_matched(
+    spec: Network, steps: Sequence[str], labels: Mapping[str, Any], recipe: Mapping[str, Any]
+) -> bool:
+    """Whether a network differs in its widths alone from what its steps lead to."""
+    after = _after(steps, labels, recipe)
+    if not isinstance(spec, ArchSpec) or not isinstance(after, ArchSpec):
+        return False
+    return {path for path, *_ in difference(after, spec)} == {"widths"}
+
+
+def _after(
     steps: Sequence[str], labels: Mapping[str, Any], recipe: Mapping[str, Any]
 ) -> Network | None:
-    """The network before the last step; None for a start, and for a step that is no more."""
-    if not steps:
-        return None
+    """The network after steps; None where one is no more."""
     from lit_models.recipe.apply import apply_recipe
     from lit_models.recipe.plain import training_config
 
     training = {key: value for key, value in recipe.items() if key != "augment"}
     try:
-        before = _before(steps[:-1], labels)
-        return apply_recipe(before, training_config(training))
+        return apply_recipe(_before(steps, labels), training_config(training))
     except (KeyError, ValueError, TypeError):  # also a recipe of another version
         return None
 
