@@ -23,9 +23,14 @@ def difference(row: Row) -> str:
     """`+0.50 [+0.10, +0.90]`, without the interval when there is none to measure."""
     if row.equal_predictions:
         return NO_EFFECT
-    if row.delta_low is None or row.delta_high is None:
-        return signed(row.delta)
-    return f"{signed(row.delta)} [{signed(row.delta_low)}, {signed(row.delta_high)}]"
+    return interval(row.delta, row.delta_low, row.delta_high)
+
+
+def interval(mean: float | None, low: float | None, high: float | None) -> str:
+    """A difference and its interval, or without one, or a dash."""
+    if low is None or high is None:
+        return signed(mean)
+    return f"{signed(mean)} [{signed(low)}, {signed(high)}]"
 
 
 def number(value: float | None, *, decimals: int = 3) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ablations.compare.cells import number
-from ablations.compare.records import PointRecord
+from ablations.compare.records import PointRecord, StudyRecord
 from ablations.compare.row import Row
 from ablations.statistics.paired import sample
 from ablations.store.runs import SUMMARY
@@ -36,6 +36,7 @@ class Column:
 
 Shown = Callable[[Sequence[Row], Design], Sequence[Column]]
 Values = Callable[[PointRecord], Mapping[str, Any]]
+StudyValues = Callable[[StudyRecord], Mapping[str, Mapping[str, Any]]]
 
 
 def _nothing(rows: Sequence[Row], design: Design) -> Sequence[Column]:
@@ -48,6 +49,11 @@ def _no_values(point: PointRecord) -> Mapping[str, Any]:
     return {}
 
 
+def _no_study_values(study: StudyRecord) -> Mapping[str, Mapping[str, Any]]:
+    del study
+    return {}
+
+
 @dataclass(frozen=True)
 class ReportColumn:
     """A kind of column: the values that it adds to a row, and the columns that show them.
@@ -57,11 +63,13 @@ class ReportColumn:
         shown: the columns for the rows of a study, most often one; none hides the values in tables.
             A column that is empty in every row is left out.
         values: what it adds to the row of a point, by key.
+        of_study: likewise what only the whole study says, by label of the point.
     """
 
     order: int = LAST - 1
     shown: Shown = _nothing
     values: Values = _no_values
+    of_study: StudyValues = _no_study_values
 
 
 COLUMNS: Registry[ReportColumn] = Registry("report column")

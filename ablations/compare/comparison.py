@@ -17,7 +17,8 @@ from lit_models.training.metrics import TEST_TOP1
 def study_rows(study: StudyRecord) -> tuple[Row, ...]:
     """The comparison of a study, one row a point, in the order of the plan."""
     found = differences(study)
-    return tuple(_row(study, point, found[point.label]) for point in study.points)
+    whole = {name: kind.of_study(study) for name, kind in COLUMNS.items()}
+    return tuple(_row(study, point, found[point.label], whole) for point in study.points)
 
 
 def to_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -25,7 +26,12 @@ def to_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [row.plain() | {"top1": {str(s): v for s, v in row.top1.items()}} for row in rows]
 
 
-def _row(study: StudyRecord, point: PointRecord, difference: Mapping[str, Any]) -> Row:
+def _row(
+    study: StudyRecord,
+    point: PointRecord,
+    difference: Mapping[str, Any],
+    whole: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> Row:
     return Row(
         point=point.label,
         step=point.step,
@@ -35,15 +41,18 @@ def _row(study: StudyRecord, point: PointRecord, difference: Mapping[str, Any]) 
         **_accuracy(point),
         **difference,
         **_published(study, point),
-        values=_values(point),
+        values=_values(point, whole),
     )
 
 
-def _values(point: PointRecord) -> dict[str, Any]:
+def _values(
+    point: PointRecord, whole: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> dict[str, Any]:
     """What the columns measured, by key: of two that give one key, one would silently win."""
     found: dict[str, Any] = {}
     for name, kind in COLUMNS.items():
-        for key, value in kind.values(point).items():
+        said = {**kind.values(point), **whole[name].get(point.label, {})}
+        for key, value in said.items():
             if key in PLAIN_KEYS or found.get(key, value) != value:
                 raise ValueError(
                     f"{COLUMNS.origin(name)}: the report column {name!r} gives {key!r}, which "

@@ -34,6 +34,7 @@ class RunRecord:
     metrics: tuple[Mapping[str, float], ...]
     predictions: Mapping[str, Any] | None = None
     problem: str | None = None
+    unmatched: str | None = None  # the run of the same point with its own widths, where matched
 
     @property
     def done(self) -> bool:
@@ -134,6 +135,8 @@ def load_study(study: str, *, runs_root: Path, only: Collection[str] | None = No
         raise ValueError(
             f"{path}: {error} {run} writes it again and keeps every finished run"
         ) from None
+    if index.get("match"):
+        design = design.without_published()
     if not index["rows"]:
         raise ValueError(f"{path}: the study has no runs")
     read = {row["point"] for row in index["rows"] if only is None or row["run_id"] in only}
@@ -161,7 +164,7 @@ def _row(row: Mapping[str, Any], runs_root: Path, *, read: bool) -> RunRecord:
     planned: dict[str, Any] = {name: row[name] for name in ("point", "step", "seed", "run_id")}
     folder = RunFolder(run_path(runs_root, row["run_id"]))
     planned |= {"steps": tuple(row["steps"])}
-    planned |= {"network": row.get("network"), "base": row.get("base")}
+    planned |= {key: row.get(key) for key in ("network", "base", "unmatched")}
     planned |= {"folder": folder.path, "state": folder.state() if read else "new"}
     nothing: dict[str, Any] = dict.fromkeys(("config", "summary", "provenance"))
     nothing["metrics"] = ()

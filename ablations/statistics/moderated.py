@@ -14,7 +14,7 @@ from ablations.statistics.paired import CONFIDENCE
 from ablations.statistics.prior import Prior, bartlett_p, prior_of
 from ablations.statistics.two_way import TwoWay, Values, around_points, two_way
 
-__all__ = ["Difference", "StudyVariance", "Values", "difference", "study_variance"]
+__all__ = ["Difference", "StudyVariance", "Values", "contrast", "difference", "study_variance"]
 
 UNEQUAL = 0.01  # below it, variances are too unlike to be shrunk: Welch's interval
 
@@ -110,16 +110,27 @@ def _seeds(table: TwoWay | None) -> tuple[float | None, float | None]:
 
 def difference(values: Values, after: str, before: str, noise: StudyVariance) -> Difference | None:
     """Difference of the means over the seeds that both points have; None without such a seed."""
-    seeds = values[after].keys() & values[before].keys()
+    return contrast(values, {after: 1.0, before: -1.0}, noise)
+
+
+def contrast(
+    values: Values, weights: Mapping[str, float], noise: StudyVariance
+) -> Difference | None:
+    """Weighted sum of points' means over the seeds that all of them have; None without such a seed.
+
+    The weights, which sum to 0, are of different points: of one that comes twice, the sum.
+    """
+    seeds = sorted(set.intersection(*(set(values[name]) for name in weights)))
     if not seeds:
         return None
-    mean = sum(values[after][s] - values[before][s] for s in sorted(seeds)) / len(seeds)
-    (va, da), (vb, db) = noise.points[after], noise.points[before]
-    a, b = va / len(seeds), vb / len(seeds)
-    # Satterthwaite's degrees of freedom of what is the points' own; both share one prior
-    own = (a + b) ** 2 / (a**2 / da + b**2 / db) if a + b else inf
+    sums = [sum(weight * values[name][s] for name, weight in weights.items()) for s in seeds]
+    parts = {name: w**2 * noise.points[name][0] / len(seeds) for name, w in weights.items()}
+    variance = sum(parts.values())
+    # Satterthwaite's degrees of freedom of what is the points' own; all share one prior
+    spread = sum(part**2 / noise.points[name][1] for name, part in parts.items())
+    own = variance**2 / spread if spread else inf
     degrees = min(own + noise.prior_degrees, noise.pooled_degrees)
-    return _interval(mean, sqrt(a + b), degrees)
+    return _interval(sum(sums) / len(seeds), sqrt(variance), degrees)
 
 
 def _interval(mean: float, error: float, degrees: float) -> Difference:

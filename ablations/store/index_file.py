@@ -42,6 +42,7 @@ def read_index(study: str, runs_root: Path) -> dict[str, Any] | None:
         found = read_json(path, file_shapes.INDEX)
         if found is not None:
             _check_rows(found["rows"], runs_root)
+            _check_unmatched(found, runs_root)
             seeds_rule(found)
     except ValueError as error:
         text = str(error).partition(";")[0].removeprefix(f"{path}: ")
@@ -131,6 +132,18 @@ def one_line(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {one_line(key): one_line(item) for key, item in value.items()}
     return [one_line(item) for item in value] if isinstance(value, list) else value
+
+
+def _check_unmatched(index: Mapping[str, Any], runs_root: Path) -> None:
+    """Raise ValueError for a run of a network with its own widths whose id is a path."""
+    match = index.get("match") or {}
+    for absorbed in match.get("absorbed", ()):
+        check_label(absorbed["point"])
+        for run_id in absorbed["unmatched"].values():
+            run_path(runs_root, run_id)
+    for row in index["rows"]:
+        if row.get("unmatched") is not None:
+            run_path(runs_root, row["unmatched"])
 
 
 def _check_rows(rows: list[dict[str, Any]], runs_root: Path) -> None:

@@ -107,6 +107,10 @@ class Design(ABC):
     def fact(self) -> tuple[str, str]:
         """Name and text of the line of a report that says where the points lie."""
 
+    def without_published(self) -> Self:
+        """The design where networks are none of the published ones, such as at equal cost."""
+        return self
+
     @property
     def legend(self) -> str:
         """What is to be known to read the titles of points, a sentence; empty where nothing is."""

@@ -1,0 +1,1 @@
+"""Steps at equal cost: what each gains by itself, and what it had bought with cost."""
