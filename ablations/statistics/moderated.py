@@ -12,7 +12,7 @@ from typing import Literal
 
 from ablations.statistics.paired import CONFIDENCE
 from ablations.statistics.prior import Prior, bartlett_p, prior_of
-from ablations.statistics.two_way import TwoWay, Values, around_points, two_way
+from ablations.statistics.two_way import TwoWay, Values, around_points, twins, two_way
 
 __all__ = ["Difference", "StudyVariance", "Values", "contrast", "difference", "study_variance"]
 
@@ -73,7 +73,8 @@ class Difference:
 
 def study_variance(values: Values) -> StudyVariance | None:
     """The noise of finished runs; None where no point has two of them."""
-    usable = {name: by for name, by in values.items() if len(by) > 1}
+    same = twins(values)
+    usable = {name: values[name] for name in dict.fromkeys(same.values())}
     if not usable:
         return None
     table = two_way(usable)
@@ -92,6 +93,7 @@ def study_variance(values: Values) -> StudyVariance | None:
         # without a prior, runs that are equal by chance would be an interval of no width
         known = prior.shrink(variance, noise.degrees[name]) or noise.pooled
         own[name] = known, noise.degrees[name]
+    own |= {name: own[first] for name, first in same.items()}
     return StudyVariance(
         own,
         sqrt(noise.pooled),

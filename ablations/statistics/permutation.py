@@ -10,7 +10,7 @@ from math import ceil, exp, lgamma, log2
 from typing import TYPE_CHECKING
 
 from ablations.statistics.paired import SIGNIFICANCE
-from ablations.statistics.two_way import Values
+from ablations.statistics.two_way import Values, twins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ def any_difference(values: Values) -> PermutationTest | None:
     """
     import numpy as np
 
-    usable = {name: by for name, by in values.items() if len(by) > 1}
+    usable = {name: values[name] for name in dict.fromkeys(twins(values).values())}
     seeds = sorted({seed for by in usable.values() for seed in by})
     if len(usable) < 2 or len(seeds) < 2:
         return None

@@ -55,6 +55,18 @@ def _sum_of_squares(deviations: Sequence[float], size: float) -> float:
     return sum(deviation**2 for deviation in deviations if abs(deviation) > least)
 
 
+def twins(values: Values) -> dict[str, str]:
+    """Of every point with two runs or more the first with the very same values, which may be it.
+
+    Points of which all values are equal are one network that was trained once: their scatter is
+    one point's. That two networks agree so by chance is improbable, and costs no more than one
+    point's degrees of freedom.
+    """
+    first: dict[tuple[tuple[int, float], ...], str] = {}
+    usable = {name: tuple(sorted(by.items())) for name, by in values.items() if len(by) > 1}
+    return {name: first.setdefault(row, name) for name, row in usable.items()}
+
+
 def two_way(values: Values) -> TwoWay | None:
     """Fit the additive model; None where points and seeds leave nothing to tell them apart."""
     import numpy as np

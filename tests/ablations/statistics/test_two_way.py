@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablations.statistics.two_way import Values, around_points, two_way
+from ablations.statistics.moderated import study_variance
+from ablations.statistics.permutation import any_difference
+from ablations.statistics.two_way import Values, around_points, twins, two_way
 from tests.ablations.statistics.studies import draw
 
 UNEVEN = {
@@ -86,3 +88,16 @@ def test_values_that_add_up_have_no_noise() -> None:
 )
 def test_without_points_that_share_seeds_there_is_nothing_to_fit(values: Values) -> None:
     assert two_way(values) is None
+
+
+def test_a_network_that_is_two_points_scatters_once() -> None:
+    table = draw(np.random.default_rng(3), points=4, seeds=3)
+    first, *_ = table
+    twice = {**table, "again": dict(table[first]), "once": {0: 1.0}, "too": {0: 1.0}}
+    assert twins(twice) == {name: name for name in table} | {"again": first}
+    alone, both = study_variance(table), study_variance(twice)
+    assert alone is not None
+    assert both is not None
+    assert both.pooled_std == pytest.approx(alone.pooled_std)
+    assert (both.pooled_degrees, both.points["again"]) == (6, alone.points[first])
+    assert any_difference(twice) == any_difference(table)
