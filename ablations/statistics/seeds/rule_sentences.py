@@ -29,7 +29,7 @@ def _found(decision: Decision, stage: Stage) -> str:
         asked += f", and most is {most}"
     return (
         f"After {decision.seeds} seeds a run's standard deviation is {decision.std:.2f} points "
-        f"({decision.degrees} degrees of freedom), so an interval is ±{decision.half_width:.2f}: "
+        f"({_freedom(decision.degrees)}), so an interval is ±{decision.half_width:.2f}: "
         f"{asked}."
     )
 
@@ -40,8 +40,8 @@ def _few(stage: Stage) -> tuple[str, ...]:
     if degrees >= ENOUGH:
         return ()
     return (
-        f"The first decision stood on {degrees} degrees of freedom: where chance made the scatter "
-        "look small the rule stopped early, so 95 % intervals cover less than they say. With "
+        f"The first decision stands on {_freedom(degrees)}: where chance makes the scatter look "
+        "small the rule stops early, so that 95 % intervals cover less than they say. With "
         f"{ENOUGH} or more, by a larger `first`, that hardly shows.",
     )
 
@@ -69,6 +69,10 @@ def _so_far(stage: Stage) -> str:
         return f"Nothing is known of the scatter before a point has its {stage.seeds} seeds."
     return (
         f"By the points that have their {stage.seeds} seeds, the standard deviation is "
-        f"{found.std:.2f} points ({found.degrees} degrees of freedom), and the rule would ask for "
+        f"{found.std:.2f} points ({_freedom(found.degrees)}), and the rule would ask for "
         f"{found.asked:,} seeds."
     )
+
+
+def _freedom(degrees: int) -> str:
+    return f"{degrees} degree{'s' if degrees != 1 else ''} of freedom"
