@@ -111,12 +111,14 @@ def fit(runs: Runs, players: int, *, precedence: Sequence[tuple[int, int]] = ())
 def _with_seeds(main: Array, seeds: Sequence[int]) -> Array:
     """Main effects, and those of the seeds but the first, which sum to nothing over the seeds.
 
-    Without the seeds' where they cannot be told from the main effects.
+    Without the seeds' where they cannot be told from the main effects, or leave nothing over to
+    tell the noise from.
     """
     names = sorted(set(seeds))
     index = [names.index(seed) for seed in seeds]
     both = np.column_stack([main, (np.eye(len(names)) - 1 / len(names))[index][:, 1:]])
-    return both if np.linalg.matrix_rank(both) == both.shape[1] else main
+    enough = len(seeds) > both.shape[1] == np.linalg.matrix_rank(both)
+    return both if enough else main
 
 
 def _ratios(y: Array, fixed: Array, random: Array) -> dict[float, float]:

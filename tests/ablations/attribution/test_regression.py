@@ -7,7 +7,7 @@ import pytest
 from scipy.special import stdtrit
 
 from ablations.attribution.estimation.marginals import marginal_means
-from ablations.attribution.estimation.regression import Fit, confounded, fit, runs_of
+from ablations.attribution.estimation.regression import Fit, Runs, confounded, fit, runs_of
 from ablations.attribution.estimation.weights import ShapleyWeights, shapley_weights
 from lit_models.steps.lattice import Lattice, prefixes
 from tests.support.games import Game, drawn_orders, random_game
@@ -137,3 +137,12 @@ def test_pairs_that_seem_to_be_none_are_not_none_for_certain() -> None:
         assert errors.min() > 0.01
         inside.append(np.abs(model.coefficients[1 + PLAYERS :]) < 2 * errors)
     assert np.mean(inside) > 0.95
+
+
+def test_seeds_that_leave_no_degrees_of_freedom_do_not_make_noise_vanish() -> None:
+    """As many runs as main effects and seeds: nothing would be over, and no error left."""
+    masks, rng = (0, 1, 2, 4, 7, 3), np.random.default_rng(0)
+    values = tuple(70 + mask + float(rng.normal()) for mask in masks)
+    found = fit(Runs(masks, (0, 1, 2, 0, 1, 2), values), 3)
+    assert found.degrees == 2
+    assert found.noise_std > 0.1
