@@ -38,6 +38,9 @@ def marginal_means(
 
     Intervals are t intervals over units, None with one unit. What start and end have in common in
     all orders is in no interval: it shifts the sum of all values alone.
+
+    Units count alike, since an order that mirrors itself is drawn half as often as one of a pair;
+    where all orders there are were drawn, orders count alike.
     """
     units = paired(lattice, orders)
     complete = [unit for unit in units if all(_measured(order, means) for order in unit)]
@@ -45,11 +48,14 @@ def marginal_means(
         return None
     added = [[_added(order, means) for order in unit] for unit in complete]
     over_units = [[sum(one) / len(unit) for one in zip(*unit, strict=True)] for unit in added]
+    every = sum(map(len, complete)) == lattice.orders
+    sizes = [len(unit) if every else 1 for unit in complete]
     values = []
     for of_player in zip(*over_units, strict=True):
         std = spread(of_player)
         error = None if std is None else std / sqrt(len(of_player))
-        values.append(estimate(sum(of_player) / len(of_player), error, len(of_player) - 1))
+        mean = sum(n * one for n, one in zip(sizes, of_player, strict=True)) / sum(sizes)
+        values.append(estimate(mean, error, len(of_player) - 1))
     by_order = tuple(tuple(order) for unit in added for order in unit)
     curves = tuple(curve_of(order, means) for unit in complete for order in unit)
     return Marginals(tuple(values), by_order, len(complete), len(units), curves)

@@ -7,6 +7,7 @@ import pytest
 
 from ablations.attribution.estimation.marginals import marginal_means, paired
 from ablations.attribution.estimation.weights import shapley_weights
+from ablations.studies.designs.sets.orders import draw_units
 from lit_models.steps.lattice import Lattice, Order
 
 # Five players, of which 3 needs 1
@@ -62,3 +63,14 @@ def test_one_unit_has_no_interval_and_an_unfinished_order_does_not_count() -> No
     assert found.values[0].low is None
     gone = {mask: value for mask, value in VALUES.items() if mask != 1 << ORDERS[0][0]}
     assert marginal_means(LATTICE, ORDERS[:1], gone) is None
+
+
+def test_all_orders_count_alike_though_some_mirror_themselves() -> None:
+    lattice = Lattice((("a",), ("b",), ("c",)), frozenset({0, 1, 3, 4, 5, 7}))  # b needs a
+    units = list(draw_units(lattice, seed=0, antithetic=True))
+    assert sorted(map(len, units)) == [1, 2]
+    found = marginal_means(lattice, [order for unit in units for order in unit], VALUES)
+    weights = shapley_weights(lattice)
+    exact = weights.matrix @ [VALUES[mask] for mask in weights.masks]
+    assert found is not None
+    assert [value.value for value in found.values] == pytest.approx(exact.tolist(), abs=1e-12)
