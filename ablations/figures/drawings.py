@@ -26,9 +26,9 @@ EACH_NETWORK = (
 COST = "Top-1 accuracy on the test split against multiply-adds of one image and against parameters."
 SHADES = "Rows of one shade are one network with different steps."
 FRONT = (
-    "Filled: on the front of accuracy against that cost, as far as one can tell. Hollow: some "
-    "network that costs no more is better, with the whole 95 % interval of their difference above "
-    "0; each interval is of its pair alone."
+    "Of measured networks, filled: on the front of accuracy against that cost, as far as one can "
+    "tell. Hollow: some network that costs no more is better, with the whole 95 % interval of "
+    "their difference above 0; each interval is of its pair alone."
 )
 LINES = "A line goes from a network to the same one with one step more."
 GRID = (

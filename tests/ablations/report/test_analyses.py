@@ -103,7 +103,8 @@ def test_an_analysis_brings_column_figure_and_section(tmp_path: Path, sharpness:
         sharpness.keep(run, sharpness.measure(Path("last.ckpt"), radius), radius)
     paths = report.write_report("made_up", runs_root=tmp_path)
     assert json.loads(paths.json.read_text())[0]["sharpness"] == 18
-    assert [path.stem for path in paths.figures] == ["steps", "differences", "curves", "sharpness"]
+    comparison = ["steps", "differences", "cost", "curves"]
+    assert [path.stem for path in paths.figures] == [*comparison, "sharpness"]
     assert all(path.is_file() for path in paths.figures)
     for path in (paths.html, paths.markdown):
         for words in ("How sharp", "1 are known.", "Of 16 networks.", "18.0"):
