@@ -107,7 +107,8 @@ def _differs(
     )
     if "data set" in other:
         return "another data set and scale"
-    same_network = study.design.same_network(point, row)
+    # at equal cost a network has other widths than the published one
+    same_network = study.match is None and study.design.same_network(point, row)
     other = other if same_network else ("network", *other)
     return f"different {', '.join(other)}" if other else None
 

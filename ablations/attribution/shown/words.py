@@ -98,7 +98,14 @@ def _precedence(found: Attribution) -> Iterator[str]:
             f"together with {others} where that is left out."
         )
     for group in found.groups:
-        yield f"As one step {group.title} is worth {interval(group.value)}, free of that order."
+        worth = f"As one step {group.title} is worth {interval(group.value)}"
+        yield f"{worth}, free of that order{_doubt(found)}."
+
+
+def _doubt(found: Attribution) -> str:
+    """A word on what is known by a regression alone that lacks fit; empty for other numbers."""
+    doubtful = found.model is not None and lacks_fit(found.model) and "exact" in found.refused
+    return ", by the regression, which lacks fit" if doubtful else ""
 
 
 def _methods(found: Attribution) -> Iterator[str]:
@@ -191,7 +198,7 @@ def _pairs(found: Attribution) -> Iterator[str]:
     )
     what = (
         "An interaction is what two steps are worth together beyond the sum of both, over the sets "
-        "that legal orders pass"
+        f"that legal orders pass{_doubt(found)}"
     )
     if clear:
         yield f"{what}. Clear after Holm's correction over {plural(len(known), 'pair')}: {names}."

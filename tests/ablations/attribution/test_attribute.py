@@ -227,6 +227,8 @@ def test_where_the_regression_lacks_fit_the_means_are_the_result(tmp_path: Path)
     assert found.model.lack_of_fit.p < 0.05
     assert found.method == "marginal"
     assert "it lacks fit" in text_of(found)
+    assert "free of that order, by the regression, which lacks fit" in text_of(found)
+    assert "legal orders pass, by the regression, which lacks fit" in text_of(found)
     assert attributed(tmp_path, method="regression").method == "regression"
 
 
