@@ -1,7 +1,9 @@
 """Rows of the comparison, from fabricated run folders whose numbers are known."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy import stats
@@ -192,3 +194,14 @@ def test_a_study_that_never_ran_is_refused(tmp_path: Path) -> None:
         report.rows("nothing", runs_root=tmp_path)
     with pytest.raises(ValueError, match="cannot name a study"):
         report.rows("../../etc", runs_root=tmp_path)
+
+
+def test_a_published_value_beside_solved_widths_is_of_another_network(tmp_path: Path) -> None:
+    line = TRAJECTORIES["resnet50_to_convnext_t"]
+    points = cumulative(line, alternatives=False)[:3]
+    setting: dict[str, Any] = {"data": "imagenet", "epochs": 300, "seeds": [0]}
+    fabricate_study(tmp_path, trajectory=line.name, points=points, **setting)
+    study = load_study("made_up", runs_root=tmp_path)
+    assert {row.published_differs for row in study_rows(study)} == {None}
+    matched = study_rows(replace(study, match={}))
+    assert {row.published_differs for row in matched} == {"different network"}
