@@ -14,6 +14,7 @@ from ablations.compare.row import Row
 from ablations.compare.text import setting
 from ablations.figures.front import CostOf, dominated
 from ablations.figures.style import FAINT, GROUPS, MARKERS, SMALL, Style, bare, short
+from lit_models.steps.trajectories import START
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,10 +113,18 @@ def _dots(rows: Sequence[Row], looks: Sequence[Dot], cost: CostOf) -> list[Dot]:
 def _published(rows: Sequence[Row], looks: Sequence[Dot]) -> tuple[list[Dot], list[Dot]]:
     """Published values at published costs."""
     by_gmacs, by_params = [], []
+    # the paper's start is another network than one of another setting
+    other = {
+        look.name: START
+        for row, look in zip(rows, looks, strict=True)
+        if row.step == START and row.published_differs
+    }
     for row, look in zip(rows, looks, strict=True):
         if row.published_top1 is None:
             continue
-        dot = replace(look, top1=row.published_top1, std=row.published_std)
+        before = look.before and other.get(look.before, look.before)
+        dot = replace(look, name=other.get(look.name, look.name), before=before)
+        dot = replace(dot, top1=row.published_top1, std=row.published_std)
         by_gmacs += [replace(dot, cost=row.published_gmacs)] if row.published_gmacs else []
         by_params += [replace(dot, cost=row.published_params_m)] if row.published_params_m else []
     return by_gmacs, by_params
@@ -124,14 +133,16 @@ def _published(rows: Sequence[Row], looks: Sequence[Dot]) -> tuple[list[Dot], li
 def _panel(axes: "Axes", dots: Sequence[Dot], *, unit: str) -> "list[Text]":
     from matplotlib.patheffects import withStroke
 
+    if not dots:
+        axes.set_axis_off()
+        words = f"{unit}: not known"
+        axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color=FAINT)
+        return []
     bare(axes, keep=("bottom", "left"))
     axes.set_xlabel(unit, fontsize=SMALL)
     axes.set_ylabel("top-1 (%)", fontsize=SMALL)
     axes.tick_params(labelsize=SMALL, which="both")
     axes.margins(0.14, 0.12)
-    if not dots:
-        axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color=FAINT)
-        return []
     costs = [dot.cost for dot in dots]
     if max(costs) > WIDE * min(costs):
         _logarithmic(axes)

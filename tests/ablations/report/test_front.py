@@ -8,6 +8,7 @@ import pytest
 from ablations.compare.comparison import study_rows
 from ablations.compare.records import load_study
 from ablations.compare.row import Row
+from ablations.figures.cost_figure import cost_figure
 from ablations.figures.drawings import drawings
 from ablations.figures.front import dominated
 from tests.support.fabricate import fabricate_study
@@ -66,3 +67,16 @@ def test_the_caption_says_the_rule(tmp_path: Path) -> None:
     study = load_study("made_up", runs_root=tmp_path)
     captions = {one.name: one.caption for one in drawings(study, study_rows(study))}
     assert "no more is better, with the whole 95 % interval" in captions["cost"]
+
+
+def test_the_published_start_is_not_called_by_the_name_of_another_network(tmp_path: Path) -> None:
+    fabricate_study(tmp_path)
+    study = load_study("made_up", runs_root=tmp_path)
+    figure = cost_figure(study, study_rows(study))
+    measured, _, published, params = (
+        {text.get_text() for text in axes.texts} for axes in figure.axes
+    )
+    assert "ResNet-nano" in measured
+    assert "start" in published
+    assert "ResNet-nano" not in published
+    assert params == {"parameters (millions): not known"}
