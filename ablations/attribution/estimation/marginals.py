@@ -18,17 +18,15 @@ class Marginals:
 
     Attributes:
         values: of each player.
-        by_order: of each complete order what each player adds in it.
+        by_order: of each order of a complete unit what each player adds in it.
         units: complete ones: pairs of mirrored orders, or single orders that have no mirror.
         planned_units: complete or not.
-        curves: the complete orders.
     """
 
     values: tuple[Estimate, ...]
     by_order: tuple[tuple[float, ...], ...]
     units: int
     planned_units: int
-    curves: tuple[Curve, ...]
 
 
 def marginal_means(
@@ -43,7 +41,7 @@ def marginal_means(
     where all orders there are were drawn, orders count alike.
     """
     units = paired(lattice, orders)
-    complete = [unit for unit in units if all(_measured(order, means) for order in unit)]
+    complete = [unit for unit in units if all(is_measured(order, means) for order in unit)]
     if not complete:
         return None
     added = [[_added(order, means) for order in unit] for unit in complete]
@@ -57,8 +55,7 @@ def marginal_means(
         mean = sum(n * one for n, one in zip(sizes, of_player, strict=True)) / sum(sizes)
         values.append(estimate(mean, error, len(of_player) - 1))
     by_order = tuple(tuple(order) for unit in added for order in unit)
-    curves = tuple(curve_of(order, means) for unit in complete for order in unit)
-    return Marginals(tuple(values), by_order, len(complete), len(units), curves)
+    return Marginals(tuple(values), by_order, len(complete), len(units))
 
 
 def paired(lattice: Lattice, orders: Sequence[Order]) -> list[tuple[Order, ...]]:
@@ -76,7 +73,8 @@ def curve_of(order: Order, means: Mapping[int, float]) -> Curve:
     return Curve(order, tuple(means[mask] for mask in prefixes(order)))
 
 
-def _measured(order: Order, means: Mapping[int, float]) -> bool:
+def is_measured(order: Order, means: Mapping[int, float]) -> bool:
+    """Whether all networks of an order are known."""
     return all(mask in means for mask in prefixes(order))
 
 

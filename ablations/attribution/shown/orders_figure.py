@@ -24,7 +24,7 @@ def orders_figure(found: Attribution) -> "Figure":
     axes, *others = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     set_title(axes, f"measured\n{setting(found.study)}")
     _frame(axes, found.game.players)
-    for number, curve in enumerate(found.marginals.curves if found.marginals else ()):
+    for number, curve in enumerate(found.curves):
         label = "a sampled order" if number == 0 else None
         axes.plot(curve.top1, color=FAINT, linewidth=0.8, alpha=0.5, label=label)
     if found.own_curve is not None:

@@ -58,8 +58,8 @@ def to_plain(found: Attribution) -> dict[str, Any]:
         else {
             "units": marginals.units,
             "planned_units": marginals.planned_units,
-            "orders": [_curve(found, curve) for curve in marginals.curves],
         },
+        "orders": [_curve(found, curve) for curve in found.curves],
         "own_order": None if found.own_curve is None else _curve(found, found.own_curve),
     }
 

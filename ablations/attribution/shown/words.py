@@ -44,9 +44,9 @@ def _over(found: Attribution) -> str:
     networks = plural(len(found.networks.means), "network")
     if found.method == "exact":
         return f"Over all {found.game.lattice.orders:,} orders (all {networks})"
-    drawn = len(found.marginals.by_order) if found.marginals else 0
-    if found.method == "marginal":
-        return f"Over {drawn} orders ({networks})"
+    if found.method == "marginal" and found.marginals is not None:
+        return f"Over {len(found.marginals.by_order)} orders ({networks})"
+    drawn = len(found.curves)
     of_orders = f", {plural(drawn, 'order')} of them whole" if drawn else ""
     return f"Over all {found.game.lattice.orders:,} orders, estimated from {networks}{of_orders},"
 
@@ -232,6 +232,6 @@ def _missing(found: Attribution) -> Iterator[str]:
     elif found.model is None and "regression" in found.refused and found.method != "exact":
         yield f"Not by regression: {found.refused['regression']}."
     drawn = len(study.orders) - 1
-    whole = len(found.marginals.by_order) if found.marginals else 0
+    whole = len(found.curves)
     if drawn > 0 and whole < drawn:
         yield f"{whole} of {plural(drawn, 'sampled order')} are trained from start to end."

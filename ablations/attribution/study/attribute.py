@@ -14,7 +14,12 @@ from ablations.attribution.estimation.estimates import (
     with_holm,
 )
 from ablations.attribution.estimation.linear import modelled, sparse
-from ablations.attribution.estimation.marginals import Marginals, curve_of, marginal_means
+from ablations.attribution.estimation.marginals import (
+    Marginals,
+    curve_of,
+    is_measured,
+    marginal_means,
+)
 from ablations.attribution.estimation.regression import Fit, confounded, fit, runs_of
 from ablations.attribution.estimation.weights import ShapleyWeights, shapley_weights
 from ablations.attribution.study.collected import Collected, collect
@@ -41,6 +46,7 @@ class Attribution:
         total: the sum of the values; `measured` is the end minus the start as trained.
         model: of the regression; None where it is not possible.
         marginals: over complete sampled orders; None without one.
+        curves: the sampled orders of which all networks are trained.
         own_curve: the trajectory's own order, where all of it is trained.
     """
 
@@ -57,6 +63,7 @@ class Attribution:
     measured: Estimate | None
     model: Fit | None
     marginals: Marginals | None
+    curves: tuple[Curve, ...]
     own_curve: Curve | None
 
 
@@ -104,6 +111,7 @@ def attribute(
         networks.contrast({game.lattice.full: 1.0, 0: -1.0}),
         model,
         marginals,
+        tuple(curve_of(one, networks.means) for one in drawn if is_measured(one, networks.means)),
         _own_curve(game, networks),
     )
 

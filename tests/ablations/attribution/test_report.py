@@ -43,7 +43,7 @@ def test_the_report_has_figures_tables_and_data(paths: ReportPaths) -> None:
     assert [step["step"] for step in found["steps"]] == list(LINE.step_names)
     assert found["steps"][0]["shapley"] == found["steps"][0]["shapley_regression"]
     assert len(found["interactions"]) == 66
-    assert len(found["marginal"]["orders"]) == 6
+    assert len(found["orders"]) == 6
     assert found["needs"] == {"move_depthwise_up": ["depthwise"]}
 
 
