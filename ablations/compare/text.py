@@ -75,8 +75,9 @@ def _noise_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     """What the intervals stand on, what they cover, and what the rows show together."""
     found = statistics_of(rows)
     tests = [row for row in rows if row.delta_low is not None]
+    agreement = agreement_sentence(found.differences, found.levels, reference=_reference(rows))
     if not tests or found.noise is None:
-        return (agreement_sentence(found.differences, found.levels),)
+        return (agreement,)
     stand = [row.title for row in tests if row.stands_out]
     any_difference, noise = found.any_difference, found.noise
     several = len(noise.points) - len(noise.lone)
@@ -86,8 +87,14 @@ def _noise_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
         pairing_sentence(noise),
         comparisons_sentence(len(tests), stand),
         any_difference_sentence(any_difference, several) if any_difference is not None else "",
-        agreement_sentence(found.differences, found.levels),
+        agreement,
     )
+
+
+def _reference(rows: Sequence[Row]) -> str | None:
+    """The title of the network that all differences are taken from; None where they are several."""
+    labels = {row.reference for row in rows if row.reference}
+    return next((row.title for row in rows if labels == {row.point}), None)
 
 
 def rounding_note(study: StudyRecord, rows: Sequence[Row]) -> str:

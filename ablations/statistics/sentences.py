@@ -156,14 +156,20 @@ def any_difference_sentence(test: PermutationTest, networks: int) -> str:
     )
 
 
-def agreement_sentence(differences: Agreement | None, levels: Agreement | None) -> str:
-    """How far the measured curve is the published one; empty where it cannot be told."""
+def agreement_sentence(
+    differences: Agreement | None, levels: Agreement | None, *, reference: str | None = None
+) -> str:
+    """How far the measured curve is the published one; empty where it cannot be told.
+
+    `reference` is what all differences are taken from, where that is one network.
+    """
     parts = []
+    taken_from = f" to {reference}" if reference else ""
     if differences is not None:
         parts.append(
-            f"{differences.equal_signs} of {differences.count} differences have the published sign "
-            f"(Pearson's r = {_with_p(differences.pearson, differences.pearson_p)}, Spearman's "
-            f"{_with_p(differences.spearman, differences.spearman_p)})"
+            f"{differences.equal_signs} of {differences.count} differences{taken_from} have the "
+            f"published sign (Pearson's r = {_with_p(differences.pearson, differences.pearson_p)}, "
+            f"Spearman's {_with_p(differences.spearman, differences.spearman_p)})"
         )
     if levels is not None:
         parts.append(

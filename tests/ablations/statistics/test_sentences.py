@@ -111,4 +111,6 @@ def test_sentence_on_what_was_published() -> None:
     assert "9 of 12 differences have the published sign (Pearson's r = +0.61, p = 0.03" in said
     assert "the 13 accuracies rank with the published ones by Spearman's \N{MINUS SIGN}0.76" in said
     assert "accuracies" not in agreement_sentence(found, None)
+    to_one = agreement_sentence(found, None, reference="ResNet-50")
+    assert "9 of 12 differences to ResNet-50 have the published sign" in to_one
     assert agreement_sentence(None, None) == ""
