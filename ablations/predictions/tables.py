@@ -182,7 +182,7 @@ def _percent(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    return NOTHING if np.isnan(value) else signed(round(float(value), 1) + 0.0, digits=1)
+    return NOTHING if np.isnan(value) else signed(float(value), digits=1)
 
 
 def tables(study: StudyRecord, found: Results) -> Sequence[SectionTable]:

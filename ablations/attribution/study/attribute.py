@@ -30,7 +30,6 @@ from ablations.compare.records import StudyRecord
 from ablations.statistics.paired import SIGNIFICANCE
 from ablations.store.hints import hint
 from ablations.store.runs import root_of
-from lit_models.steps.lattice import Order, prefixes
 
 SPARE = 3  # networks more than main effects, from which on pairs can be told from noise
 
@@ -211,6 +210,5 @@ def _total(
 
 
 def _own_curve(game: Game, networks: Networks) -> Curve | None:
-    order: Order = game.lattice.own_order
-    trained = all(mask in networks.means for mask in prefixes(order))
-    return curve_of(order, networks.means) if trained else None
+    order = game.lattice.own_order
+    return curve_of(order, networks.means) if is_measured(order, networks.means) else None
