@@ -11,6 +11,7 @@ from pathlib import Path
 
 import datamodules
 import lit_models
+from ablations.files.python_source import parse
 
 
 @cache
@@ -59,7 +60,7 @@ def _outermost(loaded: Iterable[str]) -> Iterator[str]:
 
 def _imports(content: bytes) -> Iterator[tuple[str, int]]:
     """Names of the outermost packages that are imported anywhere, and lines."""
-    for node in ast.walk(ast.parse(content)):
+    for node in ast.walk(parse(content)):
         if isinstance(node, ast.Import):
             yield from ((alias.name.partition(".")[0], node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

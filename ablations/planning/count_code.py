@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from ablations.files.python_source import parse
+
 _FIRST = "network.complexity"
 # Imported on the way without a part in a count: they draw values, or say what is in a count's key.
 _NO_PART = (
@@ -47,7 +49,7 @@ def _decides(name: str) -> bool:
 
 def _imported(source: bytes, package: Path) -> Iterator[str]:
     """The modules of lit_models that a source imports, at its top or inside of a function."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):

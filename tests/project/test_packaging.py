@@ -22,6 +22,7 @@ import datamodules
 import lit_models
 from ablations.studies.study_file import read_source, section
 from tests.support.project import PROJECT
+from tests.support.sources.structure import syntax
 
 PACKAGES = ("lit_models", "datamodules", "ablations")
 
@@ -81,7 +82,7 @@ def test_compromised_lightning_is_refused(version: str) -> None:
 def imported_modules(package: str) -> Iterator[tuple[str, Path]]:
     """Top-level names of everything that a package imports, with the file that does."""
     for path in sorted((PROJECT / package).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(syntax(path)):
             if isinstance(node, ast.Import):
                 yield from ((alias.name.partition(".")[0], path) for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:

@@ -11,6 +11,8 @@ import tokenize
 from collections.abc import Mapping
 from functools import cache
 
+from ablations.files.python_source import parse
+
 
 @cache
 def field_comments(kind: type) -> Mapping[str, str]:
@@ -25,7 +27,7 @@ def field_comments(kind: type) -> Mapping[str, str]:
 def _of_source(source: str) -> dict[str, str]:
     """Field -> comment, of the source of one class."""
     comments, alone = _comments(source)
-    (node,) = ast.parse(source).body
+    (node,) = parse(source).body
     assert isinstance(node, ast.ClassDef)
     found: dict[str, str] = {}
     for field in node.body:

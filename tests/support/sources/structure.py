@@ -10,6 +10,8 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
 
+from ablations.files.python_source import parse
+
 Arrows = Mapping[str, set[str]]  # name -> names that it needs
 Layers = Sequence[
     Sequence[str]
@@ -29,7 +31,7 @@ def _name(path: Path) -> str:
 
 @cache
 def syntax(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return parse(path.read_text(encoding="utf-8"), name=str(path))
 
 
 def imports(files: Mapping[str, Path]) -> dict[str, set[str]]:
