@@ -42,9 +42,8 @@ def test_no_collection_happens_inside_a_parse() -> None:
 
 def test_without_it_the_same_source_is_collected_in_between() -> None:
     """The counter-test; CPython before 3.11.8 raises SystemError in it."""
-    with parsing_at_every_collection() as phases:
-        with suppress(SystemError):
-            ast.parse(SOURCE)
+    with parsing_at_every_collection() as phases, suppress(SystemError):
+        ast.parse(SOURCE)
     assert phases or sys.version_info >= (3, 12), "the test above would show nothing"
 
 
