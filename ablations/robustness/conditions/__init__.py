@@ -1,0 +1,1 @@
+"""Under which conditions networks are asked: corruptions, attacks, public sets, probes."""

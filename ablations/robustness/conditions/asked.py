@@ -1,0 +1,82 @@
+"""What a condition is given: images, and networks."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from lit_models.families.reference import Network
+from lit_models.probes.pixels import Pixels
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Some of the images, as a network sees them in a test, but for their normalisation.
+
+    Attributes:
+        pixels: (N, C, H, W) uint8 on the CPU, the evaluation crop.
+        labels: (N,) int64.
+        indices: (N,) int64, numbers of the images in their set: with `seed` the key of every draw.
+        seed: of the evaluation, not of a training.
+    """
+
+    pixels: torch.Tensor
+    labels: NDArray[np.int64]
+    indices: NDArray[np.int64]
+    seed: int
+
+
+class Images(Protocol):
+    """The images that networks are asked about.
+
+    Attributes:
+        title: for people and messages, such as `Fashion-MNIST`.
+        labels: (N,) int64, of all images.
+        indices: (N,) int64, their numbers in their set.
+        side: of the square crop in pixels.
+        in_chans: channels.
+        class_names: by label.
+    """
+
+    title: str
+    labels: NDArray[np.int64]
+    indices: NDArray[np.int64]
+    side: int
+    in_chans: int
+    class_names: tuple[str, ...]
+
+    def batches(self, size: int) -> Iterator[ImageBatch]:
+        """All of them, in order, `size` at a time."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """What makes two sets of images the same, as plain data: part of a result's identity."""
+
+
+@dataclass(frozen=True)
+class AskedNetwork:
+    """A trained network.
+
+    Attributes:
+        name: for messages, such as `patchify_stem, seed 0`.
+        pixels: the network behind its normalisation, in evaluation mode.
+        spec: what it was built from: an `ArchSpec`, or a network of timm.
+        device: where it lies.
+        num_classes: K.
+    """
+
+    name: str
+    pixels: Pixels
+    spec: Network
+    device: torch.device
+    num_classes: int
+
+    @property
+    def backbone(self) -> nn.Module:
+        """The network itself, which takes normalised images."""
+        return self.pixels.network

@@ -1,0 +1,73 @@
+"""The suites: which conditions each has, for given settings and images."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ablations.robustness.conditions.asked import Images
+from ablations.robustness.conditions.clean import Clean
+from ablations.robustness.conditions.condition import Condition
+from ablations.studies.robustness import SUITES, RobustnessConfig
+from datamodules.config.data import DataConfig
+from lit_models.registry.names import nearest
+from lit_models.registry.registry import Registry
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What conditions are chosen by.
+
+    Attributes:
+        config: the keys of `robustness`.
+        data: the data set that the images are of, where it lies included.
+        images: of it.
+    """
+
+    config: RobustnessConfig
+    data: DataConfig
+    images: Images
+
+
+Conditions = Callable[[Setting], Sequence[Condition]]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite.
+
+    Attributes:
+        conditions: beside `Clean`, which every suite has.
+        images: how many test images by default; None: all.
+        title: what it has, for `ablate robustness --help`.
+    """
+
+    conditions: Conditions
+    images: int | None
+    title: str
+
+
+REGISTERED: Registry[Suite] = Registry("suite of conditions")
+
+
+def suite(name: str) -> Suite:
+    """A suite by its name. Raises ValueError, with the nearest, where there is none."""
+    if name not in REGISTERED:
+        raise ValueError(f"--suite {name}: no such suite. {nearest(name, SUITES)}")
+    return REGISTERED[name]
+
+
+def conditions(names: Sequence[str], setting: Setting) -> tuple[Condition, ...]:
+    """The conditions of some suites, `Clean` first, each once.
+
+    Raises:
+        ValueError: no such suite; settings that do not suit the images.
+    """
+    found: dict[str, Condition] = {"clean/clean": Clean()}
+    for name in names:
+        for condition in suite(name).conditions(setting):
+            same = found.setdefault(condition.key, condition)
+            if same != condition:  # two suites ask the same with other parameters
+                raise ValueError(
+                    f"{condition.key} is in two of the suites {', '.join(names)} with other "
+                    "parameters: evaluate them one after the other"
+                )
+    return tuple(found.values())

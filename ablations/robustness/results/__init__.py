@@ -1,0 +1,1 @@
+"""What was answered, as files in the folders of runs."""

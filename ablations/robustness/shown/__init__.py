@@ -1,0 +1,1 @@
+"""The robustness part of a report: tables, figures, sentences."""

@@ -1,0 +1,139 @@
+"""The key `robustness` of a study: under which conditions its networks are asked, once trained.
+
+It changes nothing in training, so it is no part of a run's identity; each answer has one of its
+own. `ablate robustness` takes the same keys, and the suites by `--suite`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+SUITES = (
+    "quick",
+    "corruptions",
+    "perturbations",
+    "occlusion",
+    "attacks",
+    "analyses",
+    "ood",
+    "imagenet",
+    "paper_robust_resnet",
+    "paper_large_kernels",
+)
+Weights = Literal["raw", "ema"]
+Reencode = Literal["auto", "none", "85"]
+Saliency = Literal["spectral", "reference", "masks", "dino"]
+RingEnergy = Literal["equal", "density"]
+
+
+@dataclass
+class OcclusionConfig:
+    """Which patches are dropped."""
+
+    # side of a patch in pixels; null: 16 at 224 px, else a fourteenth of the side, at least 2
+    patch: int | None = None
+    # what says which patches matter: the same for every network
+    saliency: Saliency = "spectral"
+    # saliency=reference: the one fixed network, timm/NAME, or a checkpoint
+    reference: str | None = None
+    # saliency=masks: a folder with one mask an image
+    masks: str | None = None
+    # saliency=dino: a checkpoint of DINO's ViT-S/16
+    dino: str | None = None
+
+
+@dataclass
+class AttackConfig:
+    """How images are changed against the networks. Pixels are in [0, 1]."""
+
+    # largest change of a pixel in one step; null: 1, 2, 4, 8 /255 and 0.1 to 0.4
+    fgsm: list[float] | None = None
+    # likewise in several steps; null: 0.002, 0.004, 0.006, 0.008
+    pgd: list[float] | None = None
+    # steps of PGD, each of eps/4
+    steps: int = 5
+    # random starts of PGD, all of which an image has to stand
+    restarts: int = 1
+    # PGD's step numbers at eps 0.006; empty: not swept
+    sweep: list[int] = field(default_factory=lambda: [1, 2, 5, 10, 20])
+    # TAIG: attacks made on another network
+    transfer: bool = False
+    # that network: timm/NAME, or a run or checkpoint that is none of the study's
+    surrogate: str | None = None
+    # largest changes of TAIG
+    taig: list[float] = field(default_factory=lambda: [0.03, 0.06, 0.1])
+
+
+@dataclass
+class LesionConfig:
+    """Blocks that are taken out after training."""
+
+    # draws of which blocks, for each number of them
+    draws: int = 10
+    # only blocks of these stages, counted from 1; null: of all
+    stages: list[int] | None = None
+
+
+@dataclass
+class NoiseConfig:
+    """Noise of one ring of frequencies at a time."""
+
+    # rings that share the spectrum up to Nyquist's frequency; null: 10, below 20 px side/2
+    rings: int | None = None
+    # root mean square of the noise, pixels in [0, 1]
+    rms: float = 8 / 255
+    # equal: every ring has that much; density: its share of white noise
+    energy: RingEnergy = "equal"
+
+
+@dataclass
+class ReceptiveFieldConfig:
+    """The effective receptive field."""
+
+    # side of the images in pixels, where the network takes any; null: that of the evaluation
+    side: int | None = 1024
+    # how many images it is the mean over
+    images: int = 50
+
+
+@dataclass
+class OodConfig:
+    """Images of no class of the network."""
+
+    # another data set
+    data: str | None = None
+    # names of classes that were left out of the training
+    held_out_classes: list[str] | None = None
+
+
+@dataclass
+class RobustnessConfig:
+    """Under which conditions the networks of a study are asked."""
+
+    # suites by name; one may stand for a list of one; empty: none
+    suite: list[str] = field(default_factory=list)
+    # test images, the same share of every class; null: what the suite has
+    images: int | None = None
+    # of the evaluation's draws, the same for all networks
+    seed: int = 0
+    # which weights of a run with a moving average
+    weights: Weights = "raw"
+    # evaluate after `ablate run` has trained everything
+    after_run: bool = False
+    # images at a time; null: that of the recipe, at most 256
+    batch_size: int | None = None
+    # corruptions: the four extra ones, too
+    extra: bool = False
+    # corruptions: how images are stored after them; auto: as the benchmark's files were
+    reencode: Reencode = "auto"
+    # ImageNet-A and -R: only the logits of their 200 classes count
+    mask: bool = True
+    # ImageNet-P: a file with AlexNet's top-5 distances, which are published nowhere
+    alexnet_t5d: str | None = None
+    # folders of public sets that lie elsewhere than below data.root, by name such as imagenet_a
+    folders: dict[str, str] = field(default_factory=dict)
+    occlusion: OcclusionConfig = field(default_factory=OcclusionConfig)
+    attacks: AttackConfig = field(default_factory=AttackConfig)
+    lesion: LesionConfig = field(default_factory=LesionConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    ood: OodConfig = field(default_factory=OodConfig)
+    receptive_field: ReceptiveFieldConfig = field(default_factory=ReceptiveFieldConfig)

@@ -1,0 +1,1 @@
+"""Public sets of images that test robustness, as folders and files on disk."""

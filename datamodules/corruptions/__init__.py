@@ -1,0 +1,1 @@
+"""Common corruptions in memory (arXiv 1903.12261): pixels to pixels."""

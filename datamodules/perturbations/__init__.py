@@ -1,0 +1,1 @@
+"""Perturbation sequences in memory (arXiv 1903.12261): pixels to frames."""

@@ -1,0 +1,1 @@
+"""Questions to a trained network: what it says of pixels, and why."""
