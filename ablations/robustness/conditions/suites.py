@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ablations.robustness.conditions.asked import Images
 from ablations.robustness.conditions.clean import Clean
 from ablations.robustness.conditions.condition import Condition
-from ablations.studies.robustness import SUITES, RobustnessConfig
+from ablations.studies.robustness.config import SUITES, RobustnessConfig
 from datamodules.config.data import DataConfig
 from lit_models.registry.names import nearest
 from lit_models.registry.registry import Registry

@@ -1,0 +1,1 @@
+"""The key `robustness` of a study."""
