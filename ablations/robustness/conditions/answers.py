@@ -5,12 +5,27 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
-from ablations.robustness.conditions.asked import Arrays
+from ablations.robustness.conditions.arrays import (
+    CONFIDENCE,
+    CORRECT,
+    DISTANCE,
+    LOSS,
+    PREDICTED,
+    TOP5,
+    Arrays,
+)
 
-# The names of the arrays.
-PREDICTED, CORRECT, CONFIDENCE, LOSS = "predicted", "correct", "confidence", "loss"
-TOP5 = "top5"  # (N, frames, 5), of a sequence
-DISTANCE = "distance"  # (N,) largest |x' - x| of an attack, pixels in [0, 1]
+__all__ = [
+    "CONFIDENCE",
+    "CORRECT",
+    "DISTANCE",
+    "LOSS",
+    "PREDICTED",
+    "TOP5",
+    "NotFiniteError",
+    "answers",
+    "require_finite",
+]
 
 
 class NotFiniteError(ValueError):

@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ablations.robustness.conditions.arrays import Arrays
 from lit_models.families.reference import Network
 from lit_models.probes.pixels import Pixels
 
-Arrays = Mapping[str, NDArray[Any]]
+__all__ = ["Arrays", "AskedNetwork", "ImageBatch", "Images"]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import numpy as np
 from ablations.files.own_files import read_own
 from ablations.files.own_folders import own_folder
 from ablations.files.shapes import Object
-from ablations.robustness.conditions.asked import Arrays
+from ablations.robustness.conditions.arrays import Arrays
 from ablations.robustness.results.identity import Decides
 from ablations.store.finished import stamp
 from ablations.store.lock import hold
