@@ -13,7 +13,7 @@ from ablations.robustness.conditions.arrays import Arrays
 from lit_models.families.reference import Network
 from lit_models.probes.pixels import Pixels
 
-__all__ = ["Arrays", "AskedNetwork", "ImageBatch", "Images"]
+__all__ = ["Arrays", "AskedNetwork", "ImageBatch", "Images", "DataImages"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,25 @@ class Images(Protocol):
         """All of them, in order, `size` at a time."""
 
     def identity(self) -> Mapping[str, Any]:
-        """What makes two sets of images the same, as plain data: part of a result's identity."""
+        """What makes two sets of images the same, but for which of them, as plain data.
+
+        With the digest of their list it is the part of a result's identity that images have.
+        """
+
+
+class DataImages(Images, Protocol):
+    """Images of the test split of a data set, which can be had otherwise, too."""
+
+    def at(self, side: int, *, crop_ratio: float | None = None) -> "DataImages":
+        """The same images with a crop of another side; images in memory are resampled from theirs.
+
+        Args:
+            side: of the crop in pixels, such as 224 for a network that is evaluated at 384.
+            crop_ratio: share of the resized short side that it keeps; None: as it is.
+        """
+
+    def limited(self, count: int) -> "DataImages":
+        """At most so many of them, the same share of every class: fewer are a subset of more."""
 
 
 @dataclass(frozen=True)

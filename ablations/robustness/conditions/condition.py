@@ -12,9 +12,28 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ablations.robustness.conditions.asked import Arrays, AskedNetwork, ImageBatch, Images
+from ablations.robustness.conditions.asked import (
+    Arrays,
+    AskedNetwork,
+    DataImages,
+    ImageBatch,
+    Images,
+)
 
 Plain = Mapping[str, Any]  # numbers, texts, lists of them: what JSON holds
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What a condition costs, beside making the images.
+
+    Attributes:
+        forwards: of a network, an image.
+        backwards: likewise, each with the forward pass that it needs.
+    """
+
+    forwards: float = 1
+    backwards: float = 0
 
 
 @dataclass(frozen=True)
@@ -43,9 +62,14 @@ class Condition(ABC):
     def parameters(self) -> Plain:
         """All that decides the result beside network, images and seed: hashed, and stored."""
 
-    def images(self, images: Images) -> Images:
+    def images(self, images: DataImages) -> Images:
         """The images that it is about: those of the data set, unless it brings its own."""
         return images
+
+    def passes(self, network: AskedNetwork) -> Passes:
+        """What it costs to ask this network, for `ablate robustness --plan`."""
+        del network
+        return Passes()
 
     def refusal(self, network: AskedNetwork, images: Images) -> str | None:
         """Why it does not suit a network or images, as a sentence; None: it does."""

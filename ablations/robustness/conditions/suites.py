@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 
-from ablations.robustness.conditions.asked import Images
+from ablations.robustness.conditions.asked import DataImages
 from ablations.robustness.conditions.clean import Clean
 from ablations.robustness.conditions.condition import Condition
 from ablations.studies.robustness.config import SUITES, RobustnessConfig
@@ -24,10 +26,17 @@ class Setting:
 
     config: RobustnessConfig
     data: DataConfig
-    images: Images
+    images: DataImages
 
 
 Conditions = Callable[[Setting], Sequence[Condition]]
+# the modules that register suites when they are imported
+MODULES: tuple[str, ...] = ()
+
+
+def _nothing(setting: Setting) -> Sequence[str]:
+    del setting
+    return ()
 
 
 @dataclass(frozen=True)
@@ -37,12 +46,15 @@ class Suite:
     Attributes:
         conditions: beside `Clean`, which every suite has.
         images: how many test images by default; None: all.
-        title: what it has, for `ablate robustness --help`.
+        title: what it has, for `ablate robustness --plan`.
+        absent: what it would have beside its conditions if it were there, in sentences, such as
+            public sets of which no folder was found.
     """
 
     conditions: Conditions
     images: int | None
     title: str
+    absent: Callable[[Setting], Sequence[str]] = _nothing
 
 
 REGISTERED: Registry[Suite] = Registry("suite of conditions")
@@ -50,6 +62,7 @@ REGISTERED: Registry[Suite] = Registry("suite of conditions")
 
 def suite(name: str) -> Suite:
     """A suite by its name. Raises ValueError, with the nearest, where there is none."""
+    _import_all()
     if name not in REGISTERED:
         raise ValueError(f"--suite {name}: no such suite. {nearest(name, SUITES)}")
     return REGISTERED[name]
@@ -71,3 +84,9 @@ def conditions(names: Sequence[str], setting: Setting) -> tuple[Condition, ...]:
                     "parameters: evaluate them one after the other"
                 )
     return tuple(found.values())
+
+
+@cache
+def _import_all() -> None:
+    for module in MODULES:
+        import_module(module)
