@@ -13,6 +13,7 @@ from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.compare.text import setting
 from ablations.figures.front import CostOf, dominated
+from ablations.figures.labels import halo, place_labels
 from ablations.figures.style import FAINT, GROUPS, MARKERS, SMALL, Style, bare, short
 from lit_models.steps.trajectories import START
 
@@ -22,19 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 ALONE = -1  # the group of networks of which no two are the same one with other steps
+MOST_NAMES = 24  # of dots in a panel
 WIDE = 4.0  # largest over smallest cost from which an axis is logarithmic
-MOST_NAMES = 24  # of dots in a panel; of more, those on the front have names alone
-# Where a label may stand beside its dot: in points, with horizontal and vertical alignment.
-_PLACES = (
-    (5, 0, "left", "center"),
-    (-5, 0, "right", "center"),
-    (0, 5, "center", "bottom"),
-    (0, -5, "center", "top"),
-    (4, 4, "left", "bottom"),
-    (4, -4, "left", "top"),
-    (-4, 4, "right", "bottom"),
-    (-4, -4, "right", "top"),
-)
 
 
 @dataclass(frozen=True)
@@ -72,7 +62,7 @@ def cost_figure(study: StudyRecord, rows: Sequence[Row]) -> "Figure":
             labels.append((axes, _panel(axes, dots, unit=unit)))
     figure.draw_without_rendering()  # positions in pixels are known only now
     for axes, texts in labels:
-        _place(axes, texts)
+        place_labels(axes, texts)
     return figure
 
 
@@ -131,8 +121,6 @@ def _published(rows: Sequence[Row], looks: Sequence[Dot]) -> tuple[list[Dot], li
 
 
 def _panel(axes: "Axes", dots: Sequence[Dot], *, unit: str) -> "list[Text]":
-    from matplotlib.patheffects import withStroke
-
     if not dots:
         axes.set_axis_off()
         words = f"{unit}: not known"
@@ -149,8 +137,8 @@ def _panel(axes: "Axes", dots: Sequence[Dot], *, unit: str) -> "list[Text]":
     by_name = {dot.name: dot for dot in dots}
     for dot in dots:
         _draw(axes, dot, before=by_name.get(dot.before or ""))
-    halo = [withStroke(linewidth=2.5, foreground="white")]
-    style: Style = {"textcoords": "offset points", "fontsize": SMALL - 0.5, "path_effects": halo}
+    style: Style = {"textcoords": "offset points", "fontsize": SMALL - 0.5, **halo()}
+    # of too many, those on the front have names alone
     named = [dot for dot in dots if dot.on_front] if len(dots) > MOST_NAMES else dots
     return [axes.annotate(dot.name, (dot.cost, dot.top1), (0, 0), **style) for dot in named]
 
@@ -177,35 +165,3 @@ def _logarithmic(axes: "Axes") -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(plain)
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
-
-
-def _place(axes: "Axes", texts: "Sequence[Text]") -> None:
-    """Put each label where it covers the least of other labels and of the dots."""
-    from matplotlib.transforms import Bbox
-
-    dots = [axes.transData.transform(text.xy) for text in texts]  # type: ignore[attr-defined]
-    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in dots]
-    frame = axes.get_window_extent()
-    for index, text in enumerate(texts):
-        others = taken[:index] + taken[index + 1 :]
-        costs = []
-        for number, place in enumerate(_PLACES):
-            _move(text, place)
-            box = text.get_window_extent()
-            outside = max(0.0, box.x1 - frame.x1) + max(0.0, frame.x0 - box.x0)
-            covered = sum(_overlap(box, other) for other in others)
-            costs.append((covered + 20 * outside, number))
-        _move(text, _PLACES[min(costs)[1]])
-        taken.append(text.get_window_extent())
-
-
-def _move(text: "Text", place: tuple[int, int, str, str]) -> None:
-    x, y, horizontal, vertical = place
-    text.set(position=(x, y), horizontalalignment=horizontal, verticalalignment=vertical)
-
-
-def _overlap(first: object, second: object) -> float:
-    from matplotlib.transforms import Bbox
-
-    both = Bbox.intersection(first, second)  # type: ignore[arg-type]
-    return 0.0 if both is None else both.width * both.height
