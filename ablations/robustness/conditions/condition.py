@@ -19,6 +19,7 @@ from ablations.robustness.conditions.asked import (
     ImageBatch,
     Images,
 )
+from ablations.robustness.conditions.definitions import definition
 
 Plain = Mapping[str, Any]  # numbers, texts, lists of them: what JSON holds
 
@@ -42,11 +43,9 @@ class Condition(ABC):
 
     Attributes:
         kind: what it belongs to, such as `corruptions`: the folder of its files.
-        version: of its definition. Another one makes earlier results stale.
     """
 
     kind: ClassVar[str]
-    version: ClassVar[int] = 1
 
     @property
     @abstractmethod
@@ -57,6 +56,11 @@ class Condition(ABC):
     def key(self) -> str:
         """Kind and name, such as `corruptions/fog/3`: unique among all conditions of a network."""
         return f"{self.kind}/{self.name}"
+
+    @property
+    def version(self) -> int:
+        """Of its definition, see `definitions`: another one makes earlier answers stale."""
+        return definition(self.key)
 
     @abstractmethod
     def parameters(self) -> Plain:

@@ -57,6 +57,7 @@ class Answered:
         path: of the file with the arrays.
         sha256: of that file.
         seconds: that it took.
+        written: when, ISO 8601 in UTC.
     """
 
     identity: str
@@ -65,6 +66,7 @@ class Answered:
     path: Path
     sha256: str
     seconds: float
+    written: str
 
     @property
     def condition(self) -> str:
@@ -97,6 +99,7 @@ def _answered(folder: Path, stamp: str) -> Mapping[str, Answered]:
             path=folder / FOLDER / said["file"],
             sha256=said["sha256"],
             seconds=said["seconds"],
+            written=said["written"],
         )
         for identity, said in found.items()
     }
