@@ -14,7 +14,7 @@ from ablations.robustness.results.kept import Kept
 from ablations.robustness.results.stored import answered
 from ablations.store.runs import run_path
 from tests.support.fabricate import fabricate_study
-from tests.support.robustness_answers import (
+from tests.support.robustness.made_up import (
     LABELS,
     POINTS,
     STUDY,
@@ -47,13 +47,13 @@ def folder(root: Path, point: int, seed: int) -> Path:
     return run_path(root, study(root).points[point].runs[seed].run_id)
 
 
-def fog(root: Path, point: int, seed: int, *, images: int, wrong: int, **how: int) -> None:
+def fog(root: Path, point: int, seed: int, *, images: int, wrong: int, version: int = 1) -> None:
     """An answer to fog with the first `wrong` images wrong."""
     asked = image_list(images)
     right = np.arange(images) >= wrong
     draws = np.random.default_rng(0)
     arrays = class_answers(right, asked.labels, draws)
-    keep_answer(folder(root, point, seed), FOG, arrays, images=asked, **how)
+    keep_answer(folder(root, point, seed), FOG, arrays, images=asked, version=version)
 
 
 def test_every_answer_is_found(root: Path) -> None:
