@@ -38,6 +38,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "make a checkpoint of published weights; executes nothing",
         ),
         "evaluate": Verb(f"{_ROOM}.weights.evaluate", "the scores of a checkpoint on a data set"),
+        "robustness": Verb(
+            f"{_ROOM}.robustness", "what trained networks say of corrupted, changed, other images"
+        ),
         "schema": Verb(f"{_ROOM}.schema", "the JSON Schema of a study file, for editors"),
         "completion": Verb(f"{_ROOM}.shell.script", "a script that completes what is typed"),
         "complete": Verb(f"{_ROOM}.shell.complete"),  # only that script types it

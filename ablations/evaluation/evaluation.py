@@ -46,6 +46,29 @@ class Evaluation:
     ema: Scores | None
 
 
+@dataclass(frozen=True)
+class Expects:
+    """What a network was made for, to compare data with."""
+
+    path: Path
+    num_classes: int
+    in_chans: int
+
+    def check(self, name: str, classes: int | None, in_chans: int) -> None:
+        """Raise ValueError for data of other classes (None: not known yet) or channels."""
+        if classes not in (None, self.num_classes):
+            raise ValueError(
+                f"{self.path} tells {self.num_classes} classes apart and {name} has {classes}: "
+                "evaluate it on the classes that it was trained on, or fine-tune it on "
+                f"{name} with recipe.start_from={self.path}"
+            )
+        if in_chans != self.in_chans:
+            raise ValueError(
+                f"{self.path} is for images of {self.in_chans} channels and those of {name} have "
+                f"{in_chans}"
+            )
+
+
 def evaluate(path: Path, config: EvaluationConfig, *, split: Split = "test") -> Evaluation:
     """Measure a checkpoint that a run or `ablate import` wrote.
 
@@ -54,10 +77,11 @@ def evaluate(path: Path, config: EvaluationConfig, *, split: Split = "test") -> 
     """
     content = read_weights(path)
     values = content["hyper_parameters"]
-    chosen = resolve(_at_its_size(config.data, values))
-    _check(path, values, chosen.info.name, count_classes(chosen), chosen.info.in_chans)
+    chosen = resolve(at_its_size(config.data, values["spec"]))
+    network = Expects(path, values["num_classes"], values["in_chans"])
+    network.check(chosen.info.name, count_classes(chosen), chosen.info.in_chans)
     data = _module_of(chosen, config)
-    _check(path, values, chosen.info.name, data.num_classes, data.in_chans)
+    network.check(chosen.info.name, data.num_classes, data.in_chans)
     part = data.splits.test if split == "test" else data.splits.val
     if part is None:
         raise ValueError(f"{config.data.name} has no val: set data.val_fraction above 0")
@@ -89,9 +113,14 @@ def evaluate(path: Path, config: EvaluationConfig, *, split: Split = "test") -> 
     )
 
 
-def _at_its_size(config: DataConfig, values: Mapping[str, Any]) -> DataConfig:
-    """The data at the side that the network is built for, if it is built for one."""
-    side = values["spec"].get("image_size")
+def at_its_size(config: DataConfig, spec: Mapping[str, Any]) -> DataConfig:
+    """The data at the side that a network is built for, if it is built for one.
+
+    Args:
+        config: which data.
+        spec: of the network, as `to_dict` gives it.
+    """
+    side = spec.get("image_size")
     return config if config.image_size is not None else replace(config, image_size=side)
 
 
@@ -105,23 +134,6 @@ def _module_of(chosen: Data, config: EvaluationConfig) -> ImageDataModule:
     # a set with fewer training images than a batch has no step to train on, which is no matter here
     data.batch_size = min(data.batch_size, data.train_size)
     return data
-
-
-def _check(
-    path: Path, values: Mapping[str, Any], name: str, classes: int | None, in_chans: int
-) -> None:
-    """Refuse data that the network was not made for; `classes`: None is not known yet."""
-    if classes not in (None, values["num_classes"]):
-        raise ValueError(
-            f"{path} tells {values['num_classes']} classes apart and {name} has {classes}: "
-            "evaluate it on the classes that it was trained on, or fine-tune it on "
-            f"{name} with recipe.start_from={path}"
-        )
-    if in_chans != values["in_chans"]:
-        raise ValueError(
-            f"{path} is for images of {values['in_chans']} channels and those of {name} have "
-            f"{in_chans}"
-        )
 
 
 def _module(path: Path, content: Mapping[str, Any], config: EvaluationConfig) -> LitClassifier:

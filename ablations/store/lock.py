@@ -19,10 +19,10 @@ class BusyError(RuntimeError):
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[None]:
+def hold(path: Path, *, patience: float = _PATIENCE) -> Iterator[None]:
     """Hold the lock file for the length of a `with` block.
 
-    Raises BusyError when another process has it.
+    Raises BusyError when another process has it, and keeps it for `patience` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     held = [open_own(path, os.O_RDWR | os.O_CREAT)]
@@ -34,7 +34,7 @@ def hold(path: Path) -> Iterator[None]:
     # A forked child (a data loader's worker) would keep the lock alive after its parent's death.
     os.register_at_fork(after_in_child=let_go)
     try:
-        _take(held[0], path)
+        _take(held[0], path, patience)
         yield
     finally:
         let_go()
@@ -59,8 +59,8 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def _take(handle: int, path: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
+def _take(handle: int, path: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

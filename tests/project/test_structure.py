@@ -52,10 +52,9 @@ LAYERS = {
         ("studies",),
         ("planning",),
         ("run", "terminal", "compare"),
-        ("figures",),
+        ("figures", "evaluation"),
         (
             "grid",
-            "evaluation",
             "attribution",
             "equal_cost",
             "predictions",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.commands.parsing import add_places
-from ablations.commands.weights.evaluate import Subject, find_subject
+from ablations.evaluation.subject import Subject, find_subject
 from ablations.extensions.loading import EXTENSIONS
 from ablations.planning.normal_form import SCHEMA_VERSION
 from ablations.store.runs import RunFolder, runs_root

@@ -34,23 +34,31 @@ class ImageBatch:
 
 
 class Images(Protocol):
-    """The images that networks are asked about.
+    """The images that networks are asked about."""
 
-    Attributes:
-        title: for people and messages, such as `Fashion-MNIST`.
-        labels: (N,) int64, of all images.
-        indices: (N,) int64, their numbers in their set.
-        side: of the square crop in pixels.
-        in_chans: channels.
-        class_names: by label.
-    """
+    @property
+    def title(self) -> str:
+        """For people and messages, such as `Fashion-MNIST`."""
 
-    title: str
-    labels: NDArray[np.int64]
-    indices: NDArray[np.int64]
-    side: int
-    in_chans: int
-    class_names: tuple[str, ...]
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) of all images; -1: of no class."""
+
+    @property
+    def indices(self) -> NDArray[np.int64]:
+        """(N,) their numbers in their set."""
+
+    @property
+    def side(self) -> int:
+        """Of the square crop in pixels."""
+
+    @property
+    def in_chans(self) -> int:
+        """Channels."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """By label."""
 
     def batches(self, size: int) -> Iterator[ImageBatch]:
         """All of them, in order, `size` at a time."""
@@ -87,6 +95,7 @@ class AskedNetwork:
         spec: what it was built from: an `ArchSpec`, or a network of timm.
         device: where it lies.
         num_classes: K.
+        checkpoint: SHA-256 of the file that it is from, as in `Decides`.
     """
 
     name: str
@@ -94,6 +103,7 @@ class AskedNetwork:
     spec: Network
     device: torch.device
     num_classes: int
+    checkpoint: str = ""
 
     @property
     def backbone(self) -> nn.Module:

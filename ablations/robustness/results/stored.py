@@ -31,6 +31,7 @@ from ablations.store.runs import read_json, write_bytes_atomic, write_json_atomi
 FOLDER = "robustness"
 MANIFEST = "manifest.json"
 _LOCK = "lock"
+_PATIENCE = 60.0  # seconds; others hold it for milliseconds
 _PLAIN = re.compile(r"[^a-z0-9_.-]+")
 _SHAPE = Object(
     {
@@ -132,7 +133,9 @@ def keep(
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     manifest = folder / FOLDER / MANIFEST
-    with hold(manifest.with_name(_LOCK)):  # another process may keep an answer just now
+    with hold(
+        manifest.with_name(_LOCK), patience=_PATIENCE
+    ):  # another process may keep an answer just now
         before = read_json(manifest, Object(each=_SHAPE)) or {}
         write_json_atomic(manifest, {**before, decides.identity(): said})
     return path

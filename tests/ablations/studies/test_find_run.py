@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ablations.cli import main
-from ablations.commands.weights.evaluate import find_subject
 from ablations.compare.records import load_study
+from ablations.evaluation.subject import find_subject
 from ablations.planning.find_run import find_run
 from ablations.planning.plan import make_plan
 from ablations.planning.run_config import to_plain

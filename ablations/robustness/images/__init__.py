@@ -1,0 +1,1 @@
+"""Images that networks are asked about, before they are normalised."""

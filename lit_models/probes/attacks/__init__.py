@@ -1,1 +1,0 @@
-"""Images that are changed so that a network takes them for another class."""
