@@ -1,0 +1,1 @@
+"""Images that are changed so that a network takes them for another class."""
