@@ -1,0 +1,1 @@
+"""Every corruption, and the table that has them by name."""
