@@ -7,16 +7,14 @@ parameters: where a run has been asked in two ways, the later one counts.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ablations.files.own_files import open_own
 from ablations.files.plain_text import as_json
 from ablations.robustness.conditions.definitions import definition
 from ablations.robustness.results.image_lists import LIST
 from ablations.robustness.results.stored import Answered
+from lit_models.recipe.weight_files import checksum
 
 CLEAN = "clean/clean"
 CHECKPOINT = "checkpoints/last.ckpt"  # of a run
@@ -72,14 +70,7 @@ def is_current(entry: Entry) -> bool:
         return True
     if changed <= datetime.fromisoformat(entry.answer.written).timestamp() + 1:
         return True
-    return _sha256(path, changed) == str(decides["checkpoint"])
-
-
-@lru_cache(maxsize=4096)
-def _sha256(path: Path, changed: float) -> str:
-    del changed
-    with open(open_own(path), "rb") as file:  # noqa: PTH123 a descriptor
-        return file_digest(file, "sha256").hexdigest()
+    return checksum(path) == str(decides["checkpoint"])
 
 
 def by_asked(entries: Sequence[Entry]) -> dict[Asked, list[Entry]]:

@@ -28,7 +28,7 @@ from ablations.store.finished import stamp
 _Run = tuple[str, int, Path, str]  # point, seed, folder, stamp of its files
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Collected:
     """The answers of a study about one data set, and about the images that conditions bring.
 
@@ -62,6 +62,14 @@ class Collected:
             for seed in sorted(first.get(point, {}))
             if all(self.kept[key].has(point, seed) for key in keys)
         )
+
+    def runs_of_any(self) -> tuple[tuple[str, int], ...]:
+        """Points and seeds that answered anything, in the order of the study."""
+        found = {
+            (p, s) for kept in self.kept.values() for p, of in kept.answers.items() for s in of
+        }
+        place = {point: number for number, point in enumerate(self.points)}
+        return tuple(sorted(found, key=lambda run: (place[run[0]], run[1])))
 
     def seeds(self, point: str, *keys: str) -> tuple[int, ...]:
         """The seeds of a point that answered all of these conditions."""
