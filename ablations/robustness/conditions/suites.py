@@ -31,7 +31,7 @@ class Setting:
 
 Conditions = Callable[[Setting], Sequence[Condition]]
 # the modules that register suites when they are imported
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("ablations.robustness.conditions.analyses.suite",)
 
 
 def _nothing(setting: Setting) -> Sequence[str]:

@@ -89,8 +89,9 @@ class NoiseConfig:
 class ReceptiveFieldConfig:
     """The effective receptive field."""
 
-    # side of the images in pixels, where the network takes any; null: that of the evaluation
-    side: int | None = 1024
+    # side of the images in pixels, where the network takes any; null: 1024, and of data that is
+    # evaluated at 128 px at most four times that side
+    side: int | None = None
     # how many images it is the mean over
     images: int = 50
 

@@ -1,0 +1,1 @@
+"""Why a network answers as it does: its blocks, kernels, maps and receptive field."""

@@ -1,0 +1,31 @@
+"""What the arrays of the analyses are called; nothing here imports torch.
+
+Arrays without N rows are the same for all images.
+"""
+
+LESION, KERNELS = "analyses/lesion", "analyses/kernel_distance"
+VARIANCE, FIELD = "analyses/feature_variance", "analyses/receptive_field"
+
+# Of a lesion: PREDICTED and CORRECT are (N, counts, draws), of 1, 2, .. blocks that are taken out.
+# The last count is that of all blocks that were drawn from.
+REMOVED = "removed"  # (counts, draws, counts) positions of blocks, -1 after the last
+BLOCKS = "blocks"  # () how many blocks the network has
+
+# Of kernels: (channels,) of all depthwise convolutions, one after the other.
+MEAN_DISTANCE = "distance"  # in positions of the map; NaN: a channel without weight
+RAW_DISTANCE = "raw"  # sum of |w| d, not divided
+RELATIVE_DISTANCE = "relative"  # over that of a uniform kernel
+LAYER = "layer"  # which of the convolutions
+# (convolutions,) each
+SIZE, STAGE, BLOCK, EMPTY = "size", "stage", "block", "empty"  # EMPTY: channels without weight
+
+# Of maps: (N, maps), of the stem and of every block.
+MAP_VARIANCE, MAP_RELATIVE = "variance", "relative"
+
+# Of a receptive field.
+SIDE = "side"  # () of the images, in pixels
+SHARES = "shares"  # (side // 2 + 1,) of all contributions, in squares about the middle
+LOG_SHARES = "log_shares"  # likewise, of the logarithmic map
+THRESHOLDS = "thresholds"  # (4,) shares
+SQUARES, LOG_SQUARES = "squares", "log_squares"  # (4,) sides of those squares in pixels; NaN: none
+MAP = "map"  # (at most 128, likewise) contributions, means of squares of pixels
