@@ -19,7 +19,7 @@ from lit_models.recipe.weight_files import checksum
 CLEAN = "clean/clean"
 CHECKPOINT = "checkpoints/last.ckpt"  # of a run
 _DATA = "data"  # the key of `Images.identity()` that says which data set
-_OWN_IMAGES = ("sets", "ood")  # kinds of conditions that bring images
+OWN_IMAGES = ("sets", "ood")  # kinds of conditions that bring images
 
 
 class Asked(NamedTuple):
@@ -53,7 +53,7 @@ class Entry:
     def asked(self) -> Asked:
         """What it has in common with others; of a condition with its own images, without data."""
         decides = self.answer.decides
-        own = self.key.partition("/")[0] in _OWN_IMAGES
+        own = self.key.partition("/")[0] in OWN_IMAGES
         data = "" if own else as_json(decides["images"].get(_DATA))
         return Asked(data, decides["weights"], decides["seed"], decides["precision"])
 

@@ -6,66 +6,72 @@ from functools import partial
 
 from ablations.compare.drawing import Drawing
 from ablations.compare.records import StudyRecord
+from ablations.compare.row import Row
 from ablations.robustness.results.collected import Collected
+from ablations.robustness.results.titles import set_title, title
 from ablations.robustness.shown.figures import captions
 from ablations.robustness.shown.figures.overlay import overlay_figure
 from ablations.robustness.shown.figures.panels import (
     CORRUPTED,
     NOISE,
-    OWN_IMAGES,
     Part,
     attack_parts,
     noise_parts,
     occlusion_parts,
     severity_parts,
 )
+from ablations.robustness.shown.figures.series import brings_images
 
-Kind = Callable[[StudyRecord, Collected, str], Iterable[Drawing]]
+Kind = Callable[[StudyRecord, Collected], Iterable[Drawing]]
 
 
 def drawings(
-    study: StudyRecord, collected: Collected, *, title: str, suffix: str = ""
+    study: StudyRecord, rows: Sequence[Row], collected: Collected, *, suffix: str = ""
 ) -> tuple[Drawing, ...]:
-    """The figures of answers about one data set, whose name for people is `title`.
+    """The figures of answers about one data set.
 
     The names of files end with `suffix`, which tells several data sets of a report apart.
     """
-    found = (one for kind in _KINDS for one in kind(study, collected, title))
+    del rows
+    found = (one for kind in _KINDS for one in kind(study, collected))
+
     return tuple(replace(one, name=f"robustness_{one.name}{suffix}") for one in found)
 
 
-def _severity(study: StudyRecord, collected: Collected, title: str) -> Iterator[Drawing]:
-    for start, pattern in CORRUPTED.items():
+def _severity(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
+    for start in CORRUPTED:
         parts = severity_parts(study, collected, start)
         if parts:
-            clean = captions.CLEAN if not start.startswith(OWN_IMAGES) else ""
+            clean = "" if brings_images(start) else captions.CLEAN
             end = captions.of_images(collected, parts, collected.keys(start))
             name = f"severity_{start.rsplit('/')[-1]}"
-            of = pattern.format(title)
+            of = set_title(study, collected, start)
             yield _drawing(name, "Error by severity", of, parts, captions.SEVERITY, clean, end)
 
 
-def _occlusion(study: StudyRecord, collected: Collected, title: str) -> Iterator[Drawing]:
+def _occlusion(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
     parts = occlusion_parts(study, collected)
     if parts:
         end = captions.of_images(collected, parts, collected.keys("occlusion"))
-        yield _drawing("occlusion", "Dropped patches", title, parts, captions.OCCLUSION, end)
+        yield _drawing(
+            "occlusion", "Dropped patches", title(study, collected), parts, captions.OCCLUSION, end
+        )
 
 
-def _attacks(study: StudyRecord, collected: Collected, title: str) -> Iterator[Drawing]:
+def _attacks(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
     parts = attack_parts(study, collected)
     if parts:
         said = captions.attacks(study, collected)
         end = captions.of_images(collected, parts, collected.keys("attacks"))
-        yield _drawing("attacks", "Attacks", title, parts, *said, end)
+        yield _drawing("attacks", "Attacks", title(study, collected), parts, *said, end)
 
 
-def _noise(study: StudyRecord, collected: Collected, title: str) -> Iterator[Drawing]:
+def _noise(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
     parts, keys = noise_parts(study, collected), collected.keys(NOISE)
     if parts:
         end = captions.of_images(collected, parts, keys)
         said = captions.noise(collected, keys)
-        yield _drawing("noise", "Noise by frequency", title, parts, said, end)
+        yield _drawing("noise", "Noise by frequency", title(study, collected), parts, said, end)
 
 
 _KINDS: tuple[Kind, ...] = (_severity, _occlusion, _attacks, _noise)

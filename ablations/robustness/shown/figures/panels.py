@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
@@ -15,18 +14,14 @@ from datamodules.corruptions.names import EXTRA, GROUPS
 
 TOP1 = "top-1 (%)"
 NOISE = "analyses/noise"
-# Corrupted images by the words that their keys begin with: in memory, of which data set they are is
-# said by `{}`, or the files of a benchmark.
-CORRUPTED: Mapping[str, str] = MappingProxyType(
-    {
-        "corruptions": "{}-C (in memory)",
-        "sets/imagenet_c": "ImageNet-C",
-        "sets/cifar10_c": "CIFAR-10-C",
-        "sets/cifar100_c": "CIFAR-100-C",
-        "sets/tiny_imagenet_c": "Tiny-ImageNet-C",
-    }
+# The words that the keys of corrupted images begin with: made in memory, and files of benchmarks.
+CORRUPTED = (
+    "corruptions",
+    "sets/imagenet_c",
+    "sets/cifar10_c",
+    "sets/cifar100_c",
+    "sets/tiny_imagenet_c",
 )
-OWN_IMAGES = "sets/"  # conditions that bring images
 _EXTRA = "extra"
 _OCCLUSION = (
     ("occlusion/random", "random patches, black", "share of patches"),
@@ -70,8 +65,7 @@ def severity_parts(study: StudyRecord, collected: Collected, start: str) -> tupl
     for group, names in groups.items():
         keys = [key for name in names for key in collected.keys(f"{start}/{name}")]
         places = _by_number(keys)
-        own = start.startswith(OWN_IMAGES)
-        series = errors(top1_series(study, collected, places, own_images=own))
+        series = errors(top1_series(study, collected, places))
         there = [name for name in names if collected.keys(f"{start}/{name}")]
         title = f"{group}: mean of {', '.join(name.replace('_', ' ') for name in there)}"
         ticks = {float(level): str(level) if level else "clean" for level in range(6)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ablations.compare.records import PointRecord, StudyRecord
-from ablations.robustness.results.choice import CLEAN
+from ablations.robustness.results.choice import CLEAN, OWN_IMAGES
 from ablations.robustness.results.collected import Collected
 from ablations.robustness.results.kept import Indices
 from ablations.robustness.shown.figures.overlay import Curve
@@ -26,9 +26,7 @@ class Series:
     images: int
 
 
-def top1_series(
-    study: StudyRecord, collected: Collected, places: Places, *, own_images: bool = False
-) -> Series:
+def top1_series(study: StudyRecord, collected: Collected, places: Places) -> Series:
     """Top-1 of all points that have answers; at 0 that of the images as they are.
 
     Conditions that bring images of their own have no such value: their images have other numbers.
@@ -38,10 +36,10 @@ def top1_series(
     at = {x: keys for x, keys in at.items() if keys}
     if not at:
         return Series((), 0)
-    if CLEAN in collected.kept and not own_images:
+    if CLEAN in collected.kept and not any(map(brings_images, _keys(at))):
         at[CLEAN_AT] = (CLEAN,)
     at = dict(sorted(at.items()))
-    indices = collected.shared(*(key for keys in at.values() for key in keys))
+    indices = collected.shared(*_keys(at))
     if not len(indices):
         return Series((), 0)
     curves = []
@@ -56,6 +54,15 @@ def top1_series(
         if set(x) - {CLEAN_AT} and by_seed:
             curves.append(curve_of(study, point, x, by_seed))
     return Series(tuple(curves), len(indices))
+
+
+def brings_images(key: str) -> bool:
+    """Whether a condition is about other images than those of the data set."""
+    return key.partition("/")[0] in OWN_IMAGES
+
+
+def _keys(places: Places) -> tuple[str, ...]:
+    return tuple(key for keys in places.values() for key in keys)
 
 
 def _top1(

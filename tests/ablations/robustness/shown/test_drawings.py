@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ablations.compare.comparison import study_rows
+from ablations.compare.drawing import Drawing
 from ablations.compare.records import StudyRecord, load_study
 from ablations.figures.style import figure_style
 from ablations.robustness.conditions.arrays import AREA, CORRECT, MASKED
@@ -55,6 +57,12 @@ def read(root: Path) -> tuple[StudyRecord, Collected]:
     """The study and its answers."""
     study = load_study(STUDY, runs_root=root)
     return study, collect(study)[0]
+
+
+def figures(root: Path, *, suffix: str = "") -> tuple[Drawing, ...]:
+    """The figures of a study's answers."""
+    study, collected = read(root)
+    return drawings(study, study_rows(study), collected, suffix=suffix)
 
 
 def top1(root: Path, key: str, point: str, seed: int) -> float:
@@ -109,7 +117,7 @@ def test_noise_is_shown_as_what_is_lost_against_clean_images(root: Path) -> None
 
 
 def test_the_figures_are_those_of_what_was_asked_and_say_of_what_they_are(root: Path) -> None:
-    found = drawings(*read(root), title="digits")
+    found = figures(root)
     assert [one.name for one in found] == [
         "robustness_severity_corruptions",
         "robustness_occlusion",
@@ -120,7 +128,7 @@ def test_the_figures_are_those_of_what_was_asked_and_say_of_what_they_are(root: 
         assert "200 images" in one.caption
         assert "seed 0 of the evaluation" in one.caption
     severity, _, attacks, noise = found
-    assert severity.heading == "Error by severity: digits-C (in memory)"
+    assert severity.heading == "Error by severity: handwritten digits-C (in memory)"
     assert "at a largest change of 0.006" in attacks.caption
     assert "TAIG" not in attacks.caption
     assert "8/255" in noise.caption
@@ -133,7 +141,7 @@ def test_the_figures_are_those_of_what_was_asked_and_say_of_what_they_are(root: 
 
 
 def test_a_suffix_tells_data_sets_apart(root: Path) -> None:
-    names = [one.name for one in drawings(*read(root), title="digits", suffix="_2")]
+    names = [one.name for one in figures(root, suffix="_2")]
     assert names[-1] == "robustness_noise_2"
 
 
@@ -175,7 +183,7 @@ def test_areas_stand_below_shares_of_saliency_and_masked_gradients_are_told(
     (part,) = occlusion_parts(study, collected)
     assert (part.panel.ticks or {})[0.3] == "0.3\n12 %"
     assert "of the area" in part.panel.x_label
-    attacks = drawings(study, collected, title="digits")[1]
+    attacks = figures(tmp_path)[1]
     assert "up to 25 % of the images" in attacks.caption
     assert "FGSM at 8/255" in attacks.caption
 
@@ -183,15 +191,14 @@ def test_areas_stand_below_shares_of_saliency_and_masked_gradients_are_told(
 def test_without_answers_there_is_no_figure(tmp_path: Path) -> None:
     fabricate_few(tmp_path)
     answer_study(tmp_path, {"clean/clean": 30})
-    assert drawings(*read(tmp_path), title="digits") == ()
+    assert figures(tmp_path) == ()
 
 
 def test_a_study_that_is_half_evaluated_is_shown_as_far(tmp_path: Path) -> None:
     fabricate_few(tmp_path)
     answer_study(tmp_path, {"clean/clean": 30})
     answer_study(tmp_path, {"attacks/fgsm/8_255": 60}, points=LABELS[1:2])
-    study, collected = read(tmp_path)
-    (figure,) = drawings(study, collected, title="digits")
+    (figure,) = figures(tmp_path)
     with figure_style():
         (axes,) = figure.draw().axes
     assert [str(line.get_label()) for line in axes.lines] == [LABELS[1]]

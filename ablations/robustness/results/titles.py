@@ -1,0 +1,66 @@
+"""What images are called in a report: never one name for two definitions."""
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ablations.compare.data_facts import data_title
+from ablations.compare.records import StudyRecord
+from ablations.robustness.results.choice import OWN_IMAGES
+from ablations.robustness.results.collected import Collected
+
+# By the words that keys of conditions begin with; `{}`: the data set. What is made in memory is
+# called so, since it is another thing than a benchmark's files.
+SET_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "corruptions": "{}-C (in memory)",
+        "perturbations": "{}-P (in memory)",
+        "occlusion": "{}, patches dropped",
+        "attacks": "{}, attacked",
+        "analyses": "{}",
+        "sets/imagenet_c": "ImageNet-C",
+        "sets/imagenet_p": "ImageNet-P",
+        "sets/cifar10_c": "CIFAR-10-C",
+        "sets/cifar100_c": "CIFAR-100-C",
+        "sets/tiny_imagenet_c": "Tiny-ImageNet-C",
+        "sets/imagenet_a": "ImageNet-A",
+        "sets/imagenet_r": "ImageNet-R",
+        "sets/imagenet_sketch": "ImageNet-Sketch",
+        "sets/stylized": "Stylized-ImageNet",
+        "sets/imagenet_o": "ImageNet-O",
+        "sets/imagenet_9": "ImageNet-9",
+    }
+)
+_AVERAGED = "moving average of the weights"
+_USUAL = "float32"
+
+
+def title(study: StudyRecord, collected: Collected) -> str:
+    """The data set's name for people, with what is unusual of how networks were asked."""
+    weights = _AVERAGED if collected.asked.weights == "ema" else ""
+    precision = collected.asked.precision
+    parts = (_data(study, collected), weights, "" if precision == _USUAL else precision)
+    return ", ".join(filter(None, parts))
+
+
+def set_title(study: StudyRecord, collected: Collected, start: str) -> str:
+    """What the images are called of conditions whose keys begin with `start`."""
+    of_data = title(study, collected)
+    if start.partition("/")[0] in OWN_IMAGES:
+        return SET_TITLES.get(start) or data_set_title(start.rpartition("/")[2])
+    return SET_TITLES.get(start, "{}").format(of_data)
+
+
+def _data(study: StudyRecord, collected: Collected) -> str:
+    asked = json.loads(collected.asked.data) if collected.asked.data else None
+    name = asked.get("name") if isinstance(asked, dict) else asked
+    own = study.config.get("data", {}).get("name")
+    return data_title(study) if name in (None, own) else data_set_title(str(name))
+
+
+def data_set_title(name: str) -> str:
+    """A data set of the catalogue for people; another name as it is."""
+    from datamodules.catalog.catalog import DATASETS
+
+    info = DATASETS.get(name)
+    return info.title.partition(",")[0] if info is not None else name
