@@ -1,1 +1,1 @@
-"""Parts of images that are dropped, and noise of one frequency: pixels to pixels."""
+"""Parts of images, and of their spectrum, that are taken away or covered with noise."""

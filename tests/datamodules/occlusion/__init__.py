@@ -1,0 +1,1 @@
+"""Images of which something is taken away."""
