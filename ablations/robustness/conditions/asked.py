@@ -1,8 +1,8 @@
 """What a condition is given: images, and networks."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -13,7 +13,9 @@ from ablations.robustness.conditions.arrays import Arrays
 from lit_models.families.reference import Network
 from lit_models.probes.pixels import Pixels
 
-__all__ = ["Arrays", "AskedNetwork", "ImageBatch", "Images", "DataImages"]
+__all__ = ["Arrays", "AskedNetwork", "ImageBatch", "Images", "DataImages", "Interpolation"]
+
+Interpolation = Literal["bicubic", "bilinear", "nearest"]  # how image files are resampled
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class AskedNetwork:
         device: where it lies.
         num_classes: K.
         checkpoint: SHA-256 of the file that it is from, as in `Decides`.
+        trained_on: the data of its run, as config.json has it; empty where no run wrote it.
     """
 
     name: str
@@ -104,6 +107,7 @@ class AskedNetwork:
     device: torch.device
     num_classes: int
     checkpoint: str = ""
+    trained_on: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def backbone(self) -> nn.Module:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
-from ablations.robustness.conditions.asked import DataImages
+from ablations.robustness.conditions.asked import DataImages, Interpolation
 from ablations.robustness.conditions.clean import Clean
 from ablations.robustness.conditions.condition import Condition
 from ablations.studies.robustness.config import SUITES, RobustnessConfig
@@ -22,16 +22,22 @@ class Setting:
         config: the keys of `robustness`.
         data: the data set that the images are of, where it lies included.
         images: of it.
+        interpolation: by which their files are resampled.
     """
 
     config: RobustnessConfig
     data: DataConfig
     images: DataImages
+    interpolation: Interpolation = "bicubic"
 
 
 Conditions = Callable[[Setting], Sequence[Condition]]
 # the modules that register suites when they are imported
-MODULES: tuple[str, ...] = ("ablations.robustness.conditions.analyses.suite",)
+MODULES: tuple[str, ...] = (
+    "ablations.robustness.conditions.analyses.suite",
+    "ablations.robustness.conditions.sets.ood",
+    "ablations.robustness.conditions.sets.suites",
+)
 
 
 def _nothing(setting: Setting) -> Sequence[str]:
@@ -49,12 +55,14 @@ class Suite:
         title: what it has, for `ablate robustness --plan`.
         absent: what it would have beside its conditions if it were there, in sentences, such as
             public sets of which no folder was found.
+        there: likewise, what was found, such as folders of public sets.
     """
 
     conditions: Conditions
     images: int | None
     title: str
     absent: Callable[[Setting], Sequence[str]] = _nothing
+    there: Callable[[Setting], Sequence[str]] = _nothing
 
 
 REGISTERED: Registry[Suite] = Registry("suite of conditions")

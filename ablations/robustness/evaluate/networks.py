@@ -56,6 +56,7 @@ def load(subject: Subject, images: SplitImages, loading: Loading) -> AskedNetwor
         device=loading.device,
         num_classes=loaded.num_classes,
         checkpoint=subject.sha256,
+        trained_on=subject.config.get("data", {}),
     )
 
 

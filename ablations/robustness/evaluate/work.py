@@ -81,6 +81,7 @@ class Group:
         images: all test images of the data set, at their side.
         tasks: the conditions.
         absent: what suites would have beside them if it were there, in sentences.
+        there: likewise, what was found, such as folders of public sets.
         batch: images at a time.
         channels_last: the memory format of each network.
         hardware: where they are asked.
@@ -90,6 +91,7 @@ class Group:
     images: SplitImages
     tasks: tuple[Task, ...]
     absent: tuple[str, ...]
+    there: tuple[str, ...]
     batch: int
     channels_last: tuple[bool, ...]
     hardware: Hardware
@@ -145,21 +147,26 @@ def _group(members: Sequence[tuple[Subject, EvaluationConfig]], asked: Asked) ->
     subjects, configs = zip(*members, strict=True)
     first: EvaluationConfig = configs[0]
     images = _images(first, seed=asked.config.seed)
-    tasks, absent = dict[tuple[str, str], Task](), list[str]()
+    tasks, absent, there = dict[tuple[str, str], Task](), list[str](), list[str]()
     for names, count in _by_count(asked.config):
         setting = Setting(
-            asked.config, first.data, images if count is None else images.limited(count)
+            asked.config,
+            first.data,
+            images if count is None else images.limited(count),
+            interpolation=first.recipe.augment.interpolation,
         )
         for condition in conditions(names, setting):
             task = _task(condition, setting.images)
             tasks.setdefault((condition.key, task.listed.digest), task)
         absent += [sentence for name in names for sentence in suite(name).absent(setting)]
+        there += [sentence for name in names for sentence in suite(name).there(setting)]
     sizes = [config.recipe.batch_size for config in configs]
     return Group(
         subjects=subjects,
         images=images,
         tasks=tuple(tasks.values()),
         absent=tuple(dict.fromkeys(absent)),
+        there=tuple(dict.fromkeys(there)),
         batch=asked.config.batch_size or min(max(sizes), _LARGEST_BATCH),
         channels_last=tuple(config.recipe.channels_last for config in configs),
         hardware=first.hardware,

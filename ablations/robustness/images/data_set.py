@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ablations.robustness.conditions.asked import ImageBatch
+from ablations.robustness.conditions.asked import ImageBatch, Interpolation
 from datamodules.augment.cropping import Cropping
 from datamodules.catalog.catalog import title
 from datamodules.catalog.resolved import Data, content, resolve
@@ -21,8 +21,6 @@ from datamodules.readers.choice import Setting, make_reader
 from datamodules.sampling.samplers import EvalBatches
 from datamodules.sets.sources import ArrayImages, Source, read_data
 from datamodules.sets.splits import make_splits, stratified
-
-Interpolation = Literal["bicubic", "bilinear", "nearest"]
 
 # Crops are kept in memory while all of them have no more bytes; more are read each time.
 _KEPT = 2 * 2**30

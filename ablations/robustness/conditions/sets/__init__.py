@@ -1,0 +1,1 @@
+"""Public sets of images, and images of no class that a network knows."""

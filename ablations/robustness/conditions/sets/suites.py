@@ -1,0 +1,48 @@
+"""The suites of public sets, as their papers and benchmarks have them."""
+
+from collections.abc import Callable
+
+from ablations.robustness.conditions.sets.chosen import (
+    Wanted,
+    absent,
+    every_set,
+    part_names,
+    set_conditions,
+    there,
+)
+from ablations.robustness.conditions.suites import REGISTERED, Setting, Suite
+from datamodules.benchmarks.entries import SETS
+
+
+def robust_resnet(setting: Setting) -> Wanted:
+    """The sets of arXiv 2206.03452: Stylized, C (15 corruptions, 5 severities), R and Sketch."""
+    del setting
+    names = ("stylized", "imagenet_c", "imagenet_r", "imagenet_sketch")
+    return {name: part_names(SETS[name]) for name in names}
+
+
+def large_kernels(setting: Setting) -> Wanted:
+    """The sets of arXiv 2407.08972: A, C (19 corruptions at severity 5), O, P, R and 9."""
+    del setting
+    corrupted = part_names(SETS["imagenet_c"], extra=True, severities=(5,))
+    others = ("imagenet_a", "imagenet_o", "imagenet_p", "imagenet_r", "imagenet_9")
+    return {"imagenet_c": corrupted, **{name: part_names(SETS[name]) for name in others}}
+
+
+def _suite(wanted: Callable[[Setting], Wanted], title: str) -> Suite:
+    return Suite(
+        conditions=lambda setting: set_conditions(wanted(setting), setting),
+        images=None,
+        title=title,
+        absent=lambda setting: absent(wanted(setting), setting),
+        there=lambda setting: there(wanted(setting), setting),
+    )
+
+
+REGISTERED.register(
+    "imagenet", _suite(every_set, "every public set on disk that has the classes of the data")
+)
+REGISTERED.register(
+    "paper_robust_resnet",
+    _suite(robust_resnet, "Stylized-ImageNet, ImageNet-C, -R and -Sketch (arXiv 2206.03452)"),
+)
