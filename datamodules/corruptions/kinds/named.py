@@ -31,13 +31,11 @@ class Corruption:
             image in turn, to pixels of that shape and type. An image's are the same bits whatever
             else is in the batch.
         grey: what becomes of images of one channel.
-        version: of its definition: another one makes earlier results stale.
         refusal: why it cannot be made here at a severity, as a sentence; None: it can.
     """
 
     function: Function
     grey: Grey = "alike"
-    version: int = 1
     refusal: Callable[[Severity], str | None] = _nothing
 
 
