@@ -12,6 +12,7 @@ from typing import Literal
 
 from ablations.studies.designs.cumulative import CumulativePoints
 from ablations.studies.designs.design import Points
+from ablations.studies.robustness.config import RobustnessConfig
 from ablations.studies.seeds import SeedsConfig
 from datamodules.config.augmentation import Augmentation
 from datamodules.config.data import DataConfig
@@ -138,6 +139,9 @@ class StudyConfig:
     hardware: Hardware = field(default_factory=Hardware)
     # networks, grid: a table of studies/designs/published.yaml with rows by the names of the points
     published: str | None = None
+    # under which conditions the networks are asked, once trained; a suite alone is short for it (no
+    # part of a run's identity)
+    robustness: RobustnessConfig = field(default_factory=RobustnessConfig)
     # networks, grid: allow kernels with weights that no position of a map can use
     oversized_kernels: bool = False
 

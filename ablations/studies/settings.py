@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ablations.studies.point_rows import point_rows
+from ablations.studies.robustness.written import ROBUSTNESS, robustness_written
 from ablations.studies.scope import check_known, names, owner, section
 from ablations.studies.seeds import SEEDS, SEEDS_RULE, seeds_keys
 from ablations.studies.typed import Keys, Place, Text
@@ -132,12 +133,12 @@ def name_as_text(setting: Setting) -> Setting:
 
 
 def written_out(said: Setting) -> Setting:
-    """The long form of `data: digits`, `points: factorial` and `recipe: quick`.
+    """The long form of `data: digits`, `points: factorial`, `recipe: quick`, `robustness: quick`.
 
     Networks of a file's own are written as what they are made of. Raises ValueError for a recipe
     that neither file has.
     """
-    said = _seeds(name_as_text(said))
+    said = _robustness(_seeds(name_as_text(said)))
     key, value = said.keys[0], said.value
     if said.keys == ("points",) and isinstance(value, Mapping) and "networks" in value:
         return replace(
@@ -166,6 +167,14 @@ def _seeds(said: Setting) -> Setting:
         return replace(said, keys=seeds_keys(said.keys, said.value))
     except ValueError as error:
         raise ValueError(f"{said.place(())}: {error}") from None
+
+
+def _robustness(said: Setting) -> Setting:
+    """The key `robustness` or one below it, written out; others as they are."""
+    if said.keys[0] != ROBUSTNESS:
+        return said
+    keys, value = robustness_written(said.keys[1:], said.value)
+    return replace(said, keys=(ROBUSTNESS, *keys), value=value)
 
 
 def _rows(said: Setting, value: Any, *at: str) -> Any:

@@ -24,6 +24,7 @@ from ablations.studies.own_networks import check_network
 from ablations.studies.own_trajectories import own_trajectory, read_trajectory
 from ablations.studies.point_options import blank_points, kind_of, meaningful
 from ablations.studies.points import check_points
+from ablations.studies.robustness.check import check_robustness
 from ablations.studies.scope import check_known, load_scope, owner, section
 from ablations.studies.seeds import SEEDS_RULE, as_written
 from ablations.studies.settings import (
@@ -197,6 +198,7 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str, comple
         check_points(study)
         _check_registered(study.recipe)
         dataset(study.data, complete=complete)
+        check_robustness(study.robustness, study.data)
     return study
 
 

@@ -4,8 +4,22 @@ It changes nothing in training, so it is no part of a run's identity; each answe
 own. `ablate robustness` takes the same keys, and the suites by `--suite`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+from ablations.studies.robustness.ranges import (
+    ATTACKS,
+    LESION,
+    NOISE,
+    OCCLUSION,
+    RECEPTIVE_FIELD,
+    ROBUSTNESS,
+    check_eps,
+)
+from datamodules.config.choices import check_choices
+from lit_models.registry.names import nearest
+from lit_models.registry.ranges import check_ranges
 
 SUITES = (
     "quick",
@@ -40,6 +54,10 @@ class OcclusionConfig:
     # saliency=dino: a checkpoint of DINO's ViT-S/16
     dino: str | None = None
 
+    def __post_init__(self) -> None:
+        check_choices(self, "robustness.occlusion")
+        check_ranges(self, OCCLUSION, prefix="robustness.occlusion")
+
 
 @dataclass
 class AttackConfig:
@@ -62,6 +80,11 @@ class AttackConfig:
     # largest changes of TAIG
     taig: list[float] = field(default_factory=lambda: [0.03, 0.06, 0.1])
 
+    def __post_init__(self) -> None:
+        for name in ("fgsm", "pgd", "taig"):
+            check_eps(name, getattr(self, name))
+        check_ranges(self, ATTACKS, prefix="robustness.attacks")
+
 
 @dataclass
 class LesionConfig:
@@ -71,6 +94,9 @@ class LesionConfig:
     draws: int = 10
     # only blocks of these stages, counted from 1; null: of all
     stages: list[int] | None = None
+
+    def __post_init__(self) -> None:
+        check_ranges(self, LESION, prefix="robustness.lesion")
 
 
 @dataclass
@@ -84,6 +110,10 @@ class NoiseConfig:
     # equal: every ring has that much; density: its share of white noise
     energy: RingEnergy = "equal"
 
+    def __post_init__(self) -> None:
+        check_choices(self, "robustness.noise")
+        check_ranges(self, NOISE, prefix="robustness.noise")
+
 
 @dataclass
 class ReceptiveFieldConfig:
@@ -94,6 +124,9 @@ class ReceptiveFieldConfig:
     side: int | None = None
     # how many images it is the mean over
     images: int = 50
+
+    def __post_init__(self) -> None:
+        check_ranges(self, RECEPTIVE_FIELD, prefix="robustness.receptive_field")
 
 
 @dataclass
@@ -138,3 +171,21 @@ class RobustnessConfig:
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     ood: OodConfig = field(default_factory=OodConfig)
     receptive_field: ReceptiveFieldConfig = field(default_factory=ReceptiveFieldConfig)
+
+    def __post_init__(self) -> None:
+        check_choices(self, "robustness")
+        check_ranges(self, ROBUSTNESS, prefix="robustness")
+        check_suites(self.suite, key="robustness.suite")
+        if self.after_run and not self.suite:
+            raise ValueError(
+                "robustness.after_run is true, but robustness.suite names no suite, such as quick."
+            )
+
+
+def check_suites(names: Sequence[str], *, key: str) -> None:
+    """Raise ValueError, beginning with the key, for what is no suite or stands there twice."""
+    for name in names:
+        if name not in SUITES:
+            raise ValueError(f"{key} {name}: no such suite. {nearest(name, SUITES)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{key} is {list(names)}, but it has to name none twice.")
