@@ -15,18 +15,3 @@ CORRUPTIONS = tuple(name for group in GROUPS.values() for name in group)
 # beside the fifteen, which means are over
 EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
 SEVERITIES = (1, 2, 3, 4, 5)
-
-SMALLEST_SIDE = 16  # of an image in pixels that corruptions are defined for
-
-
-def check_side(side: int) -> None:
-    """Refuse images that are too small.
-
-    Raises:
-        ValueError: their side in pixels is below `SMALLEST_SIDE`.
-    """
-    if side < SMALLEST_SIDE:
-        raise ValueError(
-            f"images of {side} px are too small for corruptions ({SMALLEST_SIDE} at least): set "
-            "data.eval_size"
-        )

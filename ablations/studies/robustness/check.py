@@ -4,7 +4,7 @@ from ablations.studies.robustness.config import RobustnessConfig
 from datamodules.catalog.catalog import dataset
 from datamodules.catalog.loader_choice import sides
 from datamodules.config.data import DataConfig
-from datamodules.corruptions.names import check_side
+from datamodules.corruptions.severities import table_of
 
 _CORRUPTED = ("quick", "corruptions", "perturbations")
 _OF_IMAGENET = ("imagenet", "paper_robust_resnet", "paper_large_kernels")
@@ -22,7 +22,7 @@ def check_robustness(config: RobustnessConfig, data: DataConfig) -> None:
     for name in config.suite:
         try:
             if name in _CORRUPTED:
-                check_side(sides(data, info)[1])
+                table_of(sides(data, info)[1])
             if name in _OF_IMAGENET and info.num_classes not in (None, _CLASSES):
                 raise ValueError(
                     "its sets need the 1,000 classes of ImageNet in their order; "

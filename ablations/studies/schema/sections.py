@@ -17,6 +17,16 @@ from ablations.studies.config import (
     NetworkConfig,
     TrajectoryConfig,
 )
+from ablations.studies.robustness import ranges
+from ablations.studies.robustness.config import (
+    SUITES,
+    AttackConfig,
+    LesionConfig,
+    NoiseConfig,
+    OcclusionConfig,
+    ReceptiveFieldConfig,
+    RobustnessConfig,
+)
 from ablations.studies.schema.field_comments import field_comments
 from ablations.studies.seeds import SeedsConfig, UntilConfig
 from datamodules.config.augmentation import AUGMENTATION, Augmentation
@@ -34,6 +44,12 @@ _RANGES: Mapping[type, Mapping[str, Range]] = {
     Augmentation: AUGMENTATION,
     SeedsConfig: STAGES,
     UntilConfig: WIDTH,
+    RobustnessConfig: ranges.ROBUSTNESS,
+    OcclusionConfig: ranges.OCCLUSION,
+    AttackConfig: ranges.ATTACKS,
+    LesionConfig: ranges.LESION,
+    NoiseConfig: ranges.NOISE,
+    ReceptiveFieldConfig: ranges.RECEPTIVE_FIELD,
 }
 _SCALARS: Mapping[Any, Schema] = {
     bool: {"type": "boolean"},
@@ -48,6 +64,11 @@ TEXTS: Schema = {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}
 _TEXTS = {NetworkConfig: ("steps",), AlternativeConfig: ("steps",), TrajectoryConfig: ("start",)}
 # Classes for whose section such texts may stand.
 _SHORT = (NetworkConfig, AlternativeConfig)
+# Names of suites: one may stand for a list with it.
+_SUITES: Schema = {"enum": [*SUITES]}
+SUITES_TEXTS: Schema = {"anyOf": [_SUITES, {"type": "array", "items": _SUITES}]}
+# Sections whose numbers may be written as parts of 255, such as 8/255.
+_OF_PIXELS = {AttackConfig: ("fgsm", "pgd", "taig"), NoiseConfig: ("rms",)}
 _YAML = {"None": "null", "True": "true", "False": "false"}
 
 
@@ -69,8 +90,13 @@ def section(kind: type) -> Schema:
 def _field(field: "Field[Any]", hint: Any, comment: str | None, kind: type) -> Schema:
     if any(field.name in _TEXTS.get(base, ()) for base in kind.__mro__):
         schema = dict(TEXTS)
+    elif kind is RobustnessConfig and field.name == "suite":
+        schema = dict(SUITES_TEXTS)
     else:
         schema = _typed(hint, _range_of(field.name, kind))
+    if field.name in _OF_PIXELS.get(kind, ()):
+        number = schema.get("items", schema)
+        number["type"] = [number["type"], "string"]
     if not is_dataclass(hint):
         schema |= {} if field.default is MISSING else {"default": field.default}
     return schema | ({"description": _in_yaml(comment)} if comment else {})

@@ -9,8 +9,11 @@ from functools import reduce
 from ablations.studies.config import SECTIONS, Hardware, Recipe, StudyConfig
 from ablations.studies.designs import DESIGNS
 from ablations.studies.designs.design import Points
+from ablations.studies.robustness.config import RobustnessConfig
+from ablations.studies.robustness.written import ROBUSTNESS
 from ablations.studies.schema.field_comments import field_comments
 from ablations.studies.schema.sections import (
+    SUITES_TEXTS,
     TEXT,
     Schema,
     about,
@@ -29,6 +32,13 @@ _OF_STUDY: Mapping[str, tuple[str, type]] = {
     "data": ("Data", DataConfig),
     "recipe": ("Recipe", Recipe),
     "hardware": ("Hardware", Hardware),
+    ROBUSTNESS: ("Robustness", RobustnessConfig),
+}
+# What may stand for such a section beside its keys.
+_BY_NAME: Mapping[str, Sequence[Schema]] = {
+    "data": (TEXT,),
+    "recipe": (TEXT,),
+    ROBUSTNESS: SUITES_TEXTS["anyOf"],
 }
 _SEEDS = reference("Seeds")
 
@@ -88,8 +98,7 @@ def _study() -> Schema:
     below: Schema = {}
     for name, (title, kind) in _OF_STUDY.items():
         below |= dict(dotted(section(kind), f"{name}.", f"#/$defs/{title}"))
-        by_name = [TEXT] if name in ("data", "recipe") else []
-        keys[name] = {**either(*by_name, reference(title)), **about(keys[name])}
+        keys[name] = {**either(*_BY_NAME.get(name, ()), reference(title)), **about(keys[name])}
     below |= dict(dotted(keys.pop(SEEDS_RULE), f"{SEEDS}.", _SEEDS["$ref"]))
     keys[SEEDS] = {**either(bare(keys[SEEDS]), _SEEDS), **about(keys[SEEDS])}
     kinds = {"enum": sorted(DESIGNS)}
