@@ -1,9 +1,11 @@
 """The suites: which conditions each has, for given settings and images."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
+
+import torch
 
 from ablations.robustness.conditions.asked import DataImages, Interpolation
 from ablations.robustness.conditions.clean import Clean
@@ -22,13 +24,17 @@ class Setting:
         config: the keys of `robustness`.
         data: the data set that the images are of, where it lies included.
         images: of it.
-        interpolation: by which their files are resampled.
+        interpolation: how image files are resampled, as in the recipe.
+        device: where networks are asked, and others that a condition needs.
+        checkpoints: names of the networks that are asked, by the SHA-256 of their checkpoints.
     """
 
     config: RobustnessConfig
     data: DataConfig
     images: DataImages
     interpolation: Interpolation = "bicubic"
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
 
 
 Conditions = Callable[[Setting], Sequence[Condition]]

@@ -8,10 +8,9 @@ import torch
 from ablations.robustness.conditions.asked import AskedNetwork
 from ablations.robustness.evaluate.asking import ask
 from ablations.robustness.evaluate.networks import Loading, in_groups, load
-from ablations.robustness.evaluate.work import Group, Task, lacking
+from ablations.robustness.evaluate.work import Group, Task, device_of, lacking
 from ablations.robustness.results.image_lists import keep_images
 from ablations.robustness.results.stored import keep
-from ablations.run.devices import resolve_devices
 from ablations.run.session import set_float32_precision
 from ablations.store.provenance import versions
 from ablations.studies.config import Hardware
@@ -133,4 +132,4 @@ def _device(hardware: Hardware) -> torch.device:
     set_float32_precision(tf32=False)
     if hardware.threads is not None:
         torch.set_num_threads(hardware.threads)
-    return torch.device(resolve_devices(hardware, precision="32-true").kind)
+    return device_of(hardware)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ablations.evaluation.config import EvaluationConfig, evaluation_config
 from ablations.evaluation.evaluation import at_its_size
 from ablations.files.plain_text import as_json
@@ -16,6 +18,7 @@ from ablations.robustness.images.data_set import DECODERS, SplitImages, split_im
 from ablations.robustness.results.identity import Decides
 from ablations.robustness.results.image_lists import LIST, ImageList
 from ablations.robustness.results.stored import answered
+from ablations.run.devices import resolve_devices
 from ablations.studies.config import Hardware
 from ablations.studies.robustness.config import RobustnessConfig
 from datamodules.catalog.resolved import resolve
@@ -129,6 +132,11 @@ def lacking(task: Task, subjects: Sequence[Subject], config: RobustnessConfig) -
     ]
 
 
+def device_of(hardware: Hardware) -> torch.device:
+    """Where networks are asked. Raises ValueError, naming the key, for what is not there."""
+    return torch.device(resolve_devices(hardware, precision="32-true").kind)
+
+
 def _config_of(subject: Subject, asked: Asked) -> EvaluationConfig:
     config = evaluation_config(
         asked.data, asked.overrides, run=subject.config, source=subject.source
@@ -150,10 +158,12 @@ def _group(members: Sequence[tuple[Subject, EvaluationConfig]], asked: Asked) ->
     tasks, absent, there = dict[tuple[str, str], Task](), list[str](), list[str]()
     for names, count in _by_count(asked.config):
         setting = Setting(
-            asked.config,
-            first.data,
-            images if count is None else images.limited(count),
+            config=asked.config,
+            data=first.data,
+            images=images if count is None else images.limited(count),
             interpolation=first.recipe.augment.interpolation,
+            device=device_of(first.hardware),
+            checkpoints={subject.sha256: subject.name for subject in asked.subjects},
         )
         for condition in conditions(names, setting):
             task = _task(condition, setting.images)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from datamodules.config.augmentation import Augmentation
 from datamodules.config.data import DataConfig
 from datamodules.readers.choice import Setting, make_reader
 from datamodules.sampling.samplers import EvalBatches
-from datamodules.sets.sources import ArrayImages, Source, read_data
+from datamodules.sets.sources import ArrayImages, FileImages, Source, read_data
 from datamodules.sets.splits import make_splits, stratified
 
 # Crops are kept in memory while all of them have no more bytes; more are read each time.
@@ -162,6 +164,19 @@ class SplitImages:
         if np.isin(kept, self.indices).all():  # of more images by the same order
             return replace(self, indices=kept)
         return replace(self, indices=self.indices[stratified(self.labels, count)])
+
+    def names(self) -> tuple[str, ...] | None:
+        """Of every image of the whole test split, by its number: its path without suffix.
+
+        Below the folder of the data set, such as `val/n01440764/ILSVRC2012_val_1`; None for images
+        that are no files of their own.
+        """
+        test = self.source.test
+        if not isinstance(test, FileImages):
+            return None
+        paths = [Path(os.fsdecode(path)).with_suffix("") for path in test.paths]
+        top = Path(os.path.commonpath([path.parents[1] for path in paths])).parent
+        return tuple(path.relative_to(top).as_posix() for path in paths)
 
     @property
     def _bytes(self) -> int:

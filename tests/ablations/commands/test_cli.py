@@ -59,6 +59,10 @@ OPTIONS = {
         *("-h", "checkpoint"),
     ],
     "evaluate": [*COMMON, "--json", "--keep", "--split", "checkpoint", "data", "overrides"],
+    "robustness": [
+        *COMMON,
+        *("--json", "--plan", "--suite", "--workers", "what", "data", "overrides"),
+    ],
     "schema": DEBUG,
     "completion": [*DEBUG, "shell"],
     "complete": [*DEBUG, "line"],
