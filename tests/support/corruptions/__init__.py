@@ -1,0 +1,1 @@
+"""References that corruptions are compared with: slow, and by other code."""
