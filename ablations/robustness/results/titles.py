@@ -64,3 +64,8 @@ def data_set_title(name: str) -> str:
 
     info = DATASETS.get(name)
     return info.title.partition(",")[0] if info is not None else name
+
+
+def condition_title(name: str) -> str:
+    """A corruption, perturbation or other condition for people: `JPEG compression`."""
+    return name.replace("_", " ").replace("jpeg", "JPEG")

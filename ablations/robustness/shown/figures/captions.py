@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from ablations.compare.records import StudyRecord
 from ablations.compare.words import plural
 from ablations.robustness.conditions.arrays import MASKED
+from ablations.robustness.metrics.accuracy import perturbations
+from ablations.robustness.metrics.changes import CorruptionChanges
+from ablations.robustness.metrics.grid import CorruptionGrid
 from ablations.robustness.results.collected import Collected
 from ablations.robustness.shown.figures.panels import Part, number_of, said
 
@@ -13,6 +16,17 @@ SEVERITY = (
     "about."
 )
 CLEAN = "Clean: the same images unchanged."
+CHANGES = (
+    "How top-1 changed under each corruption (compared with: {reference}), in points, mean over "
+    "severities and seeds: violet is higher, orange lower. A change has a colour where it is more "
+    "than two standard errors over these images away from 0: that is about these networks, and of "
+    "twenty cells without a change about one has a colour by chance."
+)
+FLIPS = (
+    "How often the class changes along a sequence of frames that are perturbed a little more or "
+    "moved on, in percent of the pairs that are compared, mean over sequences and seeds; lower is "
+    "steadier."
+)
 OCCLUSION = (
     "Top-1 where a share of each image is dropped. The patches, and what makes them salient, are "
     "the same for every network; a share of saliency is no share of the area."
@@ -38,17 +52,42 @@ _LEAST_MASKED = 1.0  # percent of images, from which on masked gradients are tol
 
 def of_images(collected: Collected, parts: Sequence[Part], keys: Iterable[str]) -> str:
     """Images, definition and seeds, as every caption ends."""
-    counts = sorted({part.images for part in parts})
-    images = (
-        plural(counts[0], "image") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} images"
-    )
-    versions = sorted({collected.kept[key].version for key in keys})
-    definition = ", ".join(map(str, versions))
     seeds = max(len(curve.seeds) for part in parts for curve in part.panel.curves)
     spread = "; mean over training seeds, bands from the lowest to the highest" if seeds > 1 else ""
+    return _said(collected, [part.images for part in parts], keys, spread)
+
+
+def of_changes(collected: Collected, found: CorruptionChanges, grid: CorruptionGrid) -> str:
+    """Severities, images, definition and seeds."""
+    severities = ", ".join(map(str, grid.severities))
+    of = f"Severity {severities}. " if len(grid.severities) == 1 else f"Severities {severities}. "
+    seeds = sorted({len(both) for both in found.seeds.values()})
+    number = plural(seeds[-1], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    return of + _said(collected, [found.images], grid.conditions, f"; {number}")
+
+
+def of_flips(collected: Collected, start: str) -> str:
+    """Sequences, definition and seeds."""
+    keys = perturbations(collected, start)
+    counts = [collected.kept[key].count for key in keys]
+    return _said(collected, counts, keys, "", noun="sequence")
+
+
+def _said(
+    collected: Collected,
+    images: Sequence[int],
+    keys: Iterable[str],
+    seeds: str,
+    *,
+    noun: str = "image",
+) -> str:
+    least, most = min(images), max(images)
+    number = plural(most, noun) if least == most else f"{least} to {most} {noun}s"
+    versions = sorted({collected.kept[key].version for key in keys})
+    definition = ", ".join(map(str, versions))
     return (
-        f"{images}, the same for every network; definition {definition}, seed "
-        f"{collected.asked.seed} of the evaluation{spread}."
+        f"{number}, the same for every network; definition {definition}, seed "
+        f"{collected.asked.seed} of the evaluation{seeds}."
     )
 
 

@@ -7,9 +7,13 @@ from functools import partial
 from ablations.compare.drawing import Drawing
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
+from ablations.robustness.metrics.changes import corruption_changes
+from ablations.robustness.metrics.grid import CorruptionGrid, corruption_grid
 from ablations.robustness.results.collected import Collected
 from ablations.robustness.results.titles import set_title, title
 from ablations.robustness.shown.figures import captions
+from ablations.robustness.shown.figures.heat_map import heat_map_figure
+from ablations.robustness.shown.figures.maps import PERTURBED, change_map, flip_map
 from ablations.robustness.shown.figures.overlay import overlay_figure
 from ablations.robustness.shown.figures.panels import (
     CORRUPTED,
@@ -38,15 +42,47 @@ def drawings(
     return tuple(replace(one, name=f"robustness_{one.name}{suffix}") for one in found)
 
 
-def _severity(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
+def _corruptions(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
     for start in CORRUPTED:
-        parts = severity_parts(study, collected, start)
-        if parts:
-            clean = "" if brings_images(start) else captions.CLEAN
-            end = captions.of_images(collected, parts, collected.keys(start))
-            name = f"severity_{start.rsplit('/')[-1]}"
+        grid = corruption_grid(collected, start)
+        if grid is not None:
+            yield from _changes(study, collected, grid)
+            yield from _severity(study, collected, grid)
+
+
+def _changes(study: StudyRecord, collected: Collected, grid: CorruptionGrid) -> Iterator[Drawing]:
+    found = corruption_changes(study, collected, grid)
+    if found.cells:
+        of = set_title(study, collected, grid.start)
+        name = f"changes_{grid.start.rpartition('/')[2]}"
+        end = captions.of_changes(collected, found, grid)
+        caption = f"{of}. {captions.CHANGES.format(reference=study.design.compared_with)} {end}"
+        draw = partial(heat_map_figure, change_map(study, found, heading=of))
+        heading = f"Change by corruption: {of}"
+        yield Drawing(name, heading, "Change of accuracy under each corruption", caption, draw)
+
+
+def _severity(study: StudyRecord, collected: Collected, grid: CorruptionGrid) -> Iterator[Drawing]:
+    parts = severity_parts(study, collected, grid)
+    if parts:
+        clean = "" if brings_images(grid.start) else captions.CLEAN
+        end = captions.of_images(collected, parts, grid.conditions)
+        name = f"severity_{grid.start.rpartition('/')[2]}"
+        of = set_title(study, collected, grid.start)
+        yield _drawing(name, "Error by severity", of, parts, captions.SEVERITY, clean, end)
+
+
+def _flips(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
+    for start in PERTURBED:
+        found = flip_map(study, collected, start)
+        if found is not None:
             of = set_title(study, collected, start)
-            yield _drawing(name, "Error by severity", of, parts, captions.SEVERITY, clean, end)
+            end = captions.of_flips(collected, start)
+            draw = partial(heat_map_figure, replace(found, heading=f"{of}: {found.heading}"))
+            name = f"flips_{start.rpartition('/')[2]}"
+            caption = f"{of}. {captions.FLIPS} {end}"
+            alt = "Share of flips along sequences of each step"
+            yield Drawing(name, f"Flips along sequences: {of}", alt, caption, draw)
 
 
 def _occlusion(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
@@ -74,7 +110,7 @@ def _noise(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
         yield _drawing("noise", "Noise by frequency", title(study, collected), parts, said, end)
 
 
-_KINDS: tuple[Kind, ...] = (_severity, _occlusion, _attacks, _noise)
+_KINDS: tuple[Kind, ...] = (_corruptions, _flips, _occlusion, _attacks, _noise)
 
 
 def _drawing(name: str, heading: str, of: str, parts: Sequence[Part], *said: str) -> Drawing:

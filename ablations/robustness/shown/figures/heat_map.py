@@ -57,7 +57,7 @@ def heat_map_figure(found: HeatMap) -> "Figure":
     names = max(len(name) for _, name in found.columns)
     longest = max(len(short(title)) for title in found.rows)
     width = 0.3 + 0.068 * longest + _CELL[0] * (at[-1] + 2)
-    height = 0.9 + 0.052 * names + _CELL[1] * len(found.rows)
+    height = 0.55 + 0.042 * names + _CELL[1] * len(found.rows)
     width = max(width, 0.3 + 0.068 * len(found.heading))
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()

@@ -7,7 +7,9 @@ import numpy as np
 
 from ablations.compare.records import StudyRecord
 from ablations.robustness.conditions.arrays import AREA
+from ablations.robustness.metrics.grid import CorruptionGrid
 from ablations.robustness.results.collected import Collected
+from ablations.robustness.results.titles import condition_title
 from ablations.robustness.shown.figures.overlay import Panel, Scale
 from ablations.robustness.shown.figures.series import Series, errors, losses, top1_series
 from datamodules.corruptions.names import EXTRA, GROUPS
@@ -58,16 +60,19 @@ def said(key: str) -> str:
     return key.rsplit("/", 1)[1].replace("_", "/")
 
 
-def severity_parts(study: StudyRecord, collected: Collected, start: str) -> tuple[Part, ...]:
-    """Error against severity, a panel a group of corruptions whose keys begin with `start`."""
-    groups = {**GROUPS, _EXTRA: EXTRA}
+def severity_parts(
+    study: StudyRecord, collected: Collected, grid: CorruptionGrid
+) -> tuple[Part, ...]:
+    """Error against severity on the images of a grid, a panel a group of its corruptions."""
     found = []
-    for group, names in groups.items():
-        keys = [key for name in names for key in collected.keys(f"{start}/{name}")]
-        places = _by_number(keys)
-        series = errors(top1_series(study, collected, places))
-        there = [name for name in names if collected.keys(f"{start}/{name}")]
-        title = f"{group}: mean of {', '.join(name.replace('_', ' ') for name in there)}"
+    for group, names in {**GROUPS, _EXTRA: EXTRA}.items():
+        there = [name for name in names if name in (*grid.corruptions, *grid.extra)]
+        places = {
+            float(level): tuple(grid.key(name, level) for name in there)
+            for level in grid.severities
+        }
+        series = errors(top1_series(study, collected, places, indices=grid.images))
+        title = f"{group}: mean of {', '.join(map(condition_title, there))}"
         ticks = {float(level): str(level) if level else "clean" for level in range(6)}
         found.append(_part(series, title, "severity", "top-1 error (%)", ticks=ticks))
     return _with_curves(found)

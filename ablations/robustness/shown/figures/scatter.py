@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 _PANEL = (4.6, 3.8)  # inches
+_ENOUGH = 4  # ticks
 _ROOM = 0.12  # of the range, around the dots
 # Percentages that an axis may name, those that are round first
 _TICKS = (
@@ -141,10 +142,12 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Percentages from `low` to `high` to name: the roundest, at most about eight, apart."""
+    """Percentages from `low` to `high` to name: the roundest, some four or more, apart."""
     found: list[float] = []
     apart = float(logit(high) - logit(low)) / 9
     for rank in _TICKS:
+        if len(found) >= _ENOUGH:
+            break
         for value in rank:
             near = any(abs(float(logit(value) - logit(other))) < apart for other in found)
             if low <= value <= high and not near:

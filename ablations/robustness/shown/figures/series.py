@@ -26,34 +26,58 @@ class Series:
     images: int
 
 
-def top1_series(study: StudyRecord, collected: Collected, places: Places) -> Series:
+def top1_series(
+    study: StudyRecord, collected: Collected, places: Places, *, indices: Indices | None = None
+) -> Series:
     """Top-1 of all points that have answers; at 0 that of the images as they are.
 
-    Conditions that bring images of their own have no such value: their images have other numbers.
     A point has an x where it has all conditions of that x, of those seeds that have all its x.
+    Conditions that bring images have no value at 0: theirs have other numbers.
+
+    Args:
+        study: whose points.
+        collected: answers.
+        places: conditions by x, at least one of which is there, or there is no curve.
+        indices: the images; None: those that all runs have under all of these conditions.
     """
     at = {x: tuple(key for key in keys if key in collected.kept) for x, keys in places.items()}
     at = {x: keys for x, keys in at.items() if keys}
     if not at:
         return Series((), 0)
-    if CLEAN in collected.kept and not any(map(brings_images, _keys(at))):
+    if not any(map(brings_images, _keys(at))) and _knows_clean(collected, indices):
         at[CLEAN_AT] = (CLEAN,)
     at = dict(sorted(at.items()))
-    indices = collected.shared(*_keys(at))
-    if not len(indices):
-        return Series((), 0)
-    curves = []
-    for point in study.points:
-        seeds_at = {x: set(collected.seeds(point.label, *keys)) for x, keys in at.items()}
-        x = tuple(place for place, seeds in seeds_at.items() if seeds)
-        seeds = sorted(set.intersection(*(seeds_at[place] for place in x))) if x else []
-        by_seed = {
-            seed: tuple(_top1(collected, at[place], point.label, seed, indices) for place in x)
-            for seed in seeds
-        }
-        if set(x) - {CLEAN_AT} and by_seed:
-            curves.append(curve_of(study, point, x, by_seed))
-    return Series(tuple(curves), len(indices))
+    of = collected.shared(*_keys(at)) if indices is None else indices
+    curves = [
+        curve_of(study, point, x, by_seed)
+        for point in study.points
+        if len(of) and (x := _answered(collected, at, point.label))
+        if (by_seed := _by_seed(collected, at, x, point.label, of))
+    ]
+    return Series(tuple(curves), len(of))
+
+
+def _knows_clean(collected: Collected, indices: Indices | None) -> bool:
+    """Whether the images were asked about as they are."""
+    if CLEAN not in collected.kept:
+        return False
+    return indices is None or bool(np.isin(indices, collected.shared(CLEAN)).all())
+
+
+def _answered(collected: Collected, at: Places, point: str) -> tuple[float, ...]:
+    """The x that a point has; none where these are clean images alone."""
+    found = tuple(x for x, keys in at.items() if collected.seeds(point, *keys))
+    return found if set(found) - {CLEAN_AT} else ()
+
+
+def _by_seed(
+    collected: Collected, at: Places, x: Sequence[float], point: str, indices: Indices
+) -> dict[int, tuple[float, ...]]:
+    seeds = set.intersection(*(set(collected.seeds(point, *at[one])) for one in x))
+    return {
+        seed: tuple(_top1(collected, at[one], point, seed, indices) for one in x)
+        for seed in sorted(seeds)
+    }
 
 
 def brings_images(key: str) -> bool:

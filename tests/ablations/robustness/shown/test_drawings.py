@@ -11,6 +11,7 @@ from ablations.compare.drawing import Drawing
 from ablations.compare.records import StudyRecord, load_study
 from ablations.figures.style import figure_style
 from ablations.robustness.conditions.arrays import AREA, CORRECT, MASKED
+from ablations.robustness.metrics.grid import corruption_grid
 from ablations.robustness.results.collected import Collected, collect
 from ablations.robustness.shown.figures.drawings import drawings
 from ablations.robustness.shown.figures.panels import (
@@ -21,6 +22,7 @@ from ablations.robustness.shown.figures.panels import (
     occlusion_parts,
     severity_parts,
 )
+from ablations.robustness.shown.figures.series import top1_series
 from ablations.store.runs import run_path
 from datamodules.corruptions.names import GROUPS
 from lit_models import TRAJECTORIES
@@ -59,6 +61,14 @@ def read(root: Path) -> tuple[StudyRecord, Collected]:
     return study, collect(study)[0]
 
 
+def severity(root: Path) -> tuple[Part, ...]:
+    """The panels of corruptions in memory."""
+    study, collected = read(root)
+    grid = corruption_grid(collected)
+    assert grid is not None
+    return severity_parts(study, collected, grid)
+
+
 def figures(root: Path, *, suffix: str = "") -> tuple[Drawing, ...]:
     """The figures of a study's answers."""
     study, collected = read(root)
@@ -83,7 +93,7 @@ def values(part: Part, point: str) -> dict[float, dict[int, float]]:
 
 
 def test_error_by_severity_is_the_mean_over_a_group_and_clean_at_zero(root: Path) -> None:
-    parts = severity_parts(*read(root), "corruptions")
+    parts = severity(root)
     assert [part.panel.title.partition(":")[0] for part in parts] == list(GROUPS)
     found = values(parts[1], LABELS[1])
     each = [top1(root, f"corruptions/{name}/3", LABELS[1], 1) for name in GROUPS["blur"]]
@@ -119,6 +129,7 @@ def test_noise_is_shown_as_what_is_lost_against_clean_images(root: Path) -> None
 def test_the_figures_are_those_of_what_was_asked_and_say_of_what_they_are(root: Path) -> None:
     found = figures(root)
     assert [one.name for one in found] == [
+        "robustness_changes_corruptions",
         "robustness_severity_corruptions",
         "robustness_occlusion",
         "robustness_attacks",
@@ -127,7 +138,7 @@ def test_the_figures_are_those_of_what_was_asked_and_say_of_what_they_are(root: 
     for one in found:
         assert "200 images" in one.caption
         assert "seed 0 of the evaluation" in one.caption
-    severity, _, attacks, noise = found
+    _, severity, _, attacks, noise = found
     assert severity.heading == "Error by severity: handwritten digits-C (in memory)"
     assert "at a largest change of 0.006" in attacks.caption
     assert "TAIG" not in attacks.caption
@@ -145,13 +156,22 @@ def test_a_suffix_tells_data_sets_apart(root: Path) -> None:
     assert names[-1] == "robustness_noise_2"
 
 
-def test_of_a_point_that_lacks_one_of_a_group_the_mean_is_not_shown(tmp_path: Path) -> None:
+def test_the_corruptions_of_a_group_are_the_same_for_all_points(tmp_path: Path) -> None:
     fabricate_few(tmp_path)
     answer_study(tmp_path, {"clean/clean": 5, "corruptions/snow/3": 20, "corruptions/fog/3": 40})
     answer_study(tmp_path, {"corruptions/frost/3": 90}, points=LABELS[:1])
-    (part,) = severity_parts(*read(tmp_path), "corruptions")
-    assert [curve.label for curve in part.panel.curves] == [LABELS[0]]
-    assert part.panel.title == "weather: mean of snow, frost, fog"
+    (part,) = severity(tmp_path)
+    assert part.panel.title == "weather: mean of snow, fog"
+    assert [curve.label for curve in part.panel.curves] == list(LABELS)
+
+
+def test_a_mean_over_conditions_is_not_drawn_of_a_point_that_lacks_one(tmp_path: Path) -> None:
+    fabricate_few(tmp_path)
+    answer_study(tmp_path, {"clean/clean": 5, "corruptions/snow/3": 20})
+    answer_study(tmp_path, {"corruptions/frost/3": 90}, points=LABELS[:1])
+    places = {3.0: ("corruptions/snow/3", "corruptions/frost/3")}
+    series = top1_series(*read(tmp_path), places)
+    assert [curve.label for curve in series.curves] == [LABELS[0]]
 
 
 def test_clean_values_are_of_the_same_images(tmp_path: Path) -> None:

@@ -1,1 +1,0 @@
-"""References that corruptions are compared with: slow, and by other code."""
