@@ -1,6 +1,6 @@
 """A metric of a study: a number for each run, and what it says of differences."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +69,14 @@ class MetricChange:
     p_holm: float | None
     images_error: float | None
     mcnemar_p: float | None
+
+
+def by_point(values: Iterable[tuple[tuple[str, int], float]]) -> BySeed:
+    """Numbers of points and seeds, by point and seed."""
+    found: dict[str, dict[int, float]] = {}
+    for (point, seed), value in values:
+        found.setdefault(point, {})[seed] = value
+    return found
 
 
 def metric_changes(study: StudyRecord, metric: Metric) -> Mapping[str, MetricChange]:
