@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ablations.robustness.conditions.arrays import TOP5
 from ablations.robustness.metrics.sequences import flips, top5_distances
 from ablations.robustness.results.collected import Collected
+from ablations.robustness.results.kept import Indices
 from datamodules.perturbations.names import NOISE, PERTURBATIONS
 
 BySeed = Mapping[str, Mapping[int, float]]  # by point and seed
@@ -29,15 +30,20 @@ def perturbations(found: Collected, start: str) -> tuple[str, ...]:
     return tuple(key for key in keys if len(found.runs(key)) == most)
 
 
-def flip_shares(found: Collected, key: str, point: str, seed: int) -> NDArray[np.float64]:
+def flip_shares(
+    found: Collected, key: str, point: str, seed: int, *, indices: Indices | None = None
+) -> NDArray[np.float64]:
     """(N,) by sequence, the share of pairs of frames whose class changes."""
-    ranked = found.arrays(key, point, seed)[TOP5]
+    ranked = found.arrays(key, point, seed, indices=indices)[TOP5]
     return flips(ranked[:, :, 0], to_first=_is_noise(key))
 
 
-def ranking_distances(found: Collected, key: str, point: str, seed: int) -> NDArray[np.float64]:
+def ranking_distances(
+    found: Collected, key: str, point: str, seed: int, *, indices: Indices | None = None
+) -> NDArray[np.float64]:
     """(N,) by sequence, the mean top-5 distance. Raises ValueError of fewer than six classes."""
-    return top5_distances(found.arrays(key, point, seed)[TOP5], to_first=_is_noise(key))
+    ranked = found.arrays(key, point, seed, indices=indices)[TOP5]
+    return top5_distances(ranked, to_first=_is_noise(key))
 
 
 def flip_probability(found: Collected, key: str) -> BySeed:

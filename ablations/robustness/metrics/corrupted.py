@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from ablations.robustness.metrics.grid import (
     error_rates,
     wrong_by_image,
 )
-from ablations.robustness.metrics.metric import Metric, by_point
+from ablations.robustness.metrics.metric import Metric, by_point, percent
 from ablations.robustness.results.choice import CLEAN
 from ablations.robustness.results.collected import Collected
 from datamodules.corruptions.names import EXTRA
@@ -82,7 +81,7 @@ def corrupted(found: Collected, grid: CorruptionGrid, *, reference: str, title: 
 
 def _clean(found: Collected, grid: CorruptionGrid, rates: Rates) -> list[Metric]:
     def right(point: str, seed: int) -> NDArray[np.float64]:
-        return _percent(found.right(CLEAN, point, seed, indices=grid.images))
+        return percent(found.right(CLEAN, point, seed, indices=grid.images))
 
     values = by_point((run, 100 * (1 - error)) for run, error in rates.clean.items())
     many = len(grid.images)
@@ -169,11 +168,7 @@ def _worst(found: Collected, grid: CorruptionGrid) -> Sequence[Metric]:
 
     def right(point: str, seed: int) -> NDArray[np.float64]:
         each = [found.right(key, point, seed, indices=grid.images) for key in keys]
-        return _percent(np.mean(each, axis=0))
+        return percent(np.mean(each, axis=0))
 
     values = by_point((run, float(right(*run).mean())) for run in grid.runs)
     return [Metric(WORST_ACCURACY, "%", True, values, len(grid.images), right)]
-
-
-def _percent(shares: NDArray[Any]) -> NDArray[np.float64]:
-    return 100 * shares.astype(np.float64)

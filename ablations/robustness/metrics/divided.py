@@ -116,7 +116,14 @@ def divided_metrics(
     if divisor.name == BY_ALEXNET:
         del named[RATIO]
     return [
-        Metric(f"{name} ({divisor.name})", "%", False, by_point(of.items()), images)
+        Metric(
+            f"{name} ({divisor.name})",
+            "%",
+            False,
+            by_point(of.items()),
+            images,
+            divided=divisor.name == BY_REFERENCE,
+        )
         for name, of in named.items()
     ]
 

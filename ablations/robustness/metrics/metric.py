@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from ablations.compare.records import StudyRecord
 from ablations.robustness.metrics.accuracy import BySeed
 from ablations.robustness.metrics.changes import paired_error
 from ablations.statistics.mcnemar import mcnemar_over_seeds_p
-from ablations.statistics.moderated import difference, study_variance
+from ablations.statistics.moderated import StudyVariance, difference, study_variance
 from ablations.statistics.multiplicity import holm
 from ablations.statistics.paired import paired_delta
 
@@ -31,6 +32,8 @@ class Metric:
             mean over images.
         one_condition: whether those are right or wrong under one condition, for McNemar's test.
         decimals: that tables show.
+        divided: whether values are divided by those of a point of the study, which then are
+            constant: differences then have the interval of the pairs alone.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Metric:
     by_image: ByImage | None = None
     one_condition: bool = False
     decimals: int = 2
+    divided: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class MetricChange:
         seeds: that both have.
         delta: mean over these seeds.
         low, high: ends of its 95 % interval over new seeds, from the noise of the whole study; None
-            with one seed, and where both networks answer alike.
+            where no network has a second seed, and where both networks answer alike.
         p: two-sided, of the same t test.
         p_holm: adjusted for all differences of the metric.
         images_error: standard error over the images, of the paired difference; None where the
@@ -71,6 +75,11 @@ class MetricChange:
     mcnemar_p: float | None
 
 
+def percent(shares: NDArray[Any]) -> NDArray[np.float64]:
+    """Shares, or whether something is so, in percent."""
+    return 100 * shares.astype(np.float64)
+
+
 def by_point(values: Iterable[tuple[tuple[str, int], float]]) -> BySeed:
     """Numbers of points and seeds, by point and seed."""
     found: dict[str, dict[int, float]] = {}
@@ -81,32 +90,30 @@ def by_point(values: Iterable[tuple[tuple[str, int], float]]) -> BySeed:
 
 def metric_changes(study: StudyRecord, metric: Metric) -> Mapping[str, MetricChange]:
     """By point, the difference to its reference, where a seed is on both sides."""
-    noise = study_variance(metric.values)
+    noise = None if metric.divided else study_variance(metric.values)
     found: dict[str, MetricChange] = {}
     for point in study.points:
         before = study.reference(point)
-        if before is None or not {point.label, before.label} <= metric.values.keys():
-            continue
-        after = point.label
-        paired = paired_delta(metric.values[after], metric.values[before.label])
-        if paired is None:
-            continue
-        error, mcnemar, alike = _over_images(metric, after, before.label, paired.seeds)
-        over_seeds = None
-        if noise is not None and not alike:
-            over_seeds = difference(metric.values, after, before.label, noise)
-        found[after] = MetricChange(
-            reference=before.label,
-            seeds=paired.seeds,
-            delta=paired.mean,
-            low=over_seeds.low if over_seeds else None,
-            high=over_seeds.high if over_seeds else None,
-            p=over_seeds.p if over_seeds else None,
-            p_holm=None,
-            images_error=error,
-            mcnemar_p=mcnemar,
-        )
+        if before is not None and {point.label, before.label} <= metric.values.keys():
+            change = _change(metric, point.label, before.label, noise)
+            if change is not None:
+                found[point.label] = change
     return _adjusted(found)
+
+
+def _change(
+    metric: Metric, after: str, before: str, noise: StudyVariance | None
+) -> MetricChange | None:
+    paired = paired_delta(metric.values[after], metric.values[before])
+    if paired is None:
+        return None
+    error, mcnemar, alike = _over_images(metric, after, before, paired.seeds)
+    low, high, p = (paired.low, paired.high, None) if metric.divided else (None, None, None)
+    if noise is not None and not alike:
+        over_seeds = difference(metric.values, after, before, noise)
+        if over_seeds is not None:
+            low, high, p = over_seeds.low, over_seeds.high, over_seeds.p
+    return MetricChange(before, paired.seeds, paired.mean, low, high, p, None, error, mcnemar)
 
 
 def _over_images(

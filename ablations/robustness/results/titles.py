@@ -25,6 +25,8 @@ SET_TITLES: Mapping[str, str] = MappingProxyType(
         "sets/tiny_imagenet_c": "Tiny-ImageNet-C",
         "sets/imagenet_a": "ImageNet-A",
         "sets/imagenet_r": "ImageNet-R",
+        "sets/imagenet_a_unmasked": "ImageNet-A (all 1,000 logits)",
+        "sets/imagenet_r_unmasked": "ImageNet-R (all 1,000 logits)",
         "sets/imagenet_sketch": "ImageNet-Sketch",
         "sets/stylized": "Stylized-ImageNet",
         "sets/imagenet_o": "ImageNet-O",
