@@ -39,7 +39,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "evaluate": Verb(f"{_ROOM}.weights.evaluate", "the scores of a checkpoint on a data set"),
         "robustness": Verb(
-            f"{_ROOM}.robustness", "what trained networks say of corrupted, changed, other images"
+            f"{_ROOM}.robustness.verb",
+            "how trained networks do on corrupted, changed, other images",
         ),
         "schema": Verb(f"{_ROOM}.schema", "the JSON Schema of a study file, for editors"),
         "completion": Verb(f"{_ROOM}.shell.script", "a script that completes what is typed"),

@@ -77,7 +77,7 @@ def evaluate(group: Group, config: RobustnessConfig, *, take: Take, report: Repo
         report: called when they were asked.
     """
     missing = {place for task in group.tasks for place in lacking(task, group.subjects, config)}
-    device = _device(group.hardware)
+    device = device_for(group.hardware)
 
     def loads(place: int) -> AskedNetwork | None:
         subject = group.subjects[place]
@@ -127,7 +127,7 @@ def _step(
     return Step(key, len(networks), tuple(failures))
 
 
-def _device(hardware: Hardware) -> torch.device:
+def device_for(hardware: Hardware) -> torch.device:
     """Where networks are asked, in float32 that is none of TF32."""
     set_float32_precision(tf32=False)
     if hardware.threads is not None:

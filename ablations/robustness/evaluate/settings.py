@@ -1,7 +1,8 @@
 """What `ablate robustness` can be told: the keys of `robustness`, of data and of hardware."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from ablations.studies.robustness.config import RobustnessConfig
 from ablations.studies.robustness.written import ROBUSTNESS, robustness_written
@@ -67,6 +68,22 @@ def told(
     typed = OmegaConf.to_object(config)
     assert isinstance(typed, RobustnessConfig)
     return Told(typed, tuple(elsewhere))
+
+
+def assigned(values: Mapping[str, Any], *, where: str) -> RobustnessConfig:
+    """The settings that plain data says, such as that of an index.
+
+    Raises:
+        ValueError: it says what no study can; `where` it stands is named.
+    """
+    from omegaconf import OmegaConf
+
+    config = OmegaConf.structured(RobustnessConfig)
+    for key, value in values.items():
+        assign(config, kind=RobustnessConfig, keys=(key,), value=value, place=lambda _: where)
+    typed = OmegaConf.to_object(config)
+    assert isinstance(typed, RobustnessConfig)
+    return typed
 
 
 def _own_keys(said: Setting, folders: Sequence[str]) -> tuple[str, ...] | None:

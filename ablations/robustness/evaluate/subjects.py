@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Subject:
     folder: Path
     config: Mapping[str, Any] = field(repr=False)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Of the checkpoint."""
         return checksum(self.checkpoint)

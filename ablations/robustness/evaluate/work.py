@@ -1,7 +1,8 @@
 """What there is to do: networks that see equal images, and the conditions that they miss."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,17 @@ class Task:
     images: Images
     listed: ImageList
 
+    @cached_property
+    def _pixels(self) -> Mapping[str, Any]:
+        """What makes the images the same, once for all networks."""
+        return {**self.images.identity(), LIST: self.listed.digest}
+
     def decides(self, subject: Subject, config: RobustnessConfig) -> Decides:
         """All that decides the answer of a network."""
         return Decides(
             checkpoint=subject.sha256,
             weights=config.weights,
-            images={**self.images.identity(), LIST: self.listed.digest},
+            images=self._pixels,
             condition=self.condition.key,
             parameters=self.condition.parameters(),
             version=self.condition.version,

@@ -1,0 +1,1 @@
+"""`ablate robustness`: from what was typed to answers, with progress."""
