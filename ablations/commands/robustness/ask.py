@@ -1,7 +1,7 @@
 """Asking networks, with progress, and what is said of it at the end."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from ablations.commands.robustness.progress import shown_progress
 from ablations.commands.robustness.typed import Typed
 from ablations.files.plain_text import as_json
 from ablations.process.output import lasting
-from ablations.robustness.evaluate.run import Failure, Step
+from ablations.robustness.evaluate.run import Failure, Step, sentences
 from ablations.robustness.evaluate.work import Group, missing
 from ablations.robustness.evaluate.workers import evaluate_all
 
@@ -57,7 +57,12 @@ def ask_networks(
         )
     else:
         _conclude(typed, groups, failures, new=sum(after) - sum(before), options=options)
-    return FAILURE if failures else 0
+    return FAILURE if _has_failed(failures, _by_condition(groups, typed)) else 0
+
+
+def _has_failed(failures: Sequence[Failure], answered: Mapping[str, int]) -> bool:
+    """Whether there is more than conditions that do not suit some of the networks."""
+    return any(not one.refused or not answered.get(one.condition or "") for one in failures)
 
 
 def _evaluate(
@@ -113,8 +118,8 @@ def _conclude(
     from ablations.terminal.tables import make_console, say
 
     console, places = make_console(), typed_places(options)
-    for failure in failures:
-        say(console, failure.sentence)
+    for sentence in sentences(failures):
+        say(console, sentence)
     conditions, networks = _by_condition(groups, typed), len(typed.asked.subjects)
     whole = sum(count == networks for count in conditions.values())
     images = sorted({len(task.listed.indices) for group in groups for task in group.tasks})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ablations.files.plain_text import as_json
 from ablations.robustness.evaluate.measured import Planned, plan
-from ablations.robustness.evaluate.run import Failure
+from ablations.robustness.evaluate.run import Failure, sentences
 from ablations.robustness.evaluate.work import Asked, Group
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def show_plan(
             )
         )
         return 0
-    _print(rows, sums, console, said=[*there, *(failure.sentence for failure in failed)])
+    _print(rows, sums, console, said=[*there, *sentences(failed)])
     return 0
 
 

@@ -44,10 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> int:
-    """Ask what was not answered yet; 0 only if nothing failed.
+    """Ask what was not answered yet; 0 only if nothing failed but what suits some networks only.
 
     `--json` prints one object: networks, answered (new answers), conditions (how many networks have
-    answered each), notes, and failed (a list of network, condition and reason). With `--plan` see
+    answered each), notes, and failed (a list of network, condition, reason
+    and refused: it does not suit the network). With `--plan` see
     `ablations.commands.robustness.planned`.
     """
     from ablations.commands.robustness.ask import ask_networks

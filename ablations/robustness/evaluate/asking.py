@@ -31,11 +31,13 @@ class Answers:
         arrays: by the place of the network.
         seconds: likewise; what was made for all networks is shared out among them.
         failed: sentences, by the place of the network.
+        refused: the places of those that the condition does not suit; they are among the failed.
     """
 
     arrays: dict[int, Arrays] = field(default_factory=dict)
     seconds: dict[int, float] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
+    refused: set[int] = field(default_factory=set)
 
 
 def ask(
@@ -65,6 +67,7 @@ def ask(
         why = condition.refusal(network, data)
         if why is not None:
             found.failed[place] = why
+            found.refused.add(place)
     left = {place: one for place, one in networks.items() if place not in found.failed}
     if isinstance(condition, NetworkCondition):
         for place, network in left.items():

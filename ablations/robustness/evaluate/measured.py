@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -70,7 +70,7 @@ def plan(group: Group, config: RobustnessConfig) -> tuple[list[Planned], list[Fa
             if why is None:
                 total.add(task.condition.passes(network), measured.speed(place))
             else:
-                failures.append(Failure(group.subjects[place].name, task.condition.key, why))
+                failures.append(Failure(network.name, task.condition.key, why, refused=True))
         images = len(task.listed.indices)
         making = _making(task) if places else 0.0
         planned.append(
@@ -120,7 +120,10 @@ class _Measured:
                 self._networks[kind] = load(subject, self._group.images, loading)
             except ValueError as error:
                 self._networks[kind] = Failure(subject.name, None, str(error))
-        return self._networks[kind]
+        found = self._networks[kind]
+        if isinstance(found, Failure):
+            return found
+        return replace(found, name=self._group.subjects[place].name)
 
     def speed(self, place: int) -> _Speed:
         """Of the network at a place."""

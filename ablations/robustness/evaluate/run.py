@@ -1,6 +1,6 @@
 """Asking networks what they have not answered yet, and keeping each answer at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,17 +28,30 @@ class Failure:
         network: its name.
         condition: the key; None: it could not be loaded.
         reason: a sentence.
+        refused: the condition does not suit it, and was not tried.
     """
 
     network: str
     condition: str | None
     reason: str
+    refused: bool = False
 
-    @property
-    def sentence(self) -> str:
-        """All of it."""
-        under = "" if self.condition is None else f" under {self.condition}"
-        return f"{self.network}{under}: {self.reason}"
+
+def sentences(failures: Iterable[Failure]) -> list[str]:
+    """Failures for people: networks that have the same reason together."""
+    alike = dict[tuple[str | None, str], list[Failure]]()
+    for one in failures:
+        why = one.reason.replace(one.network, "")
+        alike.setdefault((one.condition, why), []).append(one)
+    return [_sentence(condition, ones) for (condition, _), ones in alike.items()]
+
+
+def _sentence(condition: str | None, ones: Sequence[Failure]) -> str:
+    first = ones[0]
+    said = f"{first.network}{'' if condition is None else f' under {condition}'}: {first.reason}"
+    if not ones[1:]:
+        return said
+    return f"{said}; so too {', '.join(one.network for one in ones[1:])}"
 
 
 @dataclass(frozen=True)
@@ -123,7 +136,10 @@ def _step(
             versions={name: versions()[name] for name in _PACKAGES},
         )
     key = task.condition.key
-    failures = [Failure(networks[p].name, key, why) for p, why in found.failed.items()]
+    failures = [
+        Failure(networks[place].name, key, why, refused=place in found.refused)
+        for place, why in found.failed.items()
+    ]
     return Step(key, len(networks), tuple(failures))
 
 
