@@ -65,10 +65,7 @@ def corrupted(found: Collected, grid: CorruptionGrid, *, reference: str, title: 
         reference: label of the point that errors are divided by, seed by seed.
         title: of that point, for sentences.
     """
-    rates = Rates(
-        {run: error_rates(found, grid, run) for run in grid.runs},
-        {run: error_rate(found, grid, CLEAN, run) for run in grid.runs} if grid.clean else {},
-    )
+    rates = rates_of(found, grid)
     metrics, notes = [*_clean(found, grid, rates)], list[str]()
     if grid.corruptions:
         metrics.append(_mean(found, grid, rates))
@@ -77,6 +74,14 @@ def corrupted(found: Collected, grid: CorruptionGrid, *, reference: str, title: 
         metrics += [*_retained(grid, rates), *_effective(grid, rates, notes)]
     metrics += _worst(found, grid)
     return Corrupted(tuple(metric for metric in metrics if metric.values), tuple(notes))
+
+
+def rates_of(found: Collected, grid: CorruptionGrid) -> Rates:
+    """The errors of all runs of a grid."""
+    return Rates(
+        {run: error_rates(found, grid, run) for run in grid.runs},
+        {run: error_rate(found, grid, CLEAN, run) for run in grid.runs} if grid.clean else {},
+    )
 
 
 def _clean(found: Collected, grid: CorruptionGrid, rates: Rates) -> list[Metric]:

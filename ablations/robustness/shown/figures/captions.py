@@ -27,6 +27,14 @@ FLIPS = (
     "moved on, in percent of the pairs that are compared, mean over sequences and seeds; lower is "
     "steadier."
 )
+SCATTER = (
+    "Top-1 on changed images against that of the same networks on clean ones, on axes of logits; "
+    "large dots are means over seeds. 0 and 100 % are drawn half an image from the end."
+)
+LINE = (
+    "What is above the straight line (least squares in logits, through the means of all points: "
+    "Taori et al. 2020, arXiv 2007.00644) is robust beyond what its clean accuracy lets expect."
+)
 OCCLUSION = (
     "Top-1 where a share of each image is dropped. The patches, and what makes them salient, are "
     "the same for every network; a share of saliency is no share of the area."

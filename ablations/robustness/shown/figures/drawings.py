@@ -9,14 +9,14 @@ from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.robustness.metrics.changes import corruption_changes
 from ablations.robustness.metrics.grid import CorruptionGrid, corruption_grid
+from ablations.robustness.metrics.sets import CORRUPTED, PERTURBED
 from ablations.robustness.results.collected import Collected
 from ablations.robustness.results.titles import set_title, title
 from ablations.robustness.shown.figures import captions
 from ablations.robustness.shown.figures.heat_map import heat_map_figure
-from ablations.robustness.shown.figures.maps import PERTURBED, change_map, flip_map
+from ablations.robustness.shown.figures.maps import change_map, flip_map
 from ablations.robustness.shown.figures.overlay import overlay_figure
 from ablations.robustness.shown.figures.panels import (
-    CORRUPTED,
     NOISE,
     Part,
     attack_parts,
@@ -24,7 +24,9 @@ from ablations.robustness.shown.figures.panels import (
     occlusion_parts,
     severity_parts,
 )
+from ablations.robustness.shown.figures.scatter import scatter_figure
 from ablations.robustness.shown.figures.series import brings_images
+from ablations.robustness.shown.figures.shifts import shift_panels
 
 Kind = Callable[[StudyRecord, Collected], Iterable[Drawing]]
 
@@ -72,6 +74,17 @@ def _severity(study: StudyRecord, collected: Collected, grid: CorruptionGrid) ->
         yield _drawing(name, "Error by severity", of, parts, captions.SEVERITY, clean, end)
 
 
+def _scatter(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
+    panels = shift_panels(study, collected)
+    if panels:
+        of = title(study, collected)
+        known = captions.LINE if any(panel.line for panel in panels) else ""
+        caption = " ".join(filter(None, (f"{of}.", captions.SCATTER, known)))
+        draw = partial(scatter_figure, panels, heading=of)
+        heading = f"Clean and changed images: {of}"
+        yield Drawing("clean", heading, "Accuracy on changed and clean images", caption, draw)
+
+
 def _flips(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
     for start in PERTURBED:
         found = flip_map(study, collected, start)
@@ -110,7 +123,7 @@ def _noise(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
         yield _drawing("noise", "Noise by frequency", title(study, collected), parts, said, end)
 
 
-_KINDS: tuple[Kind, ...] = (_corruptions, _flips, _occlusion, _attacks, _noise)
+_KINDS: tuple[Kind, ...] = (_corruptions, _scatter, _flips, _occlusion, _attacks, _noise)
 
 
 def _drawing(name: str, heading: str, of: str, parts: Sequence[Part], *said: str) -> Drawing:

@@ -12,8 +12,6 @@ from ablations.robustness.results.titles import condition_title
 from ablations.robustness.shown.figures.heat_map import HeatMap
 from datamodules.perturbations.names import NOISE
 
-# The words that the keys of sequences begin with: made in memory, and files of a benchmark.
-PERTURBED = ("perturbations", "sets/imagenet_p")
 CLEAR = 2.0  # standard errors over the images, from which on a change has a colour
 
 

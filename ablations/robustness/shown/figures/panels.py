@@ -16,14 +16,6 @@ from datamodules.corruptions.names import EXTRA, GROUPS
 
 TOP1 = "top-1 (%)"
 NOISE = "analyses/noise"
-# The words that the keys of corrupted images begin with: made in memory, and files of benchmarks.
-CORRUPTED = (
-    "corruptions",
-    "sets/imagenet_c",
-    "sets/cifar10_c",
-    "sets/cifar100_c",
-    "sets/tiny_imagenet_c",
-)
 _EXTRA = "extra"
 _OCCLUSION = (
     ("occlusion/random", "random patches, black", "share of patches"),

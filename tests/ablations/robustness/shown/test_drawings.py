@@ -23,6 +23,7 @@ from ablations.robustness.shown.figures.panels import (
     severity_parts,
 )
 from ablations.robustness.shown.figures.series import top1_series
+from ablations.robustness.shown.figures.shifts import shift_panels
 from ablations.store.runs import run_path
 from datamodules.corruptions.names import GROUPS
 from lit_models import TRAJECTORIES
@@ -131,20 +132,21 @@ def test_the_figures_are_those_of_what_was_asked_and_say_of_what_they_are(root: 
     assert [one.name for one in found] == [
         "robustness_changes_corruptions",
         "robustness_severity_corruptions",
+        "robustness_clean",
         "robustness_occlusion",
         "robustness_attacks",
         "robustness_noise",
     ]
-    for one in found:
+    for one in (*found[:2], *found[3:]):
         assert "200 images" in one.caption
         assert "seed 0 of the evaluation" in one.caption
-    _, severity, _, attacks, noise = found
-    assert severity.heading == "Error by severity: handwritten digits-C (in memory)"
+    _, by_severity, _, _, attacks, noise = found
+    assert by_severity.heading == "Error by severity: handwritten digits-C (in memory)"
     assert "at a largest change of 0.006" in attacks.caption
     assert "TAIG" not in attacks.caption
     assert "8/255" in noise.caption
     with figure_style():
-        axes = severity.draw().axes
+        axes = by_severity.draw().axes
     assert len(axes) == len(GROUPS)
     drawn = {str(line.get_label()): np.asarray(line.get_ydata()) for line in axes[0].lines}
     means = [np.mean([top1(root, "clean/clean", LABELS[0], seed) for seed in (0, 1)])]
@@ -222,6 +224,30 @@ def test_a_study_that_is_half_evaluated_is_shown_as_far(tmp_path: Path) -> None:
     with figure_style():
         (axes,) = figure.draw().axes
     assert [str(line.get_label()) for line in axes.lines] == [LABELS[1]]
+
+
+def test_clean_against_corrupted_accuracy_is_of_the_same_images(root: Path) -> None:
+    (panel,) = shift_panels(*read(root))
+    assert panel.line is None  # three points are too few
+    each = [
+        top1(root, f"corruptions/{name}/{severity}", LABELS[1], 1)
+        for group in GROUPS.values()
+        for name in group
+        for severity in (1, 3, 5)
+    ]
+    assert panel.points[1].changed[1] == pytest.approx(np.mean(each))
+    assert panel.points[1].clean[1] == pytest.approx(top1(root, "clean/clean", LABELS[1], 1))
+    assert panel.title.endswith("mean of 15 corruptions, severities 1, 3, 5, 200 images")
+
+
+def test_sets_of_other_images_have_panels_and_their_ends_are_finite(tmp_path: Path) -> None:
+    fabricate_few(tmp_path)
+    answer_study(tmp_path, {"clean/clean": 0, "sets/imagenet_a": 100, "sets/stylized": 60})
+    none, some = shift_panels(*read(tmp_path))
+    assert none.title == "ImageNet-A, 200 images"
+    assert none.points[0].clean[0] == pytest.approx(100 - 50 / 200)
+    assert none.points[0].changed[0] == pytest.approx(50 / 200)
+    assert some.title == "Stylized-ImageNet, 200 images"
 
 
 @pytest.mark.parametrize(
