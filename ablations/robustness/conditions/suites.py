@@ -41,7 +41,9 @@ Conditions = Callable[[Setting], Sequence[Condition]]
 # the modules that register suites when they are imported
 MODULES: tuple[str, ...] = (
     "ablations.robustness.conditions.analyses.suite",
+    "ablations.robustness.conditions.attacks.suite",
     "ablations.robustness.conditions.corruptions",
+    "ablations.robustness.conditions.occlusion.suite",
     "ablations.robustness.conditions.sets.ood",
     "ablations.robustness.conditions.sets.suites",
 )

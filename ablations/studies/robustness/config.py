@@ -37,6 +37,12 @@ Weights = Literal["raw", "ema"]
 Reencode = Literal["auto", "none", "85"]
 Saliency = Literal["spectral", "reference", "masks", "dino"]
 RingEnergy = Literal["equal", "density"]
+# What a choice of `saliency` needs, and how that is said; spectral needs nothing.
+_SALIENCY_NEEDS = {
+    "reference": ("a network", "timm/NAME"),
+    "masks": ("a folder", "FOLDER"),
+    "dino": ("a checkpoint", "FILE"),
+}
 
 
 @dataclass
@@ -57,6 +63,12 @@ class OcclusionConfig:
     def __post_init__(self) -> None:
         check_choices(self, "robustness.occlusion")
         check_ranges(self, OCCLUSION, prefix="robustness.occlusion")
+        what = _SALIENCY_NEEDS.get(self.saliency)
+        if what is not None and getattr(self, self.saliency) is None:
+            raise ValueError(
+                f"robustness.occlusion: salient drop with saliency={self.saliency} needs "
+                f"{what[0]}: robustness.occlusion.{self.saliency}={what[1]}; spectral needs none"
+            )
 
 
 @dataclass
@@ -84,6 +96,12 @@ class AttackConfig:
         for name in ("fgsm", "pgd", "taig"):
             check_eps(name, getattr(self, name))
         check_ranges(self, ATTACKS, prefix="robustness.attacks")
+        if self.transfer and self.surrogate is None:
+            raise ValueError(
+                "robustness.attacks.transfer needs a network that the attack is made on: "
+                "robustness.attacks.surrogate=timm/NAME, or a run or checkpoint that is none of "
+                "the study's"
+            )
 
 
 @dataclass

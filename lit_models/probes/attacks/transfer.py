@@ -1,6 +1,7 @@
 """TAIG: images changed against one network, and shown to others (arXiv 2205.13152)."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ def taig(
     labels: Tensor,
     *,
     eps: float,
-    noise: Callable[[int], Tensor] | None = None,
+    noise: Callable[[int, int], Tensor] | None = None,
 ) -> Attacked:
     """Twenty steps of 1/255 along the sign of integrated gradients, rounded to 256 levels.
 
@@ -34,13 +35,13 @@ def taig(
         labels: (N,) int64, the true classes.
         eps: largest change of a value before rounding (which adds at most half a level), pixels in
             [0, 1].
-        noise: of the number of the step, (N, 21, C, H, W) in [-1, 1]: what is added to the points,
-            in units of eps (the variant TAIG-R); None: nothing is (TAIG-S).
+        noise: of the numbers of the step and of the point, (N, C, H, W) in [-1, 1]: what is added
+            to the point, in units of eps (the variant TAIG-R); None: nothing is (TAIG-S).
     """
     attacked, masked = pixels, torch.zeros_like(labels, dtype=torch.bool)
     for iteration in range(ITERATIONS):
-        moved = None if noise is None else eps * noise(iteration)
-        gradient = mean_gradient(surrogate, attacked, labels, moved=moved)
+        moves = None if noise is None else partial(_move, noise, eps, iteration)
+        gradient = mean_gradient(surrogate, attacked, labels, moves=moves)
         if iteration == 0:
             masked = mostly_zero(gradient)
         step = STEP * (attacked * gradient).sign()
@@ -48,8 +49,16 @@ def taig(
     return Attacked((attacked * 255).round() / 255, masked)
 
 
+def _move(noise: Callable[[int, int], Tensor], eps: float, iteration: int, point: int) -> Tensor:
+    return eps * noise(iteration, point)
+
+
 def mean_gradient(
-    network: Pixels, pixels: Tensor, labels: Tensor, *, moved: Tensor | None = None
+    network: Pixels,
+    pixels: Tensor,
+    labels: Tensor,
+    *,
+    moves: Callable[[int], Tensor] | None = None,
 ) -> Tensor:
     """The mean over 21 points from black to the image of the gradient of minus the true logit.
 
@@ -59,12 +68,12 @@ def mean_gradient(
         network: in evaluation mode.
         pixels: (N, C, H, W) in [0, 1].
         labels: (N,) int64.
-        moved: (N, 21, C, H, W), added to the points.
+        moves: of the number of a point, (N, C, H, W) to add to it; None: the line is straight.
     """
     total = torch.zeros_like(pixels)
     for point in range(INTERVALS + 1):
         at = point / INTERVALS * pixels
-        total += _gradient(network, at if moved is None else at + moved[:, point], labels)
+        total += _gradient(network, at if moves is None else at + moves(point), labels)
     return total / (INTERVALS + 1)
 
 

@@ -29,3 +29,6 @@ LOG_SHARES = "log_shares"  # likewise, of the logarithmic map
 THRESHOLDS = "thresholds"  # (4,) shares
 SQUARES, LOG_SQUARES = "squares", "log_squares"  # (4,) sides of those squares in pixels; NaN: none
 MAP = "map"  # (at most 128, likewise) contributions, means of squares of pixels
+
+# Of noise of a ring, beside the answers: (N,) RMS after clipping, pixels in [0, 1].
+NOISE_LEFT = "rms"

@@ -42,8 +42,7 @@ def test_a_black_value_has_no_attribution_and_stays() -> None:
 def test_noise_moves_the_points_by_at_most_eps() -> None:
     seen: list[Tensor] = []
     squares = Pixels(Squares(seen), mean=(0.0,), std=(1.0,))
-    noise = torch.ones(3, INTERVALS + 1, 3, 2, 2)
-    taig(squares, CLEAN, LABELS, eps=0.05, noise=lambda _: noise)
+    taig(squares, CLEAN, LABELS, eps=0.05, noise=lambda step, point: torch.ones_like(CLEAN))
     first, last = seen[0][:3], seen[INTERVALS][:3]
     torch.testing.assert_close(first, torch.full_like(CLEAN, 0.05))
     torch.testing.assert_close(last, CLEAN + 0.05)

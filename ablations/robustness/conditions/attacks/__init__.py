@@ -1,0 +1,1 @@
+"""Images that are changed against each network, or against another one."""

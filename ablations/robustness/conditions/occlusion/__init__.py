@@ -1,0 +1,1 @@
+"""Images of which patches are dropped, at random or by their saliency."""
