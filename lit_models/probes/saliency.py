@@ -70,7 +70,7 @@ def class_attention(network: nn.Module, pixels: Tensor) -> Tensor:
         pixels, (_SIDE, _SIDE), mode="bilinear", align_corners=False, antialias=True
     ).expand(-1, 3, -1, -1)
     mean, std = (torch.tensor(x, device=pixels.device).view(1, 3, 1, 1) for x in (_MEAN, _STD))
-    block: Any = network.blocks[-1]  # type: ignore[index, union-attr]
+    block: Any = network.blocks[-1]  # type: ignore[index]
     rows: list[Tensor] = []
     block.attn.fused_attn = False  # a fused kernel never has the weights
     handle = block.attn.attn_drop.register_forward_pre_hook(

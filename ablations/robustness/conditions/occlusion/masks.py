@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,14 @@ from PIL import Image
 from ablations.robustness.conditions.asked import DataImages
 
 ENDINGS = (".npy", ".png")
+
+
+@runtime_checkable
+class Named(Protocol):
+    """Images that may be files."""
+
+    def names(self) -> tuple[str, ...] | None:
+        """Of every image of the whole set, by its number: its path without suffix; or None."""
 
 
 def mask_files(folder: Path, images: DataImages) -> Mapping[int, Path]:
@@ -24,7 +33,7 @@ def mask_files(folder: Path, images: DataImages) -> Mapping[int, Path]:
     """
     if not folder.is_dir():
         raise ValueError(f"occlusion.masks={folder}: there is no such folder")
-    names = images.names()
+    names = images.names() if isinstance(images, Named) else None
     return {number: _mask(folder, number, names) for number in images.indices.tolist()}
 
 
