@@ -27,6 +27,7 @@ class MadeImages:
     class_names: tuple[str, ...] = ("a", "b", "c")
     order: tuple[int, ...] | None = None  # of the images; None: as drawn
     drawn_side: int = field(default=32, compare=False)
+    many: int = field(default=100, compare=False)  # that are drawn
 
     @property
     def indices(self) -> NDArray[np.int64]:
@@ -42,7 +43,7 @@ class MadeImages:
     def pixels(self) -> torch.Tensor:
         """All of them `(N, C, side, side)` uint8."""
         draws = torch.Generator().manual_seed(1)
-        shape = (100, self.in_chans, self.drawn_side, self.drawn_side)
+        shape = (self.many, self.in_chans, self.drawn_side, self.drawn_side)
         every = torch.randint(0, 256, shape, generator=draws, dtype=torch.uint8)
         chosen = every[torch.from_numpy(self.indices)]
         if self.side == self.drawn_side:

@@ -1,7 +1,13 @@
 """The suites of public sets, as their papers and benchmarks have them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from ablations.robustness.conditions.analyses.feature_variance import FeatureVariance
+from ablations.robustness.conditions.analyses.kernel_distance import KernelDistance
+from ablations.robustness.conditions.analyses.lesion import Lesion
+from ablations.robustness.conditions.analyses.receptive_field import ReceptiveField
+from ablations.robustness.conditions.condition import Condition
 from ablations.robustness.conditions.sets.chosen import (
     Wanted,
     absent,
@@ -39,10 +45,31 @@ def _suite(wanted: Callable[[Setting], Wanted], title: str) -> Suite:
     )
 
 
+def large_kernel_analyses(setting: Setting) -> Sequence[Condition]:
+    """The probes of arXiv 2407.08972; the receptive field at the values of arXiv 2203.06717."""
+    return (
+        Lesion(10, (3,)),
+        KernelDistance(),
+        FeatureVariance(),
+        ReceptiveField(1024, 50, evaluated=setting.images.side),
+    )
+
+
 REGISTERED.register(
     "imagenet", _suite(every_set, "every public set on disk that has the classes of the data")
 )
 REGISTERED.register(
     "paper_robust_resnet",
     _suite(robust_resnet, "Stylized-ImageNet, ImageNet-C, -R and -Sketch (arXiv 2206.03452)"),
+)
+_large = _suite(large_kernels, "the sets and analyses of large kernels (arXiv 2407.08972)")
+REGISTERED.register(
+    "paper_large_kernels",
+    replace(
+        _large,
+        conditions=lambda setting: (
+            *_large.conditions(setting),
+            *large_kernel_analyses(setting),
+        ),
+    ),
 )
