@@ -8,29 +8,16 @@ from ablations.compare.data_facts import data_title
 from ablations.compare.records import StudyRecord
 from ablations.robustness.results.choice import OWN_IMAGES
 from ablations.robustness.results.collected import Collected
+from datamodules.benchmarks.entries import SETS
 
-# By the words that keys of conditions begin with; `{}`: the data set. What is made in memory is
-# called so, since it is another thing than a benchmark's files.
-SET_TITLES: Mapping[str, str] = MappingProxyType(
+# By the first word of keys of conditions; `{}`: the data set. What is made in memory is called so,
+# since it is another thing than a benchmark's files.
+_TITLES: Mapping[str, str] = MappingProxyType(
     {
         "corruptions": "{}-C (in memory)",
         "perturbations": "{}-P (in memory)",
         "occlusion": "{}, patches dropped",
         "attacks": "{}, attacked",
-        "analyses": "{}",
-        "sets/imagenet_c": "ImageNet-C",
-        "sets/imagenet_p": "ImageNet-P",
-        "sets/cifar10_c": "CIFAR-10-C",
-        "sets/cifar100_c": "CIFAR-100-C",
-        "sets/tiny_imagenet_c": "Tiny-ImageNet-C",
-        "sets/imagenet_a": "ImageNet-A",
-        "sets/imagenet_r": "ImageNet-R",
-        "sets/imagenet_a_unmasked": "ImageNet-A (all 1,000 logits)",
-        "sets/imagenet_r_unmasked": "ImageNet-R (all 1,000 logits)",
-        "sets/imagenet_sketch": "ImageNet-Sketch",
-        "sets/stylized": "Stylized-ImageNet",
-        "sets/imagenet_o": "ImageNet-O",
-        "sets/imagenet_9": "ImageNet-9",
     }
 )
 _AVERAGED = "moving average of the weights"
@@ -47,10 +34,11 @@ def title(study: StudyRecord, collected: Collected) -> str:
 
 def set_title(study: StudyRecord, collected: Collected, start: str) -> str:
     """What the images are called of conditions whose keys begin with `start`."""
-    of_data = title(study, collected)
-    if start.partition("/")[0] in OWN_IMAGES:
-        return SET_TITLES.get(start) or data_set_title(start.rpartition("/")[2])
-    return SET_TITLES.get(start, "{}").format(of_data)
+    kind, _, rest = start.partition("/")
+    if kind not in OWN_IMAGES:
+        return _TITLES.get(kind, "{}").format(title(study, collected))
+    name = rest.partition("/")[0]
+    return SETS[name].title if name in SETS else data_set_title(name)
 
 
 def _data(study: StudyRecord, collected: Collected) -> str:
