@@ -72,6 +72,11 @@ class Analysis:
         del study, rows
         return None
 
+    def latex(self, study: StudyRecord, rows: Sequence[Row]) -> str | None:
+        """Its tables for LaTeX, the file NAME.tex beside table.tex; None without any."""
+        del study, rows
+        return None
+
 
 class KeptAnalysis(Analysis, ABC):
     """An analysis whose results are measured once a run and kept; only `measure` may need torch."""
@@ -143,3 +148,9 @@ def analysis_details(study: StudyRecord, rows: Sequence[Row]) -> dict[str, Mappi
     """The plain data of all analyses that have some, by their names."""
     found = {name: analysis.details(study, rows) for name, analysis in ANALYSES.items()}
     return {name: data for name, data in found.items() if data is not None}
+
+
+def analysis_latex(study: StudyRecord, rows: Sequence[Row]) -> dict[str, str]:
+    """The tables of all analyses that have some for LaTeX, by their names."""
+    found = {name: analysis.latex(study, rows) for name, analysis in ANALYSES.items()}
+    return {name: text for name, text in found.items() if text is not None}

@@ -45,13 +45,21 @@ def latex_table(rows: Sequence[Row], *, design: Design, caption: str) -> str:
     """A table for LaTeX; needs the package booktabs."""
     shown = columns(rows, design=design)
     lines = [[column.cell(row) for column in shown] for row in rows]
-    head = " & ".join(latex(column.heading) for column in shown)
+    sides = "".join("l" if column.left else "r" for column in shown)
+    return booktabs([column.heading for column in shown], lines, sides=sides, caption=caption)
+
+
+def booktabs(
+    headings: Sequence[str], lines: Sequence[Sequence[str]], *, sides: str, caption: str
+) -> str:
+    """Cells as a table for LaTeX with the package booktabs; `sides` is l or r for each column."""
+    head = " & ".join(map(latex, headings))
     body = "".join(f"    {' & '.join(map(latex, line))} \\\\\n" for line in lines)
     return (
         "% needs \\usepackage{booktabs}\n"
         "\\begin{table}\n  \\centering\n"
         f"  \\caption{{{latex(caption)}}}\n"
-        f"  \\begin{{tabular}}{{{''.join('l' if c.left else 'r' for c in shown)}}}\n"
+        f"  \\begin{{tabular}}{{{sides}}}\n"
         f"    \\toprule\n    {head} \\\\\n    \\midrule\n{body}    \\bottomrule\n"
         "  \\end{tabular}\n\\end{table}\n"
     )

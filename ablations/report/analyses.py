@@ -6,6 +6,7 @@ from ablations.evaluation.analysis import EVALUATION
 from ablations.predictions.analysis import PREDICTIONS
 from ablations.report.convergence import CONVERGENCE
 from ablations.report.seed_stages import SEED_STAGES
+from ablations.robustness.analysis import ROBUSTNESS
 
 __all__ = [
     "ATTRIBUTION",
@@ -13,5 +14,6 @@ __all__ = [
     "EQUAL_COST",
     "EVALUATION",
     "PREDICTIONS",
+    "ROBUSTNESS",
     "SEED_STAGES",
 ]

@@ -9,6 +9,7 @@ from ablations.compare.analysis import (
     SectionTable,
     analysis_details,
     analysis_figures,
+    analysis_latex,
     analysis_sections,
 )
 from ablations.compare.comparison import study_rows, to_json
@@ -44,7 +45,7 @@ class ReportPaths:
     """The files of a report; `figures` are SVG files, each with a PNG of the same name beside it.
 
     The first figure is the comparison, or what answers a study's question better. `details` are the
-    results of analyses as plain data.
+    results of analyses as plain data, and `tables` those that they have for LaTeX.
     """
 
     markdown: Path
@@ -55,9 +56,15 @@ class ReportPaths:
     html: Path
     figures: tuple[Path, ...]
     details: tuple[Path, ...] = ()
+    tables: tuple[Path, ...] = ()
 
 
-def paths_of(folder: Path, figures: Sequence[Drawing], details: Iterable[str] = ()) -> ReportPaths:
+def paths_of(
+    folder: Path,
+    figures: Sequence[Drawing],
+    details: Iterable[str] = (),
+    tables: Iterable[str] = (),
+) -> ReportPaths:
     """Where the files of a report lie in its folder."""
     return ReportPaths(
         markdown=folder / "report.md",
@@ -68,6 +75,7 @@ def paths_of(folder: Path, figures: Sequence[Drawing], details: Iterable[str] = 
         html=folder / "index.html",
         figures=tuple(folder / f"{drawing.name}.svg" for drawing in figures),
         details=tuple(folder / f"{name}.json" for name in details),
+        tables=tuple(folder / f"{name}.tex" for name in tables),
     )
 
 
@@ -88,14 +96,16 @@ def write_report(study: str, *, runs_root: Path) -> ReportPaths:
         )
     every = (*drawings(found, rows), *analysis_figures(found, rows))
     chosen = sorted(every, key=lambda drawing: not drawing.leading)
-    details = analysis_details(found, rows)
-    paths = paths_of(own_folder(runs_root, STUDIES, study, REPORT), chosen, details)
+    details, tables = analysis_details(found, rows), analysis_latex(found, rows)
+    paths = paths_of(own_folder(runs_root, STUDIES, study, REPORT), chosen, details, tables)
     pictures = _write_figures(chosen, paths)
     _write_tables(found, rows, paths)
     write_text_atomic(paths.markdown, markdown(found, rows, chosen))
     write_text_atomic(paths.html, page(found, rows, pictures))
     for path, data in zip(paths.details, details.values(), strict=True):
         write_text_atomic(path, as_json(data) + "\n")
+    for path, text in zip(paths.tables, tables.values(), strict=True):
+        write_text_atomic(path, text)
     return paths
 
 

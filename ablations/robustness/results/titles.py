@@ -28,7 +28,8 @@ def title(study: StudyRecord, collected: Collected) -> str:
     """The data set's name for people, with what is unusual of how networks were asked."""
     weights = _AVERAGED if collected.asked.weights == "ema" else ""
     precision = collected.asked.precision
-    parts = (_data(study, collected), weights, "" if precision == _USUAL else precision)
+    draws = f"draws of seed {collected.asked.seed}" if collected.asked.seed else ""
+    parts = (_data(study, collected), weights, "" if precision == _USUAL else precision, draws)
     return ", ".join(filter(None, parts))
 
 
@@ -59,3 +60,8 @@ def data_set_title(name: str) -> str:
 def condition_title(name: str) -> str:
     """A corruption, perturbation or other condition for people: `JPEG compression`."""
     return name.replace("_", " ").replace("jpeg", "JPEG")
+
+
+def eps_title(name: str) -> str:
+    """The largest change of an attack as conditions have it, for people: `8/255` of `8_255`."""
+    return name.replace("_", "/")
