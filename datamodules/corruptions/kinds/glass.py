@@ -9,7 +9,7 @@ from datamodules.corruptions.filters import gaussian_blur
 from datamodules.corruptions.pixels import floats, truncated
 from datamodules.corruptions.severities import Severity
 
-Places = NDArray[np.int32]
+Places = NDArray[np.int64]  # what numpy indexes by without a copy
 Moves = NDArray[np.int8]
 
 
@@ -20,7 +20,7 @@ def glass_blur(pixels: torch.Tensor, severity: Severity, draws: Draws) -> torch.
     moved = np.empty_like(before)
     for image, out, generator in zip(before, moved, draws, strict=True):
         places = _moved(generator, image.shape[-2:], reach=reach, passes=passes)
-        np.take(image.reshape(len(image), -1), places, axis=1, out=out.reshape(len(image), -1))
+        out[:] = image.reshape(len(image), -1).take(places, axis=1).reshape(image.shape)
     return truncated(gaussian_blur(floats(torch.from_numpy(moved)), sigma))
 
 
@@ -55,9 +55,10 @@ def scanned(moves: Moves, shape: tuple[int, int], *, reach: int) -> Places:
         reach: largest move.
     """
     height, width = shape
-    places = np.arange(height * width, dtype=np.int32)
-    inside = places.reshape(shape)[reach + 1 : height - reach + 1, reach + 1 : width - reach + 1]
-    targets = inside + moves[0].astype(np.int32) * width + moves[1]
+    places = np.arange(height * width, dtype=np.int64)
+    rows, columns = (slice(reach + 1, length - reach + 1) for length in shape)
+    inside = places.reshape(shape)[rows, columns].copy()  # of what is written to below
+    targets = inside + moves[0].astype(np.int64) * width + moves[1]
     is_scanned = np.zeros(height * width, bool)
     is_scanned[inside] = True
     chained = np.zeros(height * width, bool)  # it takes the new value of its target
