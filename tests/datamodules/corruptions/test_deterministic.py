@@ -105,9 +105,7 @@ def test_elastic_transform_is_its_definition_for_the_same_draws(side: int, level
         2 * draws.random(shape, dtype=np.float32).astype(np.float64) - 1
         for shape in ((3, 2), (2, side, side))
     )
-    expected = slow.elastic_transform(
-        picture(side), how_strong.values, moves=moves, fields=fields
-    )
+    expected = slow.elastic_transform(picture(side), how_strong.values, moves=moves, fields=fields)
     assert np.abs(made("elastic_transform", level, side=side) - cut_off(expected)).max() <= 1
 
 
@@ -115,7 +113,10 @@ def test_noise_is_added_before_it_is_clipped_and_cut_off() -> None:
     image = picture(32)
     draws = generator().standard_normal((3, 32, 32), dtype=np.float32).transpose(1, 2, 0)
     x = image / 255
-    for name, noisy in (("gaussian_noise", x + 0.1 * draws), ("speckle_noise", x + 0.2 * x * draws)):
+    for name, noisy in (
+        ("gaussian_noise", x + 0.1 * draws),
+        ("speckle_noise", x + 0.2 * x * draws),
+    ):
         found = made(name, 5, side=32)
         assert np.abs(found - cut_off(255 * noisy)).max() <= 1
         assert (found != cut_off(255 * noisy)).mean() < 1e-3

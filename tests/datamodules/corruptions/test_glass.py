@@ -12,7 +12,9 @@ def numbered(side: int) -> np.ndarray[tuple[int, int, int], np.dtype[np.int64]]:
     return np.arange(side * side).reshape(side, side, 1)
 
 
-def moves(side: int, reach: int, *, seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
+def moves(
+    side: int, reach: int, *, seed: int = 0
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
     shape = (2, side - 2 * reach, side - 2 * reach)
     return np.random.default_rng(seed).integers(-reach, reach, shape, np.int8)
 
