@@ -1,9 +1,9 @@
 """Plasma: clouds by the diamond-square algorithm, for a whole batch of images at once."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
+
+from datamodules.corruptions.drawn import Draws
 
 Maps = NDArray[np.float32]
 _WIBBLE = 100.0  # the first step's; a draw is uniform in +-wibble, times wibble
@@ -19,15 +19,15 @@ def map_side(side: int, *, least: int) -> int:
     return max(least, 1 << (side - 1).bit_length())
 
 
-def plasma(generators: Sequence[np.random.Generator], *, side: int, decay: float) -> Maps:
-    """A map `(N, side, side)` for each generator, from 0 to 1, which repeats at its borders.
+def plasma(draws: Draws, *, side: int, decay: float) -> Maps:
+    """A map `(N, side, side)` for each image, from 0 to 1, which repeats at its borders.
 
     Args:
-        generators: of each image.
+        draws: of each image.
         side: a power of two.
         decay: what the wibble is divided by from step to step; small: rough.
     """
-    uniform = np.stack([g.random(side * side - 1, dtype=np.float32) for g in generators])
+    uniform = np.stack([g.random(side * side - 1, dtype=np.float32) for g in draws])
     maps = np.zeros((len(uniform), side, side), np.float32)
     drawn, wibble = 0, _WIBBLE
     for step in (side >> k for k in range(side.bit_length() - 1)):

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from datamodules.corruptions.drawn import Draws
-from datamodules.corruptions.kinds import blur, digital, elastic, glass, noise
+from datamodules.corruptions.kinds import blur, digital, elastic, glass, noise, spatter, weather
 from datamodules.corruptions.severities import Severity
 
 Function = Callable[[torch.Tensor, Severity, Draws], torch.Tensor]
@@ -48,12 +48,17 @@ NAMED: Mapping[str, Corruption] = MappingProxyType(
         "glass_blur": Corruption(glass.glass_blur),
         "motion_blur": Corruption(blur.motion_blur),
         "zoom_blur": Corruption(blur.zoom_blur),
+        "snow": Corruption(weather.snow),
+        "frost": Corruption(weather.frost, grey="luma"),
+        "fog": Corruption(weather.fog),
+        "brightness": Corruption(weather.brightness),
         "contrast": Corruption(digital.contrast),
         "elastic_transform": Corruption(elastic.elastic_transform),
         "pixelate": Corruption(digital.pixelate),
         "jpeg_compression": Corruption(digital.jpeg_compression),
         "speckle_noise": Corruption(noise.speckle_noise),
         "gaussian_blur": Corruption(blur.gaussian_blur),
+        "spatter": Corruption(spatter.spatter, grey="luma", refusal=spatter.refusal),
         "saturate": Corruption(digital.saturate, grey="none"),
     }
 )

@@ -9,6 +9,7 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 # The five that the benchmark draws from; the second and the third show the same pixels.
+FOLDER = Path(__file__).parent
 FILES = ("frost1.png", "frost2.png", "frost2.png", "frost4.jpg", "frost5.jpg")
 
 
@@ -38,6 +39,6 @@ def _scaled(file: str, scale: float) -> torch.Tensor:
 
 @lru_cache(maxsize=len(set(FILES)))
 def _decoded(file: str) -> torch.Tensor:
-    with Image.open(Path(__file__).parent / file) as image:
+    with Image.open(FOLDER / file) as image:
         pixels = np.array(image.convert("RGB"))  # drops a PNG's transparency, as the benchmark did
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()

@@ -34,8 +34,8 @@ def test_a_true_swap_is_another_corruption(reach: int) -> None:
     swapped = scan(numbered(64), drawn, reach=reach, swap=True).ravel()
     found = scanned(drawn, (64, 64), reach=reach)
     assert len(np.unique(swapped)) == 64 * 64
-    assert len(np.unique(found)) < 0.7 * 64 * 64  # what was overwritten is gone
-    assert (found != swapped).mean() > 0.3
+    assert len(np.unique(found)) < 0.8 * 64 * 64  # what was overwritten is gone
+    assert (found != swapped).mean() > 0.2
 
 
 def test_chains_are_followed_to_their_end() -> None:

@@ -1,1 +1,1 @@
-"""What tests of corruptions compare with."""
+"""References that corruptions are compared with: slow, and by other code."""

@@ -1,8 +1,7 @@
-"""Spatter of the benchmark (arXiv 1903.12261): drops of water, or mud, on the lens."""
+"""Spatter: drops of water, or mud, on the lens; takes and gives uint8 `(N, 3, H, H)`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.util import find_spec
 
 import numpy as np
@@ -11,6 +10,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from datamodules.corruptions.drawn import Draws
+from datamodules.corruptions.pixels import floats, truncated
+from datamodules.corruptions.severities import Severity
+
 Floats = NDArray[np.floating]
 WATER, MUD = (175, 238, 238), (63, 42, 20)  # pale turquoise, brown
 _THICK = 0.8  # mud that is thinner after its edges were smoothed is none
@@ -18,9 +21,9 @@ _FARTHEST = 20  # pixels: drops look the same everywhere beyond
 _EMBOSS = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])
 
 
-def refusal() -> str | None:
-    """Why there can be no water: a sentence, or None. Mud needs nothing."""
-    if find_spec("cv2") is not None:
+def refusal(severity: Severity) -> str | None:
+    """Why spatter cannot be made here, as a sentence, or None: mud needs nothing."""
+    if _is_mud(severity) or find_spec("cv2") is not None:
         return None
     return (
         "spatter at severities 1 to 3 needs OpenCV: pip install opencv-python-headless, or "
@@ -28,46 +31,31 @@ def refusal() -> str | None:
     )
 
 
-def spatter(  # noqa: PLR0917 - the benchmark's six numbers in its order
-    images: Tensor,
-    mean: float,
-    std: float,
-    sigma: float,
-    threshold: float,
-    strength: float,
-    mud: float,
-    *,
-    generators: Sequence[np.random.Generator],
-) -> Tensor:
-    """Drops on images `(N, 3, H, H)` float32 in [0, 1]; not clipped.
+def _is_mud(severity: Severity) -> bool:
+    return bool(severity.values[-1])
 
-    Args:
-        images: see above.
-        mean: of the normal noise that drops are made of.
-        std: likewise.
-        sigma: of the Gaussian that smooths it, in pixels.
-        threshold: of the smoothed noise, below which there is no drop.
-        strength: how much colour water adds; of mud the sigma that smooths its edges.
-        mud: 1: mud, 0: water.
-        generators: of each image.
+
+def spatter(pixels: Tensor, severity: Severity, draws: Draws) -> Tensor:
+    """Smooth noise above a threshold is water, which is added, or mud, which covers.
 
     Raises:
         ValueError: water without OpenCV.
     """
-    side = images.shape[-1]
-    noise = np.stack([mean + std * g.standard_normal((side, side)) for g in generators])
+    mean, std, sigma, threshold, strength, _ = severity.values
+    side, images = pixels.shape[-1], floats(pixels)
+    noise = np.stack([mean + std * draw.standard_normal((side, side)) for draw in draws])
     liquid = _smooth(noise, sigma)
     liquid[liquid < threshold] = 0
-    if mud:
-        cover = _layer(_mud(liquid > threshold, strength))
-        return images * (1 - cover) + cover * _colour(MUD)
-    if why := refusal():
+    if _is_mud(severity):
+        cover = _layer(_mud(liquid > threshold, sigma=strength))
+        return truncated(images * (1 - cover) + cover * _colour(MUD))
+    if why := refusal(severity):
         raise ValueError(why)
     drops = np.stack([water_drops((one * 255).astype(np.uint8)) for one in liquid])
-    return images + strength * _layer(drops) * _colour(WATER)
+    return truncated(images + strength * _layer(drops) * _colour(WATER))
 
 
-def _mud(covered: NDArray[np.bool_], sigma: float) -> Floats:
+def _mud(covered: NDArray[np.bool_], *, sigma: float) -> Floats:
     cover = _smooth(covered.astype(np.float32), sigma)
     cover[cover < _THICK] = 0
     return cover
