@@ -2,19 +2,18 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from datamodules.corruptions.kinds.glass import scanned
 from tests.support.corruptions.slow import scan
 
 
-def numbered(side: int) -> np.ndarray[tuple[int, int, int], np.dtype[np.int64]]:
+def numbered(side: int) -> NDArray[np.int64]:
     """(S, S, 1): every pixel another value."""
     return np.arange(side * side).reshape(side, side, 1)
 
 
-def moves(
-    side: int, reach: int, *, seed: int = 0
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
+def moves(side: int, reach: int, *, seed: int = 0) -> NDArray[np.int8]:
     shape = (2, side - 2 * reach, side - 2 * reach)
     return np.random.default_rng(seed).integers(-reach, reach, shape, np.int8)
 

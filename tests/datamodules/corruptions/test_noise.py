@@ -42,7 +42,8 @@ def shot(rate: float, level: int) -> NDArray[np.float64]:
     """How likely each grey level is."""
     counts = np.arange(2000)
     values = (np.minimum(counts / rate, 1) * 255).astype(int)
-    return np.bincount(values, poisson.pmf(counts, level / 255 * rate), minlength=256)
+    likely: NDArray[np.float64] = poisson.pmf(counts, level / 255 * rate)
+    return np.bincount(values, weights=likely, minlength=256).astype(np.float64)
 
 
 @pytest.mark.parametrize("rate", [500, 60, 12, 3])

@@ -6,6 +6,7 @@ before they become integers.
 
 from collections.abc import Callable, Mapping
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
@@ -55,13 +56,15 @@ def zoom_blur(pixels: Pixels, values: Values) -> Floats:
         larger = ndimage.zoom(inner, (factor, factor, 1), order=1)
         trim = (len(larger) - side) // 2
         images.append(larger[trim : trim + side, trim : trim + side])
-    return np.mean(images, axis=0) * 255
+    mean: Floats = np.mean(images, axis=0) * 255
+    return mean
 
 
 def contrast(pixels: Pixels, values: Values) -> Floats:
     image = pixels / 255
     means = image.mean((0, 1))
-    return np.clip((image - means) * values[0] + means, 0, 1) * 255
+    found: Floats = np.clip((image - means) * values[0] + means, 0, 1) * 255
+    return found
 
 
 def pixelate(pixels: Pixels, values: Values) -> Floats:
@@ -125,7 +128,9 @@ def motion_blur(pixels: Pixels, values: Values, *, angle: float) -> Floats:
     return blurred
 
 
-def scan(image: Pixels, moves: NDArray[np.int8], *, reach: int, swap: bool = False) -> Pixels:
+def scan(
+    image: NDArray[Any], moves: NDArray[np.int8], *, reach: int, swap: bool = False
+) -> NDArray[Any]:
     """One pass of glass blur, pixel by pixel; with `swap` the swap that the benchmark has not.
 
     Args:
@@ -148,7 +153,7 @@ def scan(image: Pixels, moves: NDArray[np.int8], *, reach: int, swap: bool = Fal
 
 def glass_blur(pixels: Pixels, values: Values, generator: np.random.Generator) -> Floats:
     sigma, reach, passes = values[0], int(values[1]), int(values[2])
-    image = np.uint8(blurred(pixels / 255, sigma) * 255)
+    image: Pixels = (blurred(pixels / 255, sigma) * 255).astype(np.uint8)
     side = len(pixels)
     shape = (passes, 2, side - 2 * reach, side - 2 * reach)
     for moves in generator.integers(-reach, reach, shape, np.int8):
