@@ -6,8 +6,11 @@ from dataclasses import replace
 from ablations.robustness.conditions.analyses.feature_variance import FeatureVariance
 from ablations.robustness.conditions.analyses.kernel_distance import KernelDistance
 from ablations.robustness.conditions.analyses.lesion import Lesion
+from ablations.robustness.conditions.analyses.noise import noise_conditions
 from ablations.robustness.conditions.analyses.receptive_field import ReceptiveField
+from ablations.robustness.conditions.attacks.suite import large_kernel_attacks
 from ablations.robustness.conditions.condition import Condition
+from ablations.robustness.conditions.occlusion.suite import large_kernel_occlusion
 from ablations.robustness.conditions.sets.chosen import (
     Wanted,
     absent,
@@ -46,12 +49,19 @@ def _suite(wanted: Callable[[Setting], Wanted], title: str) -> Suite:
 
 
 def large_kernel_analyses(setting: Setting) -> Sequence[Condition]:
-    """The probes of arXiv 2407.08972; the receptive field at the values of arXiv 2203.06717."""
+    """The analyses of arXiv 2407.08972, at its values.
+
+    Where it prints none they are of the keys (noise) or of arXiv 2203.06717 (receptive field).
+    Saliency is that of the keys, as its own needs a checkpoint of DINO.
+    """
     return (
+        *large_kernel_occlusion(setting),
+        *large_kernel_attacks(setting),
         Lesion(10, (3,)),
         KernelDistance(),
         FeatureVariance(),
         ReceptiveField(1024, 50, evaluated=setting.images.side),
+        *noise_conditions(setting),
     )
 
 

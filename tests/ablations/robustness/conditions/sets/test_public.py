@@ -216,6 +216,28 @@ def test_networks_of_tiny_imagenet_get_its_folders(
     assert ask(condition, reader(range(200), classes=200), setting)[CORRECT].all()
 
 
+def test_the_suite_of_large_kernels_has_its_sets_and_analyses(
+    subset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny(monkeypatch, "imagenet_c", 1000)
+    for severity in (1, 5):  # of the paper's, the fifth only
+        write_classes(tmp_path / "imagenet-c" / "fog" / str(severity), imagenet_synsets())
+    images = MadeImages(class_names=imagenet_synsets(), side=32)
+    every = found(imagenet_setting(tmp_path, test_images=images), "paper_large_kernels")
+    assert [key for key in every if key.startswith("sets/")] == [
+        "sets/imagenet_c/fog/5",
+        f"sets/{subset}",
+    ]
+    kinds = {key.rpartition("/")[0] for key in every}
+    assert kinds >= {
+        *("occlusion/random", "occlusion/salient", "occlusion/non_salient"),
+        *("attacks/fgsm", "attacks/pgd", "attacks/pgd_steps", "analyses/noise"),
+    }
+    assert {"attacks/fgsm/0.3", "attacks/pgd/0.006", "attacks/pgd_steps/20"} <= every.keys()
+    probes = ("lesion", "kernel_distance", "feature_variance", "receptive_field")
+    assert {f"analyses/{name}" for name in probes} <= every.keys()
+
+
 # What is refused
 
 
