@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -85,6 +85,17 @@ class DataImages(Images, Protocol):
 
     def limited(self, count: int) -> "DataImages":
         """At most so many of them, the same share of every class: fewer are a subset of more."""
+
+
+@runtime_checkable
+class Surrounded(Protocol):
+    """Images that may have pixels beyond the edges of their crops."""
+
+    def wider(self, margin: int) -> DataImages:
+        """The same crops with at most so many pixels, an even number, more beyond each edge.
+
+        As many as image files have. Images in memory have none.
+        """
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ MODULES: tuple[str, ...] = (
     "ablations.robustness.conditions.attacks.suite",
     "ablations.robustness.conditions.corruptions",
     "ablations.robustness.conditions.occlusion.suite",
+    "ablations.robustness.conditions.perturbations",
     "ablations.robustness.conditions.sets.ood",
     "ablations.robustness.conditions.sets.suites",
 )

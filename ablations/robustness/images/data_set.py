@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import floor, nextafter
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,18 @@ class SplitImages:
         """The same images with a crop of another side."""
         ratio = self.look.crop_ratio if crop_ratio is None else crop_ratio
         return replace(self, look=replace(self.look, side=side, crop_ratio=ratio))
+
+    def wider(self, margin: int) -> SplitImages:
+        """See `ablations.robustness.conditions.asked.Surrounded`."""
+        if isinstance(self.source.test, ArrayImages):
+            return self
+        resized = floor(self.side / self.look.crop_ratio)  # the short side of an image
+        more = min(margin, (resized - self.side) // 4 * 2)
+        side = self.side + 2 * more
+        ratio = side / resized
+        # so that it becomes as many pixels again, whatever is rounded
+        ratio = ratio if floor(side / ratio) == resized else nextafter(ratio, 0)
+        return self.at(side, crop_ratio=ratio) if more else self
 
     def limited(self, count: int) -> SplitImages:
         """At most so many, of every class its share, by the order that data.test_limit uses."""
