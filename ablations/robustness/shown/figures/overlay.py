@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Scale = Literal["linear", "log", "symlog"]
 OTHERS = "#c3c8cd"
 _PANEL = (4.3, 2.9)  # inches
+_LETTERS = 36  # that fit below a panel
 _FIRST: Style = {"color": INK, "marker": "o", "linestyle": "-"}
 _LARGEST: Style = {"color": GROUPS[0], "marker": "D", "linestyle": (0, (4, 1.5))}
 _LAST: Style = {"color": MEASURED, "marker": "s", "linestyle": "-"}
@@ -190,11 +191,17 @@ def _scale(axes: "Axes", panel: Panel) -> None:
         least = min((x for curve in panel.curves for x in curve.x if x > 0), default=1.0)
         axes.set_xscale("symlog", linthresh=least, linscale=0.5)
     if panel.ticks is not None:
-        crowded = sum(map(len, panel.ticks.values())) > 36
-        turned: Style = {"rotation": 45, "ha": "right"} if crowded else {}
-        axes.set_xticks(list(panel.ticks), list(panel.ticks.values()), **turned)
+        axes.set_xticks(list(panel.ticks), list(panel.ticks.values()), **_fitting(panel.ticks))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _fitting(ticks: Mapping[float, str]) -> Style:
+    """Many letters are turned; those of two lines, which cannot be, are smaller."""
+    if any("\n" in text for text in ticks.values()):
+        return {"fontsize": SMALL - 1.5}
+    many = sum(map(len, ticks.values())) > _LETTERS
+    return {"rotation": 45, "ha": "right"} if many else {}
 
 
 def _draw(axes: "Axes", curve: Curve, look: Style | None) -> None:
