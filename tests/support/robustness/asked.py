@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.nn.functional import interpolate
 
 from ablations.robustness.conditions.asked import Arrays, AskedNetwork, ImageBatch, Images
 from ablations.robustness.conditions.condition import ImageCondition
+from lit_models.families.serialise import to_dict
 from lit_models.network.builder import build, resolve
 from lit_models.probes.pixels import Pixels
 
@@ -96,3 +98,13 @@ def answered_by(
 def network_of(asked: AskedNetwork) -> Any:
     """The network itself, of which a test knows the parts."""
     return asked.backbone
+
+
+def keep_checkpoint(path: Path, name: str, *, num_classes: int = 10, in_chans: int = 1) -> Path:
+    """The file of a network with initial values, as `ablate import` writes one."""
+    model = build(name, num_classes=num_classes, in_chans=in_chans, seed=5)
+    values = {"spec": to_dict(resolve(name)), "training": {}}
+    sizes = {"num_classes": num_classes, "in_chans": in_chans, "seed": 0}
+    state = {f"backbone.{key}": value for key, value in model.state_dict().items()}
+    torch.save({"state_dict": state, "hyper_parameters": {**values, **sizes}}, path)
+    return path

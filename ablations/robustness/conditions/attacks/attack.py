@@ -21,9 +21,14 @@ _ROUNDING = 1e-6  # of pixels in [0, 1]
 
 
 def eps_word(eps: float) -> str:
-    """A change of pixels in [0, 1] as part of a name: `8_255` for 8/255, else such as `0.1`."""
-    levels = round(eps * 255)
-    return f"{levels}_255" if levels and abs(eps * 255 - levels) < 1e-9 else f"{eps:.12g}"
+    """A change of pixels in [0, 1] as part of a name: `8_255` for 8/255, and such as `0.1`.
+
+    What three digits say is written so (0.2 is 51/255, too).
+    """
+    if float(f"{eps:.3g}") == eps:
+        return f"{eps:g}"
+    levels = eps * 255
+    return f"{levels:.12g}_255" if abs(levels * 2 - round(levels * 2)) < 1e-9 else f"{eps:.12g}"
 
 
 @dataclass(frozen=True)

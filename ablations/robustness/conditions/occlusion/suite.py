@@ -18,7 +18,7 @@ from ablations.robustness.conditions.others import other_network
 from ablations.robustness.conditions.suites import REGISTERED, Setting, Suite
 from datamodules.catalog.resolved import resolve
 from datamodules.config.data import expanded
-from datamodules.occlusion.patches import default_patch
+from datamodules.occlusion.patches import Grid, default_patch
 from lit_models.probes.saliency import load_dino
 from lit_models.recipe.weight_files import checkpoint_file, checksum
 
@@ -50,8 +50,9 @@ def large_kernel_occlusion(setting: Setting) -> Sequence[Condition]:
 
 
 def _patch(setting: Setting) -> int:
-    wanted = setting.config.occlusion.patch
-    return default_patch(setting.images.side) if wanted is None else wanted
+    """Raises ValueError where it is larger than half of the image."""
+    wanted, side = setting.config.occlusion.patch, setting.images.side
+    return Grid(side, default_patch(side) if wanted is None else wanted).patch
 
 
 def _salient(setting: Setting, patch: int) -> Sequence[Condition]:

@@ -1,0 +1,1 @@
+"""Dropped patches as conditions."""
