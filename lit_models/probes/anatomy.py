@@ -4,76 +4,21 @@ What asks a network about its blocks asks this first. Of timm's networks those a
 are what they are called: ConvNeXt, ResNet, Swin and ViT (which DeiT is).
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-import torch
 from torch import nn
 
 from lit_models.network.backbone import Backbone
 from lit_models.network.blocks import Branch
+from lit_models.probes.parts import NOT_RESIDUAL, RESHAPES, Anatomy, Part, Window
+from lit_models.space.components import ConvLayer
+from lit_models.space.geometry import padding
+from lit_models.space.spec import ArchSpec
 
-Layout = Literal["NCHW", "NHWC", "NLC"]  # of maps; L: tokens, which are positions
-
-RESHAPES = "change stride or width"
-NOT_RESIDUAL = "have a branch without a shortcut"
-
-
-@dataclass(frozen=True)
-class Part:
-    """A block in its place.
-
-    Attributes:
-        row: that holds it.
-        index: in the row.
-        stage: counted from 1.
-        stays: why it cannot be taken out, as words after "blocks that"; None: it can.
-    """
-
-    row: nn.Sequential
-    index: int
-    stage: int
-    stays: str | None
-
-    @property
-    def module(self) -> nn.Module:
-        """The block."""
-        return self.row[self.index]
-
-
-@dataclass(frozen=True)
-class Anatomy:
-    """The parts of a network.
-
-    Attributes:
-        stem: from the image to the first map.
-        blocks: from the first to the last, which gives the last map.
-        layout: of the maps.
-        prefix: tokens before those of the map, in blocks: class tokens.
-        side: of the images that the network takes, in pixels; None: any.
-    """
-
-    stem: nn.Module
-    blocks: tuple[Part, ...]
-    layout: Layout = "NCHW"
-    prefix: int = 0
-    side: int | None = None
-
-    @property
-    def removable(self) -> tuple[int, ...]:
-        """Positions among the blocks of those that can be taken out."""
-        return tuple(i for i, part in enumerate(self.blocks) if part.stays is None)
-
-    def positions(self, maps: torch.Tensor, *, of_block: bool) -> torch.Tensor:
-        """What stem or block gave, as `(N, C, positions)`."""
-        if self.layout == "NCHW":
-            return maps.flatten(2)
-        tokens = maps.flatten(1, -2)[:, self.prefix if of_block else 0 :]
-        return tokens.transpose(1, 2)
+_POOL = Window(3, 2, 1)  # max pooling of a stem
+_PATCH = Window(2, 2, 0)  # Swin's patch merging
 
 
 def anatomy(network: nn.Module) -> Anatomy:
@@ -84,7 +29,9 @@ def anatomy(network: nn.Module) -> Anatomy:
     """
     if isinstance(network, Backbone):
         rows = [cast("nn.Sequential", stage.blocks) for stage in network.stages]
-        return Anatomy(network.stem, _parts(rows), side=network.spec.image_size)
+        spec = network.spec
+        windows = tuple(_windows(spec))
+        return Anatomy(network.stem, _parts(rows), side=spec.image_size, windows=windows)
     for kind in type(network).__mro__:
         if kind.__module__.startswith("timm.models.") and kind.__name__ in _TIMM:
             return _TIMM[kind.__name__](network)
@@ -92,32 +39,6 @@ def anatomy(network: nn.Module) -> Anatomy:
         f"where the blocks of a {type(network).__name__} are is not known: of timm's networks "
         f"those of {', '.join(sorted(_TIMM))} are"
     )
-
-
-@contextmanager
-def without(parts: Sequence[Part]) -> Iterator[None]:
-    """In the block these parts of a network are the identity; they are as before after it.
-
-    With a block goes what follows its sum, a norm or an activation: the next block sees what came
-    to this one. (Between ResNet's blocks that is the same: what comes out of a ReLU passes a second
-    one unchanged.)
-    """
-    taken = [part.module for part in parts]
-    try:
-        for part in parts:
-            part.row[part.index] = nn.Identity()
-        yield
-    finally:
-        for part, module in zip(parts, taken, strict=True):
-            part.row[part.index] = module
-
-
-def why_none(blocks: Sequence[Part]) -> str:
-    """Why none of these can be taken out, in brackets."""
-    reasons = Counter(part.stays for part in blocks)
-    if len(reasons) == 1:
-        return f"(all {next(iter(reasons))})"
-    return f"({', '.join(f'{count} {reason}' for reason, count in reasons.items())})"
 
 
 def _stays(block: nn.Module) -> str | None:
@@ -136,6 +57,37 @@ def _stays_in_timm(block: nn.Module) -> str | None:
     return None if shortcut is None or isinstance(shortcut, nn.Identity) else RESHAPES
 
 
+def _windows(spec: ArchSpec) -> Iterator[Window]:
+    """Of the stem, and of what makes maps smaller."""
+    yield from map(_window, spec.stem.layers)
+    if spec.stem.max_pool:
+        yield _POOL
+    for stage, depth in enumerate(spec.depths):
+        if spec.strides[stage] > 1 and spec.downsample.place == "separate":
+            yield from map(_window, spec.downsample.layers)
+        for index in range(depth):
+            spatial = spec.block_at(stage, index).branches[0].spatial
+            stride = spec.block_stride(stage, index)
+            if stride > 1:
+                kernel = spatial.kernel_size if spatial and spatial.kernel_size else 1
+                yield Window(kernel, stride, padding(kernel, stride)[0])
+
+
+def _window(layer: ConvLayer) -> Window:
+    before, _ = padding(layer.kernel_size, layer.stride)
+    return Window(layer.kernel_size, layer.stride, before)
+
+
+def _windows_in(*modules: nn.Module) -> tuple[Window, ...]:
+    """Those of timm's convolutions and poolings, which are square and pad both sides alike."""
+    kinds = (nn.Conv2d, nn.MaxPool2d)
+    layers = [each for module in modules for each in module.modules() if isinstance(each, kinds)]
+    return tuple(
+        Window(*(one if isinstance(one, int) else int(one[0]) for one in sizes))
+        for sizes in ((each.kernel_size, each.stride, each.padding) for each in layers)
+    )
+
+
 def _parts(
     rows: Sequence[nn.Sequential], stays: Callable[[nn.Module], str | None] = _stays
 ) -> tuple[Part, ...]:
@@ -147,24 +99,32 @@ def _parts(
 
 
 def _convnext(network: Any) -> Anatomy:
-    return Anatomy(network.stem, _parts([stage.blocks for stage in network.stages], _stays_in_timm))
+    blocks = _parts([stage.blocks for stage in network.stages], _stays_in_timm)
+    windows = _windows_in(network.stem, *(stage.downsample for stage in network.stages))
+    return Anatomy(network.stem, blocks, windows=windows)
 
 
 def _resnet(network: Any) -> Anatomy:
     rows = [network.layer1, network.layer2, network.layer3, network.layer4]
-    return Anatomy(network.maxpool, _parts(rows, _stays_in_timm))
+    windows = [*_windows_in(network.conv1, network.maxpool)]
+    for row in rows:  # odd kernels, as many zeros before as behind them
+        strides = [each.stride[0] for each in row[0].modules() if isinstance(each, nn.Conv2d)]
+        windows.append(Window(1, max(strides, default=1), 0))
+    return Anatomy(network.maxpool, _parts(rows, _stays_in_timm), windows=tuple(windows))
 
 
 def _swin(network: Any) -> Anatomy:
-    rows = [layer.blocks for layer in network.layers]
-    blocks = _parts(rows, _stays_in_timm)
-    return Anatomy(network.patch_embed, blocks, "NHWC", side=network.patch_embed.img_size[0])
+    stem, blocks = network.patch_embed, [layer.blocks for layer in network.layers]
+    merged = [layer for layer in network.layers if not isinstance(layer.downsample, nn.Identity)]
+    windows = (*_windows_in(stem.proj), *(_PATCH for _ in merged))
+    parts = _parts(blocks, _stays_in_timm)
+    return Anatomy(stem, parts, "NHWC", side=stem.img_size[0], windows=windows)
 
 
 def _vit(network: Any) -> Anatomy:
-    blocks = _parts([network.blocks], _stays_in_timm)
-    side = network.patch_embed.img_size[0]
-    return Anatomy(network.patch_embed, blocks, "NLC", network.num_prefix_tokens, side)
+    stem, blocks = network.patch_embed, _parts([network.blocks], _stays_in_timm)
+    prefix, side = network.num_prefix_tokens, stem.img_size[0]
+    return Anatomy(stem, blocks, "NLC", prefix, side, _windows_in(stem.proj))
 
 
 _TIMM: Mapping[str, Callable[[Any], Anatomy]] = MappingProxyType(

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lit_models.probes.anatomy import Anatomy, anatomy
+from lit_models.probes.anatomy import anatomy
+from lit_models.probes.parts import Anatomy
 from lit_models.probes.pixels import Pixels
 
 

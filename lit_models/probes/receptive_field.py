@@ -3,7 +3,7 @@
 As RepLKNet (arXiv 2203.06717, appendix) measures it, after Luo et al. (arXiv 1701.04128).
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from math import isqrt
 from typing import Any
 
@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lit_models.probes.anatomy import Anatomy, anatomy
+from lit_models.probes.anatomy import anatomy
 from lit_models.probes.pixels import Pixels
 
 
-def contributions(network: Pixels, pixels: Tensor) -> Tensor:
-    """What each position of each image adds to the middle of the last map: (N, H, W), from 0 up.
+def contributions(network: Pixels, pixels: Tensor) -> tuple[Tensor, float]:
+    """What each position of each image adds to the middle of the last map, and where that looks.
 
     The gradient of the sum over channels of relu(last block's output) at position (H' // 2,
     W' // 2), its negative values set to 0, summed over channels of the image. It is taken with
@@ -26,47 +26,48 @@ def contributions(network: Pixels, pixels: Tensor) -> Tensor:
 
     Args:
         network: see `anatomy`.
-        pixels: (N, C, H, W) in [0, 1], on the network's device.
+        pixels: (N, C, H, H) in [0, 1], at least one, on the network's device.
+
+    Returns:
+        (N, H, H), from 0 up, and the pixel of a row, or n + 1/2, that the middle is centred on.
 
     Raises:
         ValueError: see `anatomy`; a map of tokens that is no square.
     """
-    return torch.cat([_of_one(network, image[None]) for image in pixels])
+    found = [_of_one(network, image[None]) for image in pixels]
+    return torch.cat([scores for scores, _ in found]), found[0][1]
 
 
-def _of_one(network: Pixels, image: Tensor) -> Tensor:
+def _of_one(network: Pixels, image: Tensor) -> tuple[Tensor, float]:
     """One image at a time: they are large, and their sums are those of any batch."""
     parts = anatomy(network.network)
-    middles: list[Tensor] = []
-    hook = parts.blocks[-1].module.register_forward_hook(_noting(parts, middles))
+    noted: list[Tensor] = []
+
+    def note(module: nn.Module, given: Any, maps: Tensor) -> None:
+        del module, given
+        noted.append(maps)
+
+    hook = parts.blocks[-1].module.register_forward_hook(note)
     try:
         with torch.enable_grad():
             image = image.detach().clone().requires_grad_()
             network.at_once(image)
-            (gradient,) = torch.autograd.grad(middles[0].relu().sum(), image)
+            maps = parts.positions(noted[0], of_block=True)
+            side = _side(maps)
+            middle = maps[:, :, side // 2 * side + side // 2]
+            (gradient,) = torch.autograd.grad(middle.relu().sum(), image)
     finally:
         hook.remove()
-    return (gradient.relu() * network.std).sum(1)  # x std: of the normalised image
+    scores = (gradient.relu() * network.std).sum(1)  # x std: of the normalised image
+    return scores, parts.centre(side // 2)
 
 
-def _noting(parts: Anatomy, middles: list[Tensor]) -> Callable[[nn.Module, Any, Tensor], None]:
-    def note(module: nn.Module, given: Any, maps: Tensor) -> None:
-        del module, given
-        values = parts.positions(maps, of_block=True)
-        middles.append(values[:, :, middle(parts, maps)])
-
-    return note
-
-
-def middle(parts: Anatomy, maps: Tensor) -> int:
-    """The number of the central position among all of a map, row by row."""
-    if parts.layout == "NLC":
-        side = isqrt(maps.shape[1] - parts.prefix)
-        if side**2 != maps.shape[1] - parts.prefix:
-            raise ValueError(f"{maps.shape[1] - parts.prefix} tokens are no square map")
-        return side // 2 * side + side // 2
-    height, width = maps.shape[2:] if parts.layout == "NCHW" else maps.shape[1:3]
-    return int(height // 2 * width + width // 2)
+def _side(maps: Tensor) -> int:
+    """Of maps (N, C, positions)."""
+    side = isqrt(maps.shape[2])
+    if side**2 != maps.shape[2]:
+        raise ValueError(f"a receptive field is measured on square maps, not of {maps.shape[2]}")
+    return side
 
 
 def logarithmic(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -75,29 +76,40 @@ def logarithmic(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(drawn / (drawn.max() or 1.0))
 
 
-def shares_in_squares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The share of all contributions that lies within i positions of the middle: i = 0 .. H // 2.
+@dataclass(frozen=True)
+class Squares:
+    """Squares about the centre of a field, from the smallest to that of the whole image.
 
-    The middle of (H, H) contributions is (H // 2, H // 2), so that the last square is all of it.
-    NaN where there are no contributions at all.
+    Attributes:
+        sides: (n,) in pixels, none larger than the image.
+        shares: (n,) of all contributions that lie in them; NaN where there are none at all.
+    """
+
+    sides: NDArray[np.int64]
+    shares: NDArray[np.float64]
+
+    def side(self, threshold: float) -> float:
+        """The side in pixels of the smallest with more than a share in (0, 1); NaN: there is none.
+
+        That is so where there are no contributions.
+        """
+        more = np.flatnonzero(self.shares > threshold)
+        return float(self.sides[more[0]]) if len(more) else np.nan
+
+
+def squares(scores: NDArray[np.float64], centre: float) -> Squares:
+    """The squares about a pixel (or the corner of four) of contributions (H, H).
+
+    RepLKNet's code has them about pixel H // 2. That is where its networks and ResNets, whose
+    layers pad both sides alike, look from; with a patchify stem the middle of the last map looks
+    from the middle of its patch, up to half the total stride away: much, where maps are small. So
+    they are about the centre of the field here.
     """
     side = len(scores)
-    offsets = np.abs(np.arange(side) - side // 2)
+    first = centre % 1  # the centre is a pixel, or between two
+    offsets = np.round(np.abs(np.arange(side) - centre) - first).astype(np.int64)
     rings = np.maximum(offsets[:, None], offsets[None])
-    sums = np.bincount(rings.ravel(), weights=scores.ravel(), minlength=side // 2 + 1).cumsum()
-    return np.asarray(sums / sums[-1] if sums[-1] > 0 else np.full_like(sums, np.nan))
-
-
-def square_side(shares: NDArray[np.float64], *, threshold: float, side: int) -> int | None:
-    """Side of the smallest square about the middle with more than a share of the contributions.
-
-    Args:
-        shares: see `shares_in_squares`.
-        threshold: that share, in (0, 1).
-        side: of the image in pixels, which no square is larger than.
-
-    Returns:
-        Pixels; None where there are no contributions.
-    """
-    more = np.flatnonzero(shares > threshold)
-    return min(2 * int(more[0]) + 1, side) if len(more) else None
+    sums = np.bincount(rings.ravel(), weights=scores.ravel()).cumsum()
+    sides = np.minimum(2 * (np.arange(len(sums)) + first) + 1, side).astype(np.int64)
+    shares = sums / sums[-1] if sums[-1] > 0 else np.full_like(sums, np.nan)
+    return Squares(sides, shares)

@@ -9,7 +9,8 @@ from lit_models.network.backbone import Backbone
 from lit_models.network.blocks import Branch
 from lit_models.network.builder import build
 from lit_models.network.initialise import initialise
-from lit_models.probes.anatomy import NOT_RESIDUAL, RESHAPES, anatomy, why_none, without
+from lit_models.probes.anatomy import anatomy
+from lit_models.probes.parts import NOT_RESIDUAL, RESHAPES, why_none, without
 from lit_models.space.spec import Init
 from tests.lit_models.probes.made import images, lively
 

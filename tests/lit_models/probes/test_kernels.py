@@ -7,13 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from lit_models.families.nano import NANOS
-from lit_models.probes.anatomy import Part, anatomy
+from lit_models.probes.anatomy import anatomy
 from lit_models.probes.kernels import (
     DepthwiseKernel,
     attention_distance,
     depthwise_kernels,
     uniform_distance,
 )
+from lit_models.probes.parts import Part
 from tests.lit_models.probes.made import lively
 
 # mean distance to the middle of a k x k grid, by a loop over it

@@ -17,7 +17,8 @@ from ablations.robustness.conditions.asked import Arrays, AskedNetwork, ImageBat
 from ablations.robustness.conditions.clean import as_floats
 from ablations.robustness.conditions.condition import ImageCondition, Passes, Plain
 from datamodules.sampling.image_draws import image_generators
-from lit_models.probes.anatomy import Anatomy, Part, anatomy, why_none, without
+from lit_models.probes.anatomy import anatomy
+from lit_models.probes.parts import Anatomy, Part, why_none, without
 
 
 @dataclass(frozen=True)

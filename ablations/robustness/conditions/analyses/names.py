@@ -22,13 +22,15 @@ SIZE, STAGE, BLOCK, EMPTY = "size", "stage", "block", "empty"  # EMPTY: channels
 # Of maps: (N, maps), of the stem and of every block.
 MAP_VARIANCE, MAP_RELATIVE = "variance", "relative"
 
-# Of a receptive field.
-SIDE = "side"  # () of the images, in pixels
-SHARES = "shares"  # (side // 2 + 1,) of all contributions, in squares about the middle
+# Of a receptive field, in pixels of the images.
+SIDE = "side"  # () of the images
+CENTRE = "centre"  # () pixel of a row that squares are about; n + 1/2: between two
+SIDES = "sides"  # (squares,) from the smallest to the whole image
+SHARES = "shares"  # (squares,) of all contributions, in each
 LOG_SHARES = "log_shares"  # likewise, of the logarithmic map
 THRESHOLDS = "thresholds"  # (4,) shares
-SQUARES, LOG_SQUARES = "squares", "log_squares"  # (4,) sides of those squares in pixels; NaN: none
-MAP = "map"  # (at most 128, likewise) contributions, means of squares of pixels
+SQUARES, LOG_SQUARES = "squares", "log_squares"  # (4,) sides of those with more; NaN: none
+MAP = "map"  # (at most 128, likewise) contributions, means over squares of pixels
 
 # Of noise of a ring, beside the answers: (N,) RMS after clipping, pixels in [0, 1].
 NOISE_LEFT = "rms"

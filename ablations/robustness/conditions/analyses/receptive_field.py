@@ -14,12 +14,7 @@ from ablations.robustness.conditions.asked import Arrays, AskedNetwork, DataImag
 from ablations.robustness.conditions.clean import as_floats
 from ablations.robustness.conditions.condition import NetworkCondition, Passes, Plain
 from lit_models.probes.anatomy import anatomy
-from lit_models.probes.receptive_field import (
-    contributions,
-    logarithmic,
-    shares_in_squares,
-    square_side,
-)
+from lit_models.probes.receptive_field import contributions, logarithmic, squares
 
 # Shares of the contributions that RepLKNet's code (arXiv 2203.06717) gives the areas of.
 THRESHOLDS = (0.2, 0.3, 0.5, 0.99)
@@ -29,7 +24,7 @@ _READ = 8  # images at a time: they are large
 
 @dataclass(frozen=True)
 class ReceptiveField(NetworkCondition):
-    """The effective receptive field, by default as RepLKNet measures it.
+    """The effective receptive field, by default as RepLKNet measures it, but for `squares`.
 
     Networks that take one size of images only are asked at that size: the field of another side is
     not to be compared.
@@ -83,36 +78,35 @@ class ReceptiveField(NetworkCondition):
         """
         del seed
         side = anatomy(network.backbone).side or images.side
-        scores = _scores(network, images, side=side, batch=batch)
-        shares, drawn = shares_in_squares(scores), shares_in_squares(logarithmic(scores))
+        scores, centre = _scores(network, images, side=side, batch=batch)
+        raw, drawn = squares(scores, centre), squares(logarithmic(scores), centre)
         return {
             names.SIDE: np.array(side, np.int16),
-            names.SHARES: shares.astype(np.float32),
-            names.LOG_SHARES: drawn.astype(np.float32),
+            names.CENTRE: np.array(centre),
+            names.SIDES: raw.sides.astype(np.int16),
+            names.SHARES: raw.shares.astype(np.float32),
+            names.LOG_SHARES: drawn.shares.astype(np.float32),
             names.THRESHOLDS: np.array(THRESHOLDS),
-            names.SQUARES: _squares(shares, side),
-            names.LOG_SQUARES: _squares(drawn, side),
+            names.SQUARES: np.array([raw.side(share) for share in THRESHOLDS]),
+            names.LOG_SQUARES: np.array([drawn.side(share) for share in THRESHOLDS]),
             names.MAP: smaller(scores, most=_DRAWN).astype(np.float32),
         }
 
 
-def _scores(network: AskedNetwork, images: Images, *, side: int, batch: int) -> NDArray[np.float64]:
-    """The mean of the contributions over images: (side, side)."""
-    total = np.zeros((side, side))
+def _scores(
+    network: AskedNetwork, images: Images, *, side: int, batch: int
+) -> tuple[NDArray[np.float64], float]:
+    """The mean of the contributions over images (side, side), and the centre of the field."""
+    total, centre = np.zeros((side, side)), 0.0
     for some in images.batches(min(batch, _READ)):
         pixels = as_floats(some.pixels)
         if pixels.shape[-1] != side:
             pixels = interpolate(pixels, side, mode="bicubic", antialias=True).clamp(0, 1)
-        found = contributions(network.pixels, pixels.to(network.device))
+        found, centre = contributions(network.pixels, pixels.to(network.device))
         require_finite(found, some.indices)
         for each in found.cpu().double().numpy():  # one by one: the sum is that of any batch
             total += each
-    return total / len(images.labels)
-
-
-def _squares(shares: NDArray[np.float64], side: int) -> NDArray[np.float64]:
-    found = [square_side(shares, threshold=threshold, side=side) for threshold in THRESHOLDS]
-    return np.array([np.nan if each is None else each for each in found])
+    return total / len(images.labels), centre
 
 
 def smaller(scores: NDArray[np.float64], *, most: int) -> NDArray[np.float64]:

@@ -100,7 +100,8 @@ def test_fields_of_every_family(name: str) -> None:
     found = measured(ReceptiveField(side=64, count=2), network, images)
     side = 32 if "mlp" in name else 64  # token MLPs take one size
     assert found[names.SIDE] == side
-    assert found[names.SHARES].shape == found[names.LOG_SHARES].shape == (side // 2 + 1,)
+    assert found[names.SHARES].shape == found[names.LOG_SHARES].shape == found[names.SIDES].shape
+    assert found[names.SIDES][-1] == side
     assert (np.diff(found[names.SHARES]) >= 0).all()
     assert found[names.SHARES][-1] == 1
     squares, drawn = found[names.SQUARES], found[names.LOG_SQUARES]

@@ -1,0 +1,1 @@
+"""Figures of the analyses: lesion, kernel distances, variance of maps, receptive field."""
