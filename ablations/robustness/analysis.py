@@ -8,6 +8,7 @@ from ablations.compare.columns import ReportColumn
 from ablations.compare.drawing import Drawing
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
+from ablations.robustness.shown.analyses import drawings as analyses
 from ablations.robustness.shown.columns import robustness_column
 from ablations.robustness.shown.figures.drawings import drawings
 from ablations.robustness.shown.headlines import headlines
@@ -31,13 +32,12 @@ class RobustnessAnalysis(Analysis):
 
     def figures(self, study: StudyRecord, rows: Sequence[Row]) -> Sequence[Drawing]:
         """Those of each data set that was asked about."""
-        return [
-            drawing
-            for number, one in enumerate(measured(study), start=1)
-            for drawing in drawings(
-                study, rows, one.found, suffix="" if number == 1 else f"_{number}"
-            )
-        ]
+        found: list[Drawing] = []
+        for number, one in enumerate(measured(study), start=1):
+            suffix = "" if number == 1 else f"_{number}"
+            found += drawings(study, rows, one.found, suffix=suffix)
+            found += analyses.drawings(study, one.found, suffix=suffix)
+        return found
 
     def section(self, study: StudyRecord, rows: Sequence[Row]) -> Section | None:
         """The points with their metrics, their changes, and what to know of both."""

@@ -19,6 +19,7 @@ KERNELS = (
     "Attention distance of depthwise kernels: the mean distance of a kernel's weights to its "
     "centre, weighted by their size, of every channel. Parallel kernels are merged first."
 )
+SEEDS = "Mean over training seeds, bands from the lowest to the highest."
 VARIANCE = (
     "The variance of feature maps over their positions, for each image and channel, then the mean "
     "over channels and images: of the stem and of every block's output. A map of one position has "
@@ -57,7 +58,8 @@ def kernels(collected: Collected) -> tuple[str, ...]:
     for point, seed in collected.runs(names.KERNELS):
         empty = max(empty, int(np.sum(kept.arrays(point, seed)[names.EMPTY])))
     left_out = f"Up to {plural(empty, 'channel')} without weight are left out." if empty else ""
-    return KERNELS, left_out
+    several = max(map(len, kept.answers.values())) > 1
+    return KERNELS, left_out, SEEDS if several else ""
 
 
 def areas(collected: Collected) -> tuple[str, ...]:

@@ -168,6 +168,3 @@ def test_the_suite_takes_its_keys() -> None:
     found = Keys(config, 24).conditions()
     assert found[names.LESION] == Lesion(draws=3, stages=(3,))
     assert found[names.FIELD] == ReceptiveField(side=64, count=7)
-    config = replace(config, lesion=LesionConfig(draws=0))
-    with pytest.raises(ValueError, match=r"lesion\.draws is at least 1"):
-        Keys(config, 24).conditions()
