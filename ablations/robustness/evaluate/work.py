@@ -131,11 +131,12 @@ def lacking(task: Task, subjects: Sequence[Subject], config: RobustnessConfig) -
     Raises:
         ValueError: the answers of one cannot be read; the file is named.
     """
-    return [
-        place
-        for place, subject in enumerate(subjects)
-        if task.decides(subject, config).identity() not in answered(subject.folder)
-    ]
+    found = list[int]()
+    for place, subject in enumerate(subjects):
+        answer = answered(subject.folder).get(task.decides(subject, config).identity())
+        if answer is None or not answer.path.is_file():
+            found.append(place)
+    return found
 
 
 def device_of(hardware: Hardware) -> torch.device:

@@ -145,7 +145,7 @@ def test_other_parameters_replace_those_before(root: Path) -> None:
 def _later(root: Path, *, point: int) -> None:
     """Make the last answers of a point's runs a minute younger than all others."""
     for seed in (0, 1):
-        path = folder(root, point, seed) / "robustness" / "manifest.json"
+        path = folder(root, point, seed) / "robustness" / "manifest.jsonl"
         *before, last = path.read_text().rpartition('"written": "')
         path.write_text("".join(before) + "2999" + last[4:])
 
@@ -201,7 +201,7 @@ def test_a_damaged_file_is_told_and_the_others_are_read(root: Path) -> None:
 def test_a_damaged_manifest_is_told(root: Path) -> None:
     answer_study(root, TWO, points=LABELS[:1])
     for seed in (0, 1):
-        (folder(root, 0, seed) / "robustness" / "manifest.json").write_text("{")
+        (folder(root, 0, seed) / "robustness" / "manifest.jsonl").write_text("{\n")
     found = first(root)
     assert found.kept == {}
     assert len(found.problems) == 2
