@@ -97,7 +97,7 @@ def corruptions(
     found = [
         Corrupted(name, level, setting.images.side, setting.config.reencode)
         for name in (*CORRUPTIONS, *(EXTRA if extra else ()))
-        if name in NAMED and name not in undefined(channels)
+        if name not in undefined(channels)
         for level in levels
     ]
     for condition in found:

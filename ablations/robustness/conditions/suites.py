@@ -45,6 +45,7 @@ MODULES: tuple[str, ...] = (
     "ablations.robustness.conditions.corruptions",
     "ablations.robustness.conditions.occlusion.suite",
     "ablations.robustness.conditions.perturbations",
+    "ablations.robustness.conditions.quick.suite",
     "ablations.robustness.conditions.sets.ood",
     "ablations.robustness.conditions.sets.suites",
 )

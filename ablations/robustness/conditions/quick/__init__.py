@@ -1,0 +1,1 @@
+"""A little of every suite that needs nothing: minutes instead of hours."""
