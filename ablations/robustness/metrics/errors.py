@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Errors = Mapping[str, NDArray[np.float64]]
 FEWEST_WRONG = 10  # images of the reference, to be divided by
+_ROUNDING = 1e-9  # of sums of shares, each of which is a number of images at least
 
 
 def mean_corrupted_error(errors: Errors) -> float:
@@ -66,4 +67,4 @@ def too_easy(errors: Errors, *, images: int) -> dict[str, int]:
 
 def not_harder(errors: Errors, clean: float) -> tuple[str, ...]:
     """Corruptions that add nothing to the errors on clean images: relative mCE has no such one."""
-    return tuple(name for name, error in errors.items() if (error - clean).sum() <= 0)
+    return tuple(name for name, error in errors.items() if (error - clean).sum() <= _ROUNDING)

@@ -51,6 +51,12 @@ def sentences(study: StudyRecord, all_measured: Sequence[Measured]) -> tuple[str
     return tuple(dict.fromkeys(said))
 
 
+def what_is_missing(study: StudyRecord, one: Measured) -> tuple[str, ...]:
+    """What was left out of the numbers, and why."""
+    said = [line for of in one.sets for line in (*_missing_runs(study, of), *of.notes)]
+    return (*said, *_fewer_images(one.found), *_left_out(study, one.found))
+
+
 def _of_answers(study: StudyRecord, one: Measured) -> Iterator[str]:
     for of in one.sets:
         if of.start in CORRUPTED and of.grid is not None:
