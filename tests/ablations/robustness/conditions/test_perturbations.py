@@ -34,7 +34,8 @@ def test_answers_do_not_depend_on_batches_or_order(name: str) -> None:
     images = MadeImages(count=5)
     answer = answered_by(condition, network, condition.images(images), batch=1)[TOP5]
     frames = condition.how.frames
-    assert (answer.shape, answer.dtype) == ((5, frames, 3), np.int16)
+    assert answer.shape == (5, frames, 3)
+    assert answer.dtype == np.int16
     assert (np.sort(answer, -1) == [0, 1, 2]).all()  # of three classes all are ranked
     for batch, order in ((2, (0, 1, 2, 3, 4)), (5, (3, 1, 4, 0, 2))):
         others = condition.images(MadeImages(count=5, order=order))
