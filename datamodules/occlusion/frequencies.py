@@ -102,6 +102,7 @@ def _one(
     energy: Energy,
 ) -> NDArray[np.float64]:
     white = generator.standard_normal(shape)
-    noise = np.fft.ifft2(np.fft.fft2(white) * holds).real
+    spectrum = np.fft.rfft2(white)
+    noise = np.fft.irfft2(spectrum * holds[:, : spectrum.shape[-1]], s=shape[-2:])
     scaled = white if energy == "density" else noise
     return np.asarray(noise * (rms / np.sqrt(np.mean(scaled**2))))

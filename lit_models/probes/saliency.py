@@ -1,6 +1,7 @@
 """Which parts of an image matter to a network: by its gradients, or by its attention."""
 
 from collections.abc import Mapping
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ HEAD = 1  # of six, counted from 0, as in the code of arXiv 2407.08972
 _DINO, _SIDE = "vit_small_patch16_224.dino", 224
 # What its files keep it in: the whole training's has two networks, of which one is used.
 _WRAPPERS, _PREFIXES = ("teacher", "state_dict"), ("module.", "backbone.")
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
 
 
 def class_gradients(network: Pixels, pixels: Tensor, labels: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def class_gradients(network: Pixels, pixels: Tensor, labels: Tensor) -> Tensor:
     return gradient.abs().amax(1)
 
 
-def load_dino(path: Path) -> nn.Module:
+def load_dino(path: Path) -> Pixels:
     """DINO's ViT-S/16 (arXiv 2104.14294), as timm builds it, from a checkpoint of its authors.
 
     Raises:
@@ -56,30 +56,32 @@ def load_dino(path: Path) -> nn.Module:
         raise ValueError(
             f"{path} does not hold the weights of DINO's ViT-S/16: {first_line(error)}"
         ) from None
-    return network.float().eval().requires_grad_(requires_grad=False)
+    said: Any = network.pretrained_cfg
+    return Pixels(network.float(), mean=said["mean"], std=said["std"])
 
 
-def class_attention(network: nn.Module, pixels: Tensor) -> Tensor:
+def class_attention(dino: Pixels, pixels: Tensor) -> Tensor:
     """How much of the last block's attention of the class token each patch gets: (N, 14, 14).
 
     Args:
-        network: of `load_dino`.
+        dino: of `load_dino`.
         pixels: (N, C, H, W) in [0, 1]; resampled to 224 px, one channel repeated to three.
     """
     images = functional.interpolate(
         pixels, (_SIDE, _SIDE), mode="bilinear", align_corners=False, antialias=True
     ).expand(-1, 3, -1, -1)
-    mean, std = (torch.tensor(x, device=pixels.device).view(1, 3, 1, 1) for x in (_MEAN, _STD))
-    block: Any = network.blocks[-1]  # type: ignore[index]
+    network: Any = dino.network
+    attention = network.blocks[-1].attn
+    attention.fused_attn = False  # a fused kernel never has the weights
     rows: list[Tensor] = []
-    block.attn.fused_attn = False  # a fused kernel never has the weights
-    handle = block.attn.attn_drop.register_forward_pre_hook(
+    handle = attention.attn_drop.register_forward_pre_hook(
         lambda module, given: rows.append(given[0][:, HEAD, 0, 1:])
     )
     try:
         with torch.inference_mode():
-            network((images - mean) / std)
+            dino(images)
     finally:
         handle.remove()
-    side = int(rows[0].shape[1] ** 0.5)
-    return rows[0].view(-1, side, side)
+    every = torch.cat(rows)[: len(pixels)]  # `Pixels` fills the last pass up
+    side = isqrt(every.shape[1])
+    return every.view(-1, side, side)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from ablations.robustness.conditions.asked import ImageBatch
 from ablations.robustness.conditions.clean import as_floats
@@ -16,6 +15,7 @@ from ablations.robustness.conditions.condition import Plain
 from ablations.robustness.conditions.occlusion.masks import read_mask
 from ablations.robustness.conditions.others import OtherNetwork
 from datamodules.occlusion.spectral import SIDE, SIGMA, spectral_residual
+from lit_models.probes.pixels import Pixels
 from lit_models.probes.saliency import HEAD, class_attention, class_gradients
 
 Maps = NDArray[np.floating]
@@ -75,12 +75,12 @@ class Attention(Saliency):
 
     Attributes:
         digest: SHA-256 of the checkpoint.
-        network: timm's, with its weights.
+        network: of `load_dino`.
         device: where it lies.
     """
 
     digest: str
-    network: nn.Module = field(compare=False)
+    network: Pixels = field(compare=False)
     device: torch.device = field(compare=False)
 
     def parameters(self) -> Plain:
