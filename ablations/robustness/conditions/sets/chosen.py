@@ -1,5 +1,6 @@
 """Which public sets, and which parts of them, a suite asks about; and which of them are there."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -29,6 +30,7 @@ Wanted = Mapping[str, Sequence[str]]  # names of parts, by set
 # The 2,000 images of ImageNet-O are judged with the 10,000 validation images of its classes. The
 # share decides the AUPR, so of fewer images it is the same.
 _O_SHARE = 2000 / 10000
+_SYNSET = re.compile(r"n\d{8}")
 
 
 def part_names(
@@ -113,6 +115,8 @@ def _unfit(entry: PublicSet, setting: Setting) -> str | None:
         return f"{entry.title} is for networks of {entry.data[0]}, not of {setting.data.name}"
     if len(names) != entry.num_classes:
         return needs_classes(entry, images.title, len(names))
+    if (entry.classes, entry.data) == ("own", ()) and not all(map(_SYNSET.fullmatch, names)):
+        return f"{entry.title} has synsets for classes; one of {images.title} is {names[0]}"
     if entry.classes != "own" and tuple(names) != imagenet_synsets():
         other = next(k for k, name in enumerate(imagenet_synsets()) if names[k] != name)
         return (
@@ -131,15 +135,26 @@ def _conditions(part: Part, setting: Setting) -> Iterator[Condition]:
     if entry.layout == "videos":
         yield PublicVideos(source)
     elif entry.name == "imagenet_o":
-        kept = imagenet_subset(entry.name)
-        yield PublicImages(f"{label}/in", entry, SomeClasses(kept), classes=kept)
-        negatives = int(np.isin(setting.images.labels, kept).sum())
-        share = replace(source, limit=max(1, round(negatives * _O_SHARE)))
-        yield PublicImages(f"{label}/out", entry, SomeClasses(kept, labelled=False), share)
+        yield from _with_negatives(label, source, setting)
     elif entry.classes in ("imagenet_a", "imagenet_r") and not setting.config.mask:
         yield PublicImages(f"{label}_unmasked", entry, _rule(entry, mask=False), source)
     else:
         yield PublicImages(label, entry, _rule(entry, mask=True), source)
+
+
+def _with_negatives(label: str, source: Source, setting: Setting) -> Iterator[Condition]:
+    """ImageNet-O beside the data set's own images of its classes."""
+    entry = source.part.entry
+    kept = imagenet_subset(entry.name)
+    negatives = int(np.isin(setting.images.labels, kept).sum())
+    if negatives == 0:
+        raise ValueError(
+            f"{entry.title} is judged with test images of its {len(kept)} classes; of the "
+            f"{len(setting.images.labels)} images of {setting.images.title} none is: raise images"
+        )
+    share = replace(source, limit=max(1, round(negatives * _O_SHARE)))
+    yield PublicImages(f"{label}/in", entry, SomeClasses(kept), classes=kept)
+    yield PublicImages(f"{label}/out", entry, SomeClasses(kept, labelled=False), share)
 
 
 def _rule(entry: PublicSet, *, mask: bool) -> ClassRule:

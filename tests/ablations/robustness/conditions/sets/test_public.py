@@ -145,6 +145,16 @@ def test_imagenet_o_is_asked_with_test_images_of_its_classes(
     assert set(ask(inside, reader(kept), setting)) >= {CONFIDENCE, CORRECT}
 
 
+def test_imagenet_o_needs_images_of_its_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny(monkeypatch, "imagenet_o", 200)
+    write_classes(tmp_path / "imagenet-o", class_folders(SETS["imagenet_o"], ()))
+    images = MadeImages(class_names=imagenet_synsets(), side=SIDE, order=(0, 2), count=2)
+    with pytest.raises(ValueError, match="of the 2 images of made-up images none is: raise images"):
+        found(imagenet_setting(tmp_path, test_images=images))
+
+
 def test_videos_answer_the_five_likeliest_classes_of_each_frame(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +272,13 @@ def test_a_thousand_other_classes_are_refused(tmp_path: Path) -> None:
     names = list(imagenet_synsets())
     names[3], names[4] = names[4], names[3]
     with pytest.raises(ValueError, match="class 3 of Fashion-MNIST is n01494475, not n01491361"):
+        found(unsuited(tmp_path, names))
+
+
+def test_two_hundred_classes_need_not_be_those_of_tiny_imagenet(tmp_path: Path) -> None:
+    names = [f"breed {number}" for number in range(200)]
+    (tmp_path / "Tiny-ImageNet-C" / "fog" / "1").mkdir(parents=True)
+    with pytest.raises(ValueError, match="ImageNet-A needs the 1,000 classes"):  # no set goes
         found(unsuited(tmp_path, names))
 
 
