@@ -38,7 +38,7 @@ class PublicSet:
             any size, and resized as a network's own test images are.
         num_classes: that a network has to tell apart.
         data: the data sets whose networks it is for; none: any with its classes.
-        how_to_get: what a person does.
+        how_to_get: the address of the archive or its page; or what a person does.
         md5: of the archive, as copies of its page have it; None: not known.
         source: of the set.
     """
@@ -125,7 +125,7 @@ _ALL = (
         images=50000,
         exact=False,  # everybody makes a copy of one's own
         side=224,
-        how_to_get="it is made by https://github.com/rgeirhos/Stylized-ImageNet, not downloaded",
+        how_to_get="make it with https://github.com/rgeirhos/Stylized-ImageNet",
         source="arXiv 1811.12231",
     ),
     PublicSet(

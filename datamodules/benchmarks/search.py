@@ -89,10 +89,12 @@ class Found:
 
     def _not_found(self) -> str:
         looked = " and ".join(map(str, self.looked[:2]))
+        how = self.entry.how_to_get
+        get = f"Download: {how}" if how.startswith("https:") else how[0].upper() + how[1:]
         archive = f" (md5 {self.entry.md5})" if self.entry.md5 else ""
         return (
-            f"{self.entry.name}: not found; looked in {looked}. Download: "
-            f"{self.entry.how_to_get}{archive}, or data.{self.entry.name}=DIR"
+            f"{self.entry.name}: not found; looked in {looked}. {get}{archive}, or "
+            f"data.{self.entry.name}=DIR"
         )
 
     def _consequence(self, lost: Sequence[str]) -> str:
