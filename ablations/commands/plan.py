@@ -33,6 +33,7 @@ from ablations.store.runs import check_study_name, runs_root
 from ablations.studies.config import Study
 from ablations.studies.networks import waste_notes, wasted
 from ablations.studies.points import study_design
+from ablations.studies.robustness.said import planned_sentence
 from ablations.studies.scope import names
 from ablations.studies.study_file import read_source, resolve_study
 from ablations.studies.yaml_source import YamlSource
@@ -58,6 +59,7 @@ def command(options: argparse.Namespace) -> int:
     """Print the plan of a study as a table or as JSON."""
     root = runs_root(options.runs)
     plan = planned(read_study(options), root)
+    name = plan.study.name
     costs = plan_costs(plan, root, quick=options.no_time)
     found = states(plan, root)
     seconds: Mapping[str, float] = {}
@@ -68,6 +70,8 @@ def command(options: argparse.Namespace) -> int:
     notes += stage_notes(plan, by_run)
     notes += match_notes(plan.match) if plan.match is not None else []
     notes += [*changed_files(plan, root), *draw_notes(plan, found, root)]
+    asked = planned_sentence(plan.study.robustness, ask=typed(options).hint("robustness", name))
+    notes += [asked] if asked is not None else []
     starts = start_warnings(plan)
     notes += [*(scale.sentence for scale in stuck), *(f"{text}." for text in starts.values())]
     if not options.no_time:

@@ -22,6 +22,7 @@ from ablations.store.finished import look_at
 from ablations.store.hints import Typed
 from ablations.store.index_file import replaced_by
 from ablations.store.runs import RunFolder, run_path, runs_root
+from ablations.studies.config import Study
 
 FAILURE, STOPPED = 1, 130
 
@@ -51,7 +52,16 @@ def command(options: argparse.Namespace) -> int:
         code = 0
         while plan is not None:
             code, plan = run_plan(plan, root, typed=typed(options))
+        if code == 0 and study.robustness.after_run:
+            return _robustness(study, options)
         return code
+
+
+def _robustness(study: Study, options: argparse.Namespace) -> int:
+    """Ask the trained networks what the study says; the exit code of `ablate robustness`."""
+    from ablations.commands.robustness.verb import ask_study
+
+    return ask_study(study, options)
 
 
 def run_plan(plan: Plan, root: Path, *, typed: Typed) -> tuple[int, Plan | None]:

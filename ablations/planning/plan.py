@@ -180,7 +180,8 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
 
     Rows of points that name their networks also have `network` and, in a grid, `base`; the study
     has `published`. A study on a trajectory of its file's own has the `outline` of that, one that
-    was chosen by orders of the steps these in `orders`, the trajectory's own first. One at equal
+    was chosen by orders of the steps these in `orders`, the trajectory's own first. One that names
+    suites has the keys of `robustness`. One at equal
     cost has `match`, its rows `unmatched`: the run of the point with its own widths.
     """
     study, design = plan.study, study_design(plan.study)
@@ -191,6 +192,8 @@ def index_of(plan: Plan, command: str) -> dict[str, Any]:
         extra = {"outline": outline_to_plain(study.own_trajectory)}
     if plan.stage is not None:
         extra["seeds_rule"] = asdict(plan.stage.rule)
+    if study.robustness.suite:
+        extra["robustness"] = asdict(study.robustness)
     if design.orders:
         extra["orders"] = [[[*player] for player in order] for order in design.orders]
     if plan.match is not None:

@@ -128,6 +128,7 @@ INDEX = Object(
         "match": (_MATCH, None),
         "seeds_rule": Object({"first": int, "most": int, "half_width": float}),
         "orders": ([[[str]]], None),
+        "robustness": (Object(), None),
     },
 )
 

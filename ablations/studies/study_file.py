@@ -25,6 +25,7 @@ from ablations.studies.own_trajectories import own_trajectory, read_trajectory
 from ablations.studies.point_options import blank_points, kind_of, meaningful
 from ablations.studies.points import check_points
 from ablations.studies.robustness.check import check_robustness
+from ablations.studies.robustness.written import ROBUSTNESS
 from ablations.studies.scope import check_known, load_scope, owner, section
 from ablations.studies.seeds import SEEDS_RULE, as_written
 from ablations.studies.settings import (
@@ -165,6 +166,9 @@ def resolve_study(
     # Whole sections before single keys, whatever their order on the command line.
     settings += sorted(typed, key=lambda s: len(s.keys) > 1)
     study = _typed(settings, source=holder, name=name, complete=complete)
+    # With other data the file's suites, which are about its own, are for `ablate robustness` to say
+    if {s.keys[0] for s in typed} & {"data", ROBUSTNESS} != {"data"}:
+        _check_robustness(study, settings, source=holder)
     named = [s.value for s in map(name_as_text, settings) if s.keys == ("recipe",)]
     named = [value for value in named if isinstance(value, str)]
     return replace(study, recipe_name=named[-1] if named else "")
@@ -198,8 +202,17 @@ def _typed(settings: Sequence[Setting], *, source: YamlSource, name: str, comple
         check_points(study)
         _check_registered(study.recipe)
         dataset(study.data, complete=complete)
-        check_robustness(study.robustness, study.data)
     return study
+
+
+def _check_robustness(study: Study, settings: Sequence[Setting], *, source: YamlSource) -> None:
+    """Refuse suites that the data cannot have, where they are said."""
+    places = [said.place(()) for said in settings if said.keys[0] == ROBUSTNESS]
+    try:
+        check_robustness(study.robustness, study.data)
+    except ValueError as error:
+        here = source.where(("studies", study.name))
+        raise ValueError(f"{places[-1] if places else here}: {error}") from None
 
 
 def _assign(config: Any, said: Setting) -> dict[str, str]:
