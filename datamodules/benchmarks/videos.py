@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +26,7 @@ def frames(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     """
     if not readable():
         raise ValueError(NEEDS)
-    import av
+    av: Any = import_module("av")  # no dependency, not even of an extra
 
     try:
         with av.open(os.fspath(path)) as video:
