@@ -9,6 +9,7 @@ from ablations.compare.drawing import Drawing
 from ablations.compare.records import StudyRecord
 from ablations.compare.row import Row
 from ablations.robustness.shown.analyses import drawings as analyses
+from ablations.robustness.shown.analyses.tables import analysis_table
 from ablations.robustness.shown.columns import robustness_column
 from ablations.robustness.shown.figures.drawings import drawings
 from ablations.robustness.shown.headlines import headlines
@@ -65,6 +66,7 @@ def _tables(study: StudyRecord, one: Measured) -> Iterator[SectionTable]:
     shown = headlines(one.sets)
     every = [step_table(study, shown), metric_change_table(study, shown)]
     every += [corruption_table(study, one.found, of) for of in one.sets]
+    every.append(analysis_table(study, one.sets))
     yield from (table for table in every if table is not None)
 
 

@@ -28,7 +28,7 @@ def map_variances(network: Pixels, pixels: Tensor) -> tuple[Tensor, Tensor]:
         pixels: (N, C, H, W) in [0, 1], on the network's device.
 
     Returns:
-        Two tensors (N, maps) float64: of the stem's output and that of every block. A map of one
+        Two tensors (N, maps): of the stem's output and that of every block. A map of one
         position has no variance (NaN).
 
     Raises:
@@ -57,7 +57,7 @@ def _noting(
 
     def note(module: nn.Module, given: Any, maps: Tensor) -> None:
         del module, given
-        values = parts.positions(maps, of_block=of_block).double()
+        values = parts.positions(maps, of_block=of_block).float()
         only = values.shape[2] == 1
         variance = torch.full_like(values[:, :, 0], torch.nan) if only else values.var(2)
         notes.append((variance.mean(1), values.square().mean((1, 2))))

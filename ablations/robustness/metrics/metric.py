@@ -25,7 +25,7 @@ class Metric:
     Attributes:
         name: as reports have it.
         unit: `%`, `points`, `share`, or empty.
-        higher: whether more is better.
+        higher: whether more is better; None: neither is.
         values: by point and seed.
         images: how many it is over.
         by_image: of a point and a seed, (N,) numbers whose mean is the value; None where it is no
@@ -38,7 +38,7 @@ class Metric:
 
     name: str
     unit: str
-    higher: bool
+    higher: bool | None
     values: BySeed
     images: int
     by_image: ByImage | None = None

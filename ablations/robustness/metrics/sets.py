@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablations.compare.records import PointRecord, StudyRecord
+from ablations.robustness.metrics.analyses import analysis_metrics
 from ablations.robustness.metrics.corrupted import corrupted
 from ablations.robustness.metrics.grid import CorruptionGrid, corruption_grid
 from ablations.robustness.metrics.metric import Metric
@@ -28,7 +29,8 @@ CORRUPTED = (
     "sets/tiny_imagenet_c",
 )
 PERTURBED = ("perturbations", "sets/imagenet_p")
-_IN_MEMORY = ("corruptions", "perturbations", "occlusion", "attacks", "analyses")
+_ANALYSES = "analyses"
+_IN_MEMORY = ("corruptions", "perturbations", "occlusion", "attacks", _ANALYSES)
 _OTHERS = {"sets/imagenet_o": ("sets/imagenet_o/out", "sets/imagenet_o/in")}
 _NINE = "sets/imagenet_9"
 
@@ -122,11 +124,11 @@ def _others(found: Collected, start: str) -> list[Metric]:
     if start in _OTHERS:
         there = all(key in found.kept for key in _OTHERS[start])
         return found_others(found, *_OTHERS[start]) if there else []
-    metrics: list[Metric] = []
+    metrics = analysis_metrics(found) if start == _ANALYSES else []
     for key in found.keys(start):
         rest = key.removeprefix(start).lstrip("/")
-        if start == "analyses" and not rest.startswith("noise/"):
-            continue  # no number of a run: figures have them
+        if start == _ANALYSES and not rest.startswith("noise/"):
+            continue  # answers of other kinds
         if rest.startswith("taig/"):
             metrics += attack_success(found, key, name=rest)
         elif rest.startswith("noise/"):

@@ -81,7 +81,7 @@ def _about(found: Collected, of: MeasuredSet) -> dict[str, Any]:
 
 
 def _unit(metric: Any) -> dict[str, Any]:
-    better = "higher" if metric.higher else "lower"
+    better = {True: "higher", False: "lower", None: None}[metric.higher]
     return {"unit": metric.unit, "better": better, "images": metric.images}
 
 
