@@ -23,12 +23,25 @@ def lesion_name(count: int) -> str:
 
 def field_name(share: float, *, of: str = FIELD) -> str:
     """What the area is called that holds more than a share of the contributions."""
-    return f"{of}, {share:.0%}"
+    return f"{of}, {100 * share:.0f} %"
 
 
 def analysis_metrics(found: Collected) -> list[Metric]:
     """Of lesions, kernels and receptive fields, as far as networks answered."""
     return [*_lesions(found), *_kernels(found), *_fields(found)]
+
+
+def analysis_notes(found: Collected) -> list[str]:
+    """What cannot be compared, in sentences."""
+    runs = _runs(found, names.FIELD)
+    sides = {int(found.arrays(names.FIELD, *run)[names.SIDE]) for run in runs}
+    if len(sides) < 2:
+        return []
+    said = " and ".join(f"{side} px" for side in sorted(sides))
+    return [
+        f"Receptive fields are of images of {said}: networks that take one size only are asked at "
+        "that, and their areas are not to be compared with the others'."
+    ]
 
 
 def _lesions(found: Collected) -> list[Metric]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablations.compare.records import PointRecord, StudyRecord
-from ablations.robustness.metrics.analyses import analysis_metrics
+from ablations.robustness.metrics.analyses import analysis_metrics, analysis_notes
 from ablations.robustness.metrics.corrupted import corrupted
 from ablations.robustness.metrics.grid import CorruptionGrid, corruption_grid
 from ablations.robustness.metrics.metric import Metric
@@ -103,6 +103,7 @@ def _set(study: StudyRecord, found: Collected, start: str) -> MeasuredSet:
         )
     else:
         metrics = _others(found, start)
+        notes = analysis_notes(found) if start == _ANALYSES else []
     kept = [found.kept[key] for key in found.keys(start)]
     return MeasuredSet(
         start,

@@ -18,6 +18,7 @@ _TITLES: Mapping[str, str] = MappingProxyType(
         "perturbations": "{}-P (in memory)",
         "occlusion": "{}, patches dropped",
         "attacks": "{}, attacked",
+        "analyses": "{}, analyses",
     }
 )
 _AVERAGED = "moving average of the weights"

@@ -24,7 +24,8 @@ def step_table(study: StudyRecord, shown: Sequence[Headline]) -> SectionTable | 
         return None
     headings = (study.design.noun, *(one.heading for one in shown))
     lines = [
-        (_title(point), *(value_cell(one.metric, point) for one in shown)) for point in study.points
+        (step_title(point), *(value_cell(one.metric, point) for one in shown))
+        for point in study.points
     ]
     return SectionTable(headings, tuple(lines))
 
@@ -49,7 +50,7 @@ def metric_change_table(study: StudyRecord, shown: Sequence[Headline]) -> Sectio
     compared = {label: one.reference for _, changes in each for label, one in changes.items()}
     lines = [
         (
-            _title(point),
+            step_title(point),
             titles[compared[point.label]],
             *(cells.get(point.label, NOTHING) for _, cells in columns),
         )
@@ -106,7 +107,7 @@ def corruption_table(study: StudyRecord, found: Collected, of: MeasuredSet) -> S
     ]
     headings[-1] += " ± std. error: images"
     lines = [
-        (_title(points[label]), *map(_change, cells[:-1]), _with_error(cells[-1]))
+        (step_title(points[label]), *map(_change, cells[:-1]), _with_error(cells[-1]))
         for label, cells in changes.cells.items()
     ]
     return SectionTable(tuple(headings), tuple(lines))
@@ -120,5 +121,6 @@ def _with_error(cell: Cell) -> str:
     return f"{signed(cell.value)} ± {cell.error:.2f}"
 
 
-def _title(point: PointRecord) -> str:
+def step_title(point: PointRecord) -> str:
+    """A point as rows are called; one that the study did not go on with in brackets."""
     return point.title if point.on_main_line else f"({point.title})"

@@ -8,6 +8,7 @@ import numpy as np
 from ablations.compare.records import StudyRecord
 from ablations.compare.words import plural
 from ablations.robustness.conditions.analyses import names
+from ablations.robustness.metrics.analyses import analysis_notes
 from ablations.robustness.results.collected import Collected
 
 LESION = (
@@ -63,17 +64,13 @@ def kernels(collected: Collected) -> tuple[str, ...]:
 
 
 def areas(collected: Collected) -> tuple[str, ...]:
-    """The side of the images; where networks differ, that it does."""
+    """The side of the images, and what cannot be compared."""
     kept = collected.kept[names.FIELD]
     sides = {
         int(kept.arrays(point, seed)[names.SIDE]) for point, seed in collected.runs(names.FIELD)
     }
     said = " or ".join(f"{side} px" for side in sorted(sides))
-    apart = (
-        "Networks that take one size only are asked at that, and their areas are not to be "
-        "compared with the others'."
-    )
-    return AREAS.format(side=said), apart if len(sides) > 1 else ""
+    return AREAS.format(side=said), *analysis_notes(collected)
 
 
 def missing(study: StudyRecord, collected: Collected, key: str) -> str:

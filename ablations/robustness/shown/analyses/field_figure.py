@@ -102,7 +102,7 @@ def _legend(figure: "Figure", found: Sequence[Field]) -> None:
 
     shares = sorted({share for field in found for share in field.squares})
     entries = [
-        Line2D([], [], color="#d55e00", linewidth=1.1, linestyle=line, label=f"{share:.0%}")
+        Line2D([], [], color="#d55e00", linewidth=1.1, linestyle=line, label=f"{100 * share:.0f} %")
         for share, line in zip(shares, _LINES, strict=False)
     ]
     figure.legend(handles=entries, loc="outside lower left", ncols=4, frameon=False, fontsize=SMALL)

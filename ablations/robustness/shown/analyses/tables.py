@@ -12,7 +12,7 @@ from ablations.robustness.metrics.analyses import (
 )
 from ablations.robustness.metrics.sets import MeasuredSet
 from ablations.robustness.shown.headlines import metric_title
-from ablations.robustness.shown.tables import value_cell
+from ablations.robustness.shown.tables import step_title, value_cell
 
 _SHOWN = (lesion_name(1), KERNELS, RELATIVE_KERNELS)
 
@@ -33,6 +33,7 @@ def analysis_table(study: StudyRecord, sets: Iterable[MeasuredSet]) -> SectionTa
         return None
     headings = (study.design.noun, *map(metric_title, shown))
     lines = [
-        (point.title, *(value_cell(metric, point) for metric in shown)) for point in study.points
+        (step_title(point), *(value_cell(metric, point) for metric in shown))
+        for point in study.points
     ]
     return SectionTable(headings, tuple(lines))

@@ -1,6 +1,6 @@
 """What the figures of analyses show, recomputed from made-up answers by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ from matplotlib.patches import Rectangle
 
 from ablations.compare.records import StudyRecord, load_study
 from ablations.figures.style import figure_style
+from ablations.files.markup import NOTHING
 from ablations.robustness.conditions.analyses import names
-from ablations.robustness.conditions.arrays import CORRECT, PREDICTED, Arrays
+from ablations.robustness.conditions.arrays import CORRECT
 from ablations.robustness.results.collected import Collected, collect
 from ablations.robustness.shown.analyses.drawings import drawings
 from ablations.robustness.shown.analyses.field_figure import field_figure, fields
@@ -23,75 +24,25 @@ from ablations.robustness.shown.analyses.panels import (
     sorted_at_ranks,
     variance_parts,
 )
+from ablations.robustness.shown.analyses.tables import analysis_table
 from ablations.robustness.shown.figures.panels import Part
+from ablations.robustness.shown.measured import measured
+from ablations.robustness.shown.plain import plain
 from ablations.store.runs import run_path
 from tests.support.fabricate import fabricate_study
+from tests.support.robustness.analyses import IMAGES, analysed_study, made_up
 from tests.support.robustness.made_up import (
     LABELS,
     POINTS,
     STUDY,
     answer_study,
-    image_list,
     keep_answer,
 )
-
-IMAGES = image_list(20)
-Answers = Mapping[str, Arrays]
-
-
-def made_up(place: int, seed: int) -> Answers:
-    """Answers of the point at a place of the study; the first has no depthwise convolution."""
-    draws = np.random.default_rng([place, seed])
-    counts = 2 + place  # of four blocks
-    right = draws.random((20, counts, 3)) < 0.9 - 0.1 * np.arange(counts)[:, None]
-    side, middle = 32, 16
-    found: dict[str, Arrays] = {
-        names.LESION: {
-            PREDICTED: np.zeros(right.shape, np.int16),
-            CORRECT: right,
-            names.REMOVED: np.zeros((counts, 3, counts), np.int16),
-            names.BLOCKS: np.array(4, np.int16),
-        },
-        names.VARIANCE: {
-            names.MAP_VARIANCE: np.tile([1.0, 10.0, 100.0, np.nan], (20, 1)) * (place + 1),
-            names.MAP_RELATIVE: np.tile([0.1, 0.2, 0.4, np.nan], (20, 1)),
-        },
-        names.FIELD: {
-            names.SIDE: np.array(side, np.int16),
-            names.CENTRE: np.array(middle + 0.5 * place),
-            names.SIDES: np.arange(1, side + 1),
-            names.SHARES: np.linspace(0.1, 1, side),
-            names.LOG_SHARES: np.linspace(0.1, 1, side),
-            names.THRESHOLDS: np.array([0.2, 0.3, 0.5, 0.99]),
-            names.SQUARES: np.array([4.0, 8, 16, 32]) - 2 * seed,
-            names.LOG_SQUARES: np.array([8.0, 8, 16, 32]),
-            names.MAP: draws.random((side, side)),
-        },
-    }
-    if place:
-        distance = np.array([3.0, 1.0, np.nan, 2.0]) * place
-        found[names.KERNELS] = {
-            names.MEAN_DISTANCE: distance,
-            names.RAW_DISTANCE: distance,
-            names.RELATIVE_DISTANCE: distance / 2,
-            names.LAYER: np.zeros(4, np.int16),
-            names.EMPTY: np.array([1]),
-        }
-    return found
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
-    root = tmp_path_factory.mktemp("runs")
-    fabricate_study(root, points=POINTS, seeds=(0, 1), data="digits")
-    answer_study(root, {"clean/clean": 10}, images=IMAGES)
-    study = load_study(STUDY, runs_root=root)
-    for run in study.runs:
-        for key, arrays in made_up(LABELS.index(run.point), run.seed).items():
-            parameters = {"draws": 3, "stages": [2]} if key == names.LESION else {}
-            folder = run_path(root, run.run_id)
-            keep_answer(folder, key, arrays, images=IMAGES, parameters=parameters)
-    return study
+    return analysed_study(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +148,45 @@ def test_there_is_no_figure_without_answers(tmp_path: Path) -> None:
     answer_study(tmp_path, {"clean/clean": 10}, images=IMAGES)
     study = load_study(STUDY, runs_root=tmp_path)
     assert drawings(study, collect(study)[0]) == ()
+
+
+def test_the_table_and_the_numbers_of_reports(study: StudyRecord) -> None:
+    """Recomputed from the made-up arrays; the first point has no kernels, the last loses most."""
+    (found,) = measured(study)
+    table = analysis_table(study, found.sets)
+    assert table is not None
+    columns = dict(zip(table.headings, zip(*table.rows, strict=True), strict=True))
+    area = [100 * (side / 32) ** 2 for side in (16, 14)]
+    cell = f"{np.mean(area):.2f} ± {np.std(area, ddof=1):.2f}"
+    assert columns["receptive field, 50 % (% of the image)"] == (cell,) * 3
+    assert columns["kernel distance (positions)"] == (NOTHING, "2.00 ± 0.00", "4.00 ± 0.00")
+    assert columns["kernel distance over uniform"] == (NOTHING, "1.00 ± 0.00", "2.00 ± 0.00")
+    (of,) = (one for one in found.sets if one.start == "analyses")
+    two = of.metric("top-1 without 2 blocks")
+    assert two is not None
+    right = made_up(1, 0)[names.LESION][CORRECT][:, 1]
+    assert two.values[LABELS[1]][0] == pytest.approx(100 * right.mean())
+    assert two.by_image is not None
+    np.testing.assert_allclose(two.by_image(LABELS[1], 0), 100 * right.mean(1))
+    four = of.metric("top-1 without 4 blocks")
+    assert four is not None
+    assert list(four.values) == [LABELS[2]]  # the others have fewer that can go
+    logarithm = of.metric("receptive field of the logarithm, 20 %")
+    assert logarithm is not None
+    assert logarithm.values[LABELS[0]] == pytest.approx({0: 6.25, 1: 6.25})
+    units = plain(study, [found])["metrics"][of.title]
+    assert units["kernel distance"] == {"unit": "positions", "better": None, "images": 20}
+    assert not of.notes
+
+
+def test_fields_of_other_sides_are_not_to_be_compared(tmp_path: Path) -> None:
+    study = analysed_study(tmp_path)
+    for run in study.points[2].runs:
+        arrays = dict(made_up(2, run.seed)[names.FIELD]) | {names.SIDE: np.array(16, np.int16)}
+        keep_answer(run_path(tmp_path, run.run_id), names.FIELD, arrays, images=IMAGES)
+    (found,) = measured(study)
+    (of,) = (one for one in found.sets if one.start == "analyses")
+    (note,) = of.notes
+    assert note.startswith("Receptive fields are of images of 16 px and 32 px")
+    captions = [drawing.caption for drawing in drawings(study, found.found)]
+    assert any("on images of 16 px or 32 px" in caption and note in caption for caption in captions)
