@@ -11,10 +11,7 @@ from ablations.robustness.metrics.grid import CorruptionGrid
 from ablations.robustness.results.collected import Collected
 from ablations.robustness.shown.figures.panels import Part, number_of, said
 
-SEVERITY = (
-    "Top-1 error by severity, mean over the corruptions of a group that any network was asked "
-    "about."
-)
+SEVERITY = "Top-1 error by severity, mean over the corruptions of a group that are named above it."
 CLEAN = "Clean: the same images unchanged."
 CHANGES = (
     "How top-1 changed under each corruption (compared with: {reference}), in points, mean over "
