@@ -16,6 +16,7 @@ from ablations.robustness.shown.headlines import headlines
 from ablations.robustness.shown.latex import latex
 from ablations.robustness.shown.measured import Measured, measured
 from ablations.robustness.shown.plain import plain
+from ablations.robustness.shown.published import published_cells, published_notes
 from ablations.robustness.shown.tables import corruption_table, metric_change_table, step_table
 from ablations.robustness.shown.words import sentences
 
@@ -42,12 +43,14 @@ class RobustnessAnalysis(Analysis):
 
     def section(self, study: StudyRecord, rows: Sequence[Row]) -> Section | None:
         """The points with their metrics, their changes, and what to know of both."""
-        del rows
         found = measured(study)
         if not found:
             return None
-        shown = tuple(table for one in found for table in _tables(study, one))
-        return Section(HEADING, sentences(study, found), shown)
+        shown = tuple(table for one in found for table in _tables(study, rows, one))
+        notes = [
+            note for one in found for note in published_notes(headlines(one.sets), rows, one.found)
+        ]
+        return Section(HEADING, (*sentences(study, found), *notes), shown)
 
     def details(self, study: StudyRecord, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """See `plain`."""
@@ -57,14 +60,14 @@ class RobustnessAnalysis(Analysis):
 
     def latex(self, study: StudyRecord, rows: Sequence[Row]) -> str | None:
         """The tables of the section for LaTeX."""
-        del rows
         found = measured(study)
-        return latex(study, found) if found else None
+        return latex(study, rows, found) if found else None
 
 
-def _tables(study: StudyRecord, one: Measured) -> Iterator[SectionTable]:
+def _tables(study: StudyRecord, rows: Sequence[Row], one: Measured) -> Iterator[SectionTable]:
     shown = headlines(one.sets)
-    every = [step_table(study, shown), metric_change_table(study, shown)]
+    published = [published_cells(column, rows, one.found) for column in shown]
+    every = [step_table(study, shown, published=published), metric_change_table(study, shown)]
     every += [corruption_table(study, one.found, of) for of in one.sets]
     every.append(analysis_table(study, one.sets))
     yield from (table for table in every if table is not None)

@@ -4,6 +4,7 @@ Answers of one table have data set, weights, seed and precision in common, and e
 parameters: where a run has been asked in two ways, the later one counts.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,17 +74,31 @@ def is_current(entry: Entry) -> bool:
     return checksum(path) == str(decides["checkpoint"])
 
 
-def by_asked(entries: Sequence[Entry]) -> dict[Asked, list[Entry]]:
-    """Answers by what they have in common, those of most first; at equal numbers the latest."""
+def data_name(asked: Asked) -> str | None:
+    """The name of the data set in the catalogue; None where answers do not say it."""
+    data = json.loads(asked.data) if asked.data else None
+    return data.get("name") if isinstance(data, dict) else data
+
+
+def by_asked(entries: Sequence[Entry], *, own: str | None) -> dict[Asked, list[Entry]]:
+    """Answers by what they have in common.
+
+    First those about the study's own data set, which is called `own`, then those of most networks;
+    at equal numbers the latest.
+    """
     found: dict[Asked, list[Entry]] = {}
     for entry in entries:
         found.setdefault(entry.asked(), []).append(entry)
-    own = sorted((asked for asked in found if asked.data), key=lambda one: _weight(found[one]))
+
+    def weight(asked: Asked) -> tuple[bool, int, str]:
+        return data_name(asked) == own, *_weight(found[asked])
+
+    order = sorted((asked for asked in found if asked.data), key=weight)
     for asked in [one for one in found if not one.data]:
-        place = [one for one in own if one[1:] == asked[1:]]
+        place = [one for one in order if one[1:] == asked[1:]]
         brought = found.pop(asked)
         found.setdefault(place[-1] if place else asked, []).extend(brought)
-    return dict(sorted(found.items(), key=lambda item: _weight(item[1]), reverse=True))
+    return {asked: found[asked] for asked in sorted(found, key=weight, reverse=True)}
 
 
 def _weight(entries: Sequence[Entry]) -> tuple[int, str]:

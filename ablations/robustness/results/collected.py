@@ -107,11 +107,11 @@ def collect(study: StudyRecord) -> tuple[Collected, ...]:
         for point in study.points
         for run in point.done
     ]
-    return _collect(tuple(runs))
+    return _collect(tuple(runs), study.config.get("data", {}).get("name"))
 
 
 @lru_cache(maxsize=1)  # tables, figures and files of one report are about the same runs
-def _collect(runs: tuple[_Run, ...]) -> tuple[Collected, ...]:
+def _collect(runs: tuple[_Run, ...], own: str | None) -> tuple[Collected, ...]:
     current, old, problems = list[Entry](), list[Entry](), list[str]()
     for point, seed, folder, _ in runs:
         try:
@@ -123,7 +123,7 @@ def _collect(runs: tuple[_Run, ...]) -> tuple[Collected, ...]:
             entry = Entry(point, seed, folder, answer)
             (current if is_current(entry) else old).append(entry)
     order = tuple(dict.fromkeys(point for point, *_ in runs))
-    groups = by_asked(current)
+    groups = by_asked(current, own=own)
     if not groups and (old or problems):  # something to say, and no answer that counts
         groups = {old[0].asked() if old else Asked("", "raw", 0, ""): []}
     return tuple(

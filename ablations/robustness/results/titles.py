@@ -1,12 +1,11 @@
 """What images are called in a report: never one name for two definitions."""
 
-import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from ablations.compare.data_facts import data_title
 from ablations.compare.records import StudyRecord
-from ablations.robustness.results.choice import OWN_IMAGES
+from ablations.robustness.results.choice import OWN_IMAGES, data_name
 from ablations.robustness.results.collected import Collected
 from datamodules.benchmarks.entries import SETS
 
@@ -44,8 +43,7 @@ def set_title(study: StudyRecord, collected: Collected, start: str) -> str:
 
 
 def _data(study: StudyRecord, collected: Collected) -> str:
-    asked = json.loads(collected.asked.data) if collected.asked.data else None
-    name = asked.get("name") if isinstance(asked, dict) else asked
+    name = data_name(collected.asked)
     own = study.config.get("data", {}).get("name")
     return data_title(study) if name in (None, own) else data_set_title(str(name))
 

@@ -1,6 +1,6 @@
 """What a study's runs answered, and the metrics of it, for everything that shows them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ablations.compare.records import StudyRecord
 from ablations.robustness.metrics.sets import MeasuredSet, measured_sets
@@ -16,5 +16,16 @@ class Measured:
 
 
 def measured(study: StudyRecord) -> tuple[Measured, ...]:
-    """All answers of a study, those about its own data first; none where nothing was evaluated."""
-    return tuple(Measured(found, measured_sets(study, found)) for found in collect(study))
+    """All answers of a study, those about its own data first; none where nothing was evaluated.
+
+    No two sets of images have one title: files of a data set that changed have a number behind it.
+    """
+    found, titles = list[Measured](), dict[str, int]()
+    for collected in collect(study):
+        sets = []
+        for of in measured_sets(study, collected):
+            titles[of.title] = titles.get(of.title, 0) + 1
+            count = titles[of.title]
+            sets.append(of if count == 1 else replace(of, title=f"{of.title} ({count})"))
+        found.append(Measured(collected, tuple(sets)))
+    return tuple(found)

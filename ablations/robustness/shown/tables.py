@@ -1,6 +1,7 @@
 """The tables of the report's section: each step, its changes, and its changes by corruption."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 from ablations.compare.analysis import SectionTable
 from ablations.compare.records import PointRecord, StudyRecord
@@ -15,19 +16,32 @@ from ablations.robustness.shown.headlines import Headline
 from ablations.statistics.paired import sample
 
 
-def step_table(study: StudyRecord, shown: Sequence[Headline]) -> SectionTable | None:
+def step_table(
+    study: StudyRecord,
+    shown: Sequence[Headline],
+    *,
+    published: Sequence[Mapping[str, str]] = (),
+) -> SectionTable | None:
     """Each point of the study, and its values: mean ± standard deviation over seeds.
 
     A point that was not evaluated has dashes.
+
+    Args:
+        study: whose points these are.
+        shown: the columns.
+        published: for each column the published values by point; one with any has a column beside
+            it.
     """
     if not shown:
         return None
-    headings = (study.design.noun, *(one.heading for one in shown))
-    lines = [
-        (step_title(point), *(value_cell(one.metric, point) for one in shown))
-        for point in study.points
-    ]
-    return SectionTable(headings, tuple(lines))
+    headings, cells = [study.design.noun], [[step_title(point)] for point in study.points]
+    for one, beside in zip_longest(shown, published, fillvalue=None):
+        assert one is not None
+        headings += [one.heading, *(["published"] if beside else [])]
+        for line, point in zip(cells, study.points, strict=True):
+            printed = [beside.get(point.label, NOTHING)] if beside else []
+            line.extend([value_cell(one.metric, point), *printed])
+    return SectionTable(tuple(headings), tuple(map(tuple, cells)))
 
 
 def value_cell(metric: Metric, point: PointRecord) -> str:

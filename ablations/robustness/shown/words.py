@@ -4,9 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from ablations.compare.records import StudyRecord
 from ablations.compare.words import plural
+from ablations.robustness.conditions.sets.doubt import doubt
 from ablations.robustness.metrics.corrupted import MEAN_CORRUPTED_ERROR, RETAINED
 from ablations.robustness.metrics.metric import Metric, metric_changes
 from ablations.robustness.metrics.sets import CORRUPTED, MeasuredSet, reference_point
+from ablations.robustness.metrics.single import TOP1
+from ablations.robustness.results.choice import CLEAN
 from ablations.robustness.results.collected import Collected
 from ablations.robustness.results.titles import condition_title
 from ablations.robustness.shown.measured import Measured
@@ -33,7 +36,7 @@ ONE_SEED = (
 DIVIDED = (
     "{names}: divided by the errors of “{title}” with the same seed, which are 100; a mean of "
     "ratios is decided by the corruptions that are easy for it, so the ratio of sums stands beside "
-    "it."
+    "it. AlexNet's errors, which mCE was first divided by, are of ImageNet-C's files only."
 )
 
 
@@ -54,6 +57,7 @@ def sentences(study: StudyRecord, all_measured: Sequence[Measured]) -> tuple[str
 def what_is_missing(study: StudyRecord, one: Measured) -> tuple[str, ...]:
     """What was left out of the numbers, and why."""
     said = [line for of in one.sets for line in (*_missing_runs(study, of), *of.notes)]
+    said += _doubts(study, one)
     return (*said, *_fewer_images(one.found), *_left_out(study, one.found))
 
 
@@ -66,7 +70,26 @@ def _of_answers(study: StudyRecord, one: Measured) -> Iterator[str]:
         elif of.metrics:
             yield f"{of.title}: {_images(of)}."
         yield from of.notes
+    yield from _doubts(study, one)
     yield from _fewer_images(one.found)
+
+
+def _doubts(study: StudyRecord, one: Measured) -> Iterator[str]:
+    """Accuracies hardly above chance, of networks that have their own images right."""
+    titles = {point.label: point.title for point in study.points}
+    for of in one.sets:
+        metric, chance = of.metric(TOP1), of.parameters.get("chance")
+        if metric is None or chance is None:
+            continue
+        for point, seed in one.found.runs(CLEAN):
+            if seed not in metric.values.get(point, {}):
+                continue
+            clean = float(one.found.right(CLEAN, point, seed).mean())
+            correct = metric.values[point][seed] / 100
+            said = doubt(of.title, correct=correct, clean=clean, chance=chance)
+            if said is not None:
+                yield f"{titles[point]}, seed {seed}: {said}"
+                break
 
 
 def _corruptions(of: MeasuredSet) -> str:
