@@ -1,4 +1,4 @@
-"""`ablate bench loader`, `train` and `grid`: each measures one part of the project."""
+"""`ablate bench`: each of its verbs measures one part of the project."""
 
 import argparse
 from pathlib import Path
@@ -13,6 +13,10 @@ VERBS = {
         "our networks beside timm's: forward and training steps, in alternating rounds",
     ),
     "grid": Verb(f"{_ROOM}.grid", "the fixed cost of a run in a grid"),
+    "corruptions": Verb(
+        f"{_ROOM}.corruptions",
+        "corruptions in memory beside imagecorruptions-imaug's, in alternating rounds",
+    ),
 }
 
 

@@ -36,6 +36,7 @@ OPTIONS = {
         *("--batch-size", "--device", "--image-size", "--models", "--out", "--rounds", "--threads"),
     ],
     "bench grid": [*BENCH, "--workers"],
+    "bench corruptions": [*BENCH, "--images", "--out", "--rounds", "--sides"],
     "data write": [
         *DEBUG,
         *("--encode", "--force", "--jpeg-share", "--max-side", "--on-error", "--out"),

@@ -1,0 +1,1 @@
+"""`ablate bench corruptions`: corruptions in memory beside another library's, in turns."""
