@@ -6,6 +6,7 @@ order, or matrix products of one image's own shape.
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from torch.nn.functional import pad
 
-Kernel = NDArray[np.float64]
+Border = Literal["replicate", "reflect"]
 
 
 def gaussian_blur(images: torch.Tensor, sigma: float, *, truncate: float = 4) -> torch.Tensor:
@@ -49,6 +50,30 @@ def _symmetric_sum(padded: torch.Tensor, weights: Sequence[float], *, dim: int) 
         before, after = (padded.narrow(dim, reach + at, length) for at in (-tap, tap))
         total.add_(torch.add(before, after, out=both), alpha=weights[tap])
     return total
+
+
+Taps = Sequence[tuple[int, int, float]]  # dy, dx, weight
+NOTHING = 1e-9  # of a weight: below what float32 keeps of a sum of about 1
+
+
+def tap_sum(images: torch.Tensor, taps: Taps, *, border: Border, out: torch.Tensor) -> None:
+    """Write the weighted sum of the pixels at (dy, dx) from each pixel of images `(N, C, H, W)`.
+
+    Args:
+        images: float32.
+        taps: the terms, added in this order.
+        border: what lies outside; `reflect` mirrors at border pixels, `replicate` repeats them.
+        out: of the images' shape; overwritten.
+    """
+    height, width = images.shape[-2:]
+    rows, columns = [tap[0] for tap in taps], [tap[1] for tap in taps]
+    top, left = max(0, -min(rows)), max(0, -min(columns))
+    bottom, right = max(0, *rows), max(0, *columns)
+    padded = pad(images, (left, right, top, bottom), mode=border)
+    out.zero_()
+    for dy, dx, weight in taps:
+        y, x = top + dy, left + dx
+        out.add_(padded[..., y : y + height, x : x + width], alpha=weight)
 
 
 def gaussian_matrix(side: int, sigma: float, *, truncate: float) -> NDArray[np.float32]:

@@ -5,10 +5,8 @@ from math import ceil, cos, hypot, radians, sin
 
 import numpy as np
 import torch
-from torch.nn.functional import pad
 
-Taps = Sequence[tuple[int, int, float]]  # dy, dx, weight
-_NOTHING = 1e-9  # of a weight: below what float32 keeps of a sum of about 1
+from datamodules.corruptions.filters import NOTHING, Taps, tap_sum
 
 
 def motion_blur(
@@ -26,7 +24,8 @@ def motion_blur(
     """
     blurred = torch.empty_like(images)
     for image, out, angle in zip(images, blurred, angles, strict=True):
-        _smear(image, motion_taps(radius, sigma, angle), out)
+        taps = motion_taps(radius, sigma, angle)
+        tap_sum(image.unsqueeze(0), taps, border="replicate", out=out.unsqueeze(0))
     return blurred
 
 
@@ -44,19 +43,6 @@ def motion_taps(radius: float, sigma: float, angle: float) -> Taps:
     taps: dict[tuple[int, int], float] = {}
     for number, weight in enumerate(weights.tolist()):
         place = ceil(number * down / length - 0.5), ceil(number * across / length - 0.5)
-        if weight > _NOTHING:
+        if weight > NOTHING:
             taps[place] = taps.get(place, 0.0) + weight
     return [(dy, dx, weight) for (dy, dx), weight in taps.items()]
-
-
-def _smear(image: torch.Tensor, taps: Taps, out: torch.Tensor) -> None:
-    """Write the weighted sum of shifted copies of an image `(C, H, W)`."""
-    height, width = image.shape[-2:]
-    rows, columns = [tap[0] for tap in taps], [tap[1] for tap in taps]
-    top, left = max(0, -min(rows)), max(0, -min(columns))
-    bottom, right = max(0, *rows), max(0, *columns)
-    padded = pad(image.unsqueeze(0), (left, right, top, bottom), mode="replicate")[0]
-    out.zero_()
-    for dy, dx, weight in taps:
-        y, x = top + dy, left + dx
-        out.add_(padded[:, y : y + height, x : x + width], alpha=weight)

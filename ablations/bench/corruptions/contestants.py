@@ -8,6 +8,7 @@ the machine count little.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,11 @@ from ablations.bench.process import Answer
 
 LIBRARY = "imagecorruptions"  # the module of imagecorruptions-imaug
 Corrupt = Callable[[Request], object]  # of the first image, or of all of them
+
+
+def is_installed() -> bool:
+    """Whether there is a library to compare with."""
+    return importlib.util.find_spec(LIBRARY) is not None
 
 
 def ours(job: str, requests: Iterator[str]) -> Iterator[Answer]:

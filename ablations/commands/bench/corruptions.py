@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 import tempfile
 from pathlib import Path
@@ -33,10 +32,10 @@ def command(options: argparse.Namespace) -> int:
     """Measure at each side that was named."""
     check_rounds(options)
     sides = [_side(text) for text in options.sides.split(",")]
-    from ablations.bench.corruptions.contestants import LIBRARY as PACKAGE
+    from ablations.bench.corruptions.contestants import is_installed
     from ablations.bench.corruptions.table import MISSING, as_data, show
 
-    is_there = importlib.util.find_spec(PACKAGE) is not None
+    is_there = is_installed()
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as folder:
         for side in sides:

@@ -9,13 +9,14 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter1d
 
 from datamodules.corruptions.drawn import Draws
+from datamodules.corruptions.filters import NOTHING, Taps, tap_sum, turned_zoom
 from datamodules.corruptions.filters import gaussian_blur as blurred
-from datamodules.corruptions.filters import turned_zoom
 from datamodules.corruptions.motion import motion_blur as smeared
 from datamodules.corruptions.pixels import floats, rounded, truncated
 from datamodules.corruptions.severities import Severity
 
 _MOTION = (-45.0, 45.0)  # degrees
+_FEW = 48  # taps: of more, the sum takes longer than Fourier transforms
 _GRID = 8  # a disc of at most this radius lies in a square of 17 pixels
 
 
@@ -49,15 +50,25 @@ def defocus_blur(pixels: torch.Tensor, severity: Severity, draws: Draws) -> torc
     del draws
     radius, smoothing = severity.values
     kernel = disc(radius, smoothing)
+    images = floats(pixels)
+    out = torch.empty_like(images)
+    if np.count_nonzero(kernel > NOTHING) <= _FEW:
+        tap_sum(images, _taps(kernel), border="reflect", out=out)
+        return truncated(out)
     reach = kernel.shape[0] // 2
-    images = floats(pixels).numpy()
     edges = [(0, 0), (reach, reach), (reach, reach)]
-    out = np.empty_like(images)
-    for image, target in zip(images, out, strict=True):
+    for image, target in zip(images.numpy(), out.numpy(), strict=True):
         target[:] = _valid(np.pad(image, edges, mode="reflect"), kernel)
-    return truncated(torch.from_numpy(out))
+    return truncated(out)
 
 
+def _taps(kernel: NDArray[np.float32]) -> Taps:
+    reach = kernel.shape[0] // 2
+    places = np.argwhere(kernel > NOTHING).tolist()
+    return [(y - reach, x - reach, float(kernel[y, x])) for y, x in places]
+
+
+@lru_cache(maxsize=16)
 def disc(radius: float, smoothing: float) -> NDArray[np.float32]:
     """The kernel of a defocused point: a disc, smoothed by 3 x 3 taps, above radius 8 by 5 x 5.
 

@@ -15,7 +15,7 @@ from datamodules.sampling.random_streams import Integers
 
 Reencode = Literal["auto", "none", "85"]
 _QUALITY = 85
-_VALUES = 1 << 18  # of images at a time: as many as stay in a core's cache
+_VALUES = 1 << 17  # of images at a time: as many as stay in a core's cache
 
 
 def corrupt(
