@@ -13,6 +13,7 @@ from ablations.process.output import lasting
 from ablations.robustness.evaluate.run import Failure, Step, sentences
 from ablations.robustness.evaluate.work import Group, missing
 from ablations.robustness.evaluate.workers import evaluate_all
+from ablations.store.runs import runs_root
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -129,7 +130,19 @@ def _conclude(
         f"by all {networks} networks, with {' and '.join(f'{n:,}' for n in images)} images each",
     )
     if typed.subjects.study is not None:
+        _show_study(typed.subjects.study, console, options)
         say(console, f"next: {places.hint('report', typed.subjects.study)} shows what it says")
     else:
         folder = typed.asked.subjects[0].folder / "robustness"
         say(console, f"the answers are in {folder}")
+
+
+def _show_study(study: str, console: "Console", options: argparse.Namespace) -> None:
+    """The metrics of a study as a table, and as scalars for TensorBoard."""
+    from ablations.compare.records import load_study
+    from ablations.report.robustness_scalars import write_scalars
+    from ablations.robustness.shown.terminal import print_summary
+
+    record = load_study(study, runs_root=runs_root(options.runs))
+    write_scalars(record)
+    print_summary(record, console)
