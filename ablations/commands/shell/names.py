@@ -78,6 +78,18 @@ def _runs(place: Place) -> Iterable[str]:
     return [f"{name}/" for name in indexed_studies(runs_root(place.option("--runs")))]
 
 
+def _studies_and_runs(place: Place) -> Iterable[str]:
+    return {*_studies(place), *_runs(place)}
+
+
+def _suites(place: Place) -> Iterable[str]:
+    """Suites of conditions, after those that were typed before a comma."""
+    from ablations.studies.robustness.config import SUITES
+
+    before, comma, _ = place.current.rpartition(",")
+    return [f"{before}{comma}{name}" for name in SUITES if name not in before.split(",")]
+
+
 def _networks(place: Place) -> Iterable[str]:
     from lit_models.families.specs import SPECS
 
@@ -150,6 +162,8 @@ NAMES: Mapping[str, Callable[[Place], Iterable[str]]] = MappingProxyType(
     {
         "study": _studies,
         "run": _runs,
+        "what": _studies_and_runs,
+        "suite": _suites,
         "checkpoint": _runs,
         "model": _networks,
         "models": _networks,

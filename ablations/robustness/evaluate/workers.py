@@ -3,19 +3,21 @@
 import multiprocessing
 import os
 import queue
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
+from multiprocessing.forkserver import ensure_running
 from typing import Any
 
 import torch
 
 from ablations.extensions.loading import use
 from ablations.extensions.packages import use_packages
-from ablations.process.tether import end_with_parent, tethered
+from ablations.process.tether import end_with_launcher, tethered
 from ablations.robustness.evaluate.run import Failure, Report, Step, evaluate, take_all
 from ablations.robustness.evaluate.work import Asked, Group, prepare
 
+_FIRST = "ablations.process.forked"  # the server ends with this process
 _WAIT = 0.5  # seconds between two looks at the processes
 
 
@@ -35,16 +37,15 @@ def evaluate_all(groups: Sequence[Group], asked: Asked, *, workers: int, report:
         for group in groups:
             evaluate(group, asked.config, take=take_all, report=report)
         return
-    context = multiprocessing.get_context("spawn")
+    context = _server()
     size = sum((len(group.tasks) + 1) * len(group.subjects) for group in groups)
     taken, said = context.Array("b", size), context.Queue()
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
     processes = [
         context.Process(target=_work, args=(asked, taken, said, threads)) for _ in range(workers)
     ]
-    with _tethered():
-        for process in processes:
-            process.start()
+    for process in processes:
+        process.start()
     try:
         _follow(processes, said, report)
     finally:
@@ -72,7 +73,7 @@ class _Share:
 
 def _work(asked: Asked, taken: Any, said: Any, threads: int) -> None:
     """A process: ask what no other one asks."""
-    end_with_parent()
+    end_with_launcher()
     torch.set_num_threads(threads)
     try:
         use_packages()
@@ -106,13 +107,15 @@ def _follow(processes: Sequence[Any], said: Any, report: Report) -> None:
             report(Step("", 0, (Failure(f"a process of {len(processes)}", None, reason),)))
 
 
-@contextmanager
-def _tethered() -> Iterator[None]:
-    """Processes that are started in the block end with this one."""
+def _server() -> ForkServerContext:
+    """The server that the processes are forked from, which imports everything once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_FIRST, __name__])
     before = dict(os.environ)
     os.environ.update(tethered())
     try:
-        yield
+        ensure_running()
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+    return context

@@ -50,6 +50,10 @@ def completed(line: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
         ("ablate export x --format t", ["timm", "torch"]),
         ("ablate import x --model replknet_31b", ["replknet_31b", "replknet_31b_merged"]),
         ("ablate evaluate x cifar", ["cifar10", "cifar100"]),
+        ("ablate robustness convnext_nano_p", ["convnext_nano_photographs"]),
+        ("ablate robustness x cifar", ["cifar10", "cifar100"]),
+        ("ablate robustness x --suite oc", ["occlusion"]),
+        ("ablate robustness x --suite quick,at", ["quick,attacks"]),
         ("ablate data write dig", ["digits"]),
         ("ablate plan 'convnext", []),  # within a quotation
     ],
