@@ -42,8 +42,7 @@ def by_alexnet(grid: CorruptionGrid, notes: list[str]) -> Divisor | None:
     """AlexNet; None, with a sentence, where a file of ImageNet-C is missing."""
     if not grid.whole:
         all_of = [f"{name}/{severity}" for name in CORRUPTIONS for severity in SEVERITIES]
-        there = {key.removeprefix(f"{grid.start}/") for key in grid.conditions}
-        missing = [one for one in all_of if one not in there]
+        missing = [one for one in all_of if f"{grid.start}/{one}" not in grid.answered]
         notes.append(
             f"ImageNet-C/{missing[0]} is missing; mCE needs all {len(all_of)} "
             f"(found {len(all_of) - len(missing)})."

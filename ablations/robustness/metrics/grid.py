@@ -32,6 +32,8 @@ class CorruptionGrid:
         runs: that answered all of these.
         partly: further runs, with the number of conditions that they answered.
         clean: whether the same images were asked about as they are.
+        answered: keys of all conditions that these runs answered, also of corruptions that are left
+            out for want of a severity.
     """
 
     start: str
@@ -42,6 +44,7 @@ class CorruptionGrid:
     runs: tuple[Run, ...]
     partly: Mapping[Run, int]
     clean: bool
+    answered: frozenset[str] = frozenset()
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -90,6 +93,7 @@ def corruption_grid(found: Collected, start: str = IN_MEMORY) -> CorruptionGrid 
         runs=runs,
         partly={run: len(of) for run, of in each.items() if run not in runs},
         clean=False,
+        answered=frozenset(f"{start}/{name}/{severity}" for name, severity in best),
     )
     return _with_images(found, grid)
 

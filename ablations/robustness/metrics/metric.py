@@ -34,6 +34,7 @@ class Metric:
         decimals: that tables show.
         divided: whether values are divided by those of a point of the study, which then are
             constant: differences then have the interval of the pairs alone.
+        chance: the value of answers that say nothing, where that depends on the images; else None.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Metric:
     one_condition: bool = False
     decimals: int = 2
     divided: bool = False
+    chance: float | None = None
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ def found_others(found: Collected, others: str, own: str) -> list[Metric]:
         for run in found.runs(others, own)
     }
     images = found.kept[others].count + found.kept[own].count
+    chance = 100 * found.kept[others].count / images
     named: Mapping[str, tuple[str, bool]] = {
         AUPR: ("aupr", True),
         AUROC: ("auroc", True),
@@ -92,6 +93,7 @@ def found_others(found: Collected, others: str, own: str) -> list[Metric]:
             higher,
             by_point((run, float(getattr(one, field))) for run, one in measured.items()),
             images,
+            chance=chance if name == AUPR else None,
         )
         for name, (field, higher) in named.items()
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ablations.compare.records import StudyRecord
 from ablations.robustness.metrics.changes import corruption_changes
-from ablations.robustness.metrics.metric import metric_changes
+from ablations.robustness.metrics.metric import Metric, metric_changes
 from ablations.robustness.metrics.sets import MeasuredSet, reference_point
 from ablations.robustness.results.collected import Collected
 from ablations.robustness.shown.measured import Measured
@@ -80,9 +80,10 @@ def _about(found: Collected, of: MeasuredSet) -> dict[str, Any]:
     }
 
 
-def _unit(metric: Any) -> dict[str, Any]:
+def _unit(metric: Metric) -> dict[str, Any]:
     better = {True: "higher", False: "lower", None: None}[metric.higher]
-    return {"unit": metric.unit, "better": better, "images": metric.images}
+    about = {"unit": metric.unit, "better": better, "images": metric.images}
+    return about if metric.chance is None else about | {"chance": metric.chance}
 
 
 def _changes(study: StudyRecord, of: MeasuredSet) -> dict[str, dict[str, Mapping[str, Any]]]:

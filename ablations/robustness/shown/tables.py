@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from math import isclose
 
 from ablations.compare.analysis import SectionTable
 from ablations.compare.records import PointRecord, StudyRecord
@@ -46,12 +47,13 @@ def step_table(
 
 def value_cell(metric: Metric, point: PointRecord) -> str:
     """Mean ± standard deviation over seeds, with their number where not all have a value."""
-    found = sample(list(metric.values.get(point.label, {}).values()))
+    values = list(metric.values.get(point.label, {}).values())
+    found = sample(values)
     if found.mean is None:
         return NOTHING
-    text = f"{found.mean:.{metric.decimals}f}"
-    if metric.divided and found.std == 0:  # by itself
-        return f"{found.mean:g}"
+    if metric.divided and all(isclose(value, 100) for value in values):
+        return "100"  # by itself
+    text = signed(found.mean, digits=metric.decimals).removeprefix("+")
     text += "" if found.std is None else f" ± {found.std:.{metric.decimals}f}"
     return text if found.n >= len(point.done) else f"{text} ({found.n} of {len(point.done)})"
 
