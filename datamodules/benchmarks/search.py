@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datamodules.benchmarks.entries import SETS, PublicSet
+from datamodules.benchmarks.entries import PublicSet
 from datamodules.config.data import DataConfig, data_root, located
 from datamodules.corruptions.names import CORRUPTIONS, SEVERITIES
-from lit_models.registry.names import nearest
 
 FOLDERS_KEY = "robustness.folders"
 
@@ -108,13 +107,13 @@ class Found:
         return ""
 
 
-def find(entry: PublicSet, config: DataConfig, folders: Mapping[str, str]) -> Found:
+def find(entry: PublicSet, config: DataConfig, folders: Mapping[str, str | None]) -> Found:
     """Look for a set.
 
     Args:
         entry: the set.
         config: of the data that is evaluated; its root is where the set is looked for.
-        folders: where sets lie that are not there, by name.
+        folders: where sets lie that are not there, by name; None: it is there.
 
     Raises:
         ValueError: a folder that `folders` names is not there.
@@ -128,13 +127,6 @@ def find(entry: PublicSet, config: DataConfig, folders: Mapping[str, str]) -> Fo
         return Found(entry, places[0], places)
     places = tuple(data_root(config) / name for name in entry.folders)
     return Found(entry, next((place for place in places if place.is_dir()), None), places)
-
-
-def check_folders(folders: Mapping[str, str]) -> None:
-    """Raise ValueError for a folder of a set that does not exist, with the nearest name."""
-    for name in folders:
-        if name not in SETS:
-            raise ValueError(f"{FOLDERS_KEY}.{name}: no such public set. {nearest(name, SETS)}")
 
 
 def _place(entry: PublicSet, name: str) -> Path:

@@ -158,6 +158,34 @@ class OodConfig:
 
 
 @dataclass
+class FoldersConfig:
+    """Where public sets lie that are not below data.root."""
+
+    # ImageNet-A
+    imagenet_a: str | None = None
+    # ImageNet-R
+    imagenet_r: str | None = None
+    # ImageNet-O
+    imagenet_o: str | None = None
+    # ImageNet-Sketch
+    imagenet_sketch: str | None = None
+    # Stylized-ImageNet
+    stylized: str | None = None
+    # ImageNet-C
+    imagenet_c: str | None = None
+    # ImageNet-P
+    imagenet_p: str | None = None
+    # ImageNet-9
+    imagenet_9: str | None = None
+    # CIFAR-10-C
+    cifar10_c: str | None = None
+    # CIFAR-100-C
+    cifar100_c: str | None = None
+    # Tiny-ImageNet-C
+    tiny_imagenet_c: str | None = None
+
+
+@dataclass
 class RobustnessConfig:
     """Under which conditions the networks of a study are asked."""
 
@@ -181,8 +209,7 @@ class RobustnessConfig:
     mask: bool = True
     # ImageNet-P: a file with AlexNet's top-5 distances, which are published nowhere
     alexnet_t5d: str | None = None
-    # folders of public sets that lie elsewhere than below data.root, by name such as imagenet_a
-    folders: dict[str, str] = field(default_factory=dict)
+    folders: FoldersConfig = field(default_factory=FoldersConfig)
     occlusion: OcclusionConfig = field(default_factory=OcclusionConfig)
     attacks: AttackConfig = field(default_factory=AttackConfig)
     lesion: LesionConfig = field(default_factory=LesionConfig)

@@ -23,7 +23,7 @@ from ablations.robustness.conditions.suites import Setting
 from datamodules.benchmarks import videos
 from datamodules.benchmarks.classes import imagenet_9_groups, imagenet_subset, imagenet_synsets
 from datamodules.benchmarks.entries import SETS, PublicSet
-from datamodules.benchmarks.search import Found, Part, check_folders, find
+from datamodules.benchmarks.search import Found, Part, find
 from datamodules.corruptions.names import CORRUPTIONS, EXTRA, SEVERITIES
 
 Wanted = Mapping[str, Sequence[str]]  # names of parts, by set
@@ -98,9 +98,8 @@ def there(wanted: Wanted, setting: Setting) -> tuple[str, ...]:
 
 
 def _found(wanted: Wanted, setting: Setting) -> Iterator[tuple[Found, Sequence[str]]]:
-    check_folders(setting.config.folders)
     for name, names in wanted.items():
-        yield find(SETS[name], setting.data, setting.config.folders), names
+        yield find(SETS[name], setting.data, vars(setting.config.folders)), names
 
 
 def _unreadable(found: Found) -> str | None:

@@ -1,6 +1,7 @@
 """Networks asked about public sets: which classes count, and what is refused."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ablations.robustness.conditions.asked import Arrays, AskedNetwork
 from ablations.robustness.conditions.condition import ImageCondition
 from ablations.robustness.conditions.sets.doubt import doubt
 from ablations.robustness.conditions.suites import Setting, conditions, suite
+from ablations.studies.robustness.config import FoldersConfig
 from datamodules.benchmarks import videos
 from datamodules.benchmarks.classes import (
     imagenet_9_folders,
@@ -317,8 +319,12 @@ def test_a_set_that_is_there_but_wrong_is_an_error(subset: str, tmp_path: Path) 
 def test_folders_may_be_named(subset: str, tmp_path: Path) -> None:
     (tmp_path / subset).rename(tmp_path / "else where")
     assert not found(imagenet_setting(tmp_path))
-    folders = {subset: str(tmp_path / "else where")}
+    folders = FoldersConfig(**{subset: str(tmp_path / "else where")})
     assert list(found(imagenet_setting(tmp_path, folders=folders))) == [f"sets/{subset}"]
+
+
+def test_every_set_has_a_key_for_its_folder() -> None:
+    assert [field.name for field in fields(FoldersConfig)] == list(SETS)
 
 
 def test_a_result_like_guessing_says_what_to_check() -> None:
