@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from lit_models.families.nano import NANOS
+from lit_models.families.specs import SPECS
 from lit_models.network.backbone import Backbone
 from lit_models.network.blocks import Branch
 from lit_models.network.builder import build
@@ -98,6 +99,16 @@ def test_which_blocks_can_go() -> None:
     convmixer = anatomy(lively("nano_convmixer"))
     assert convmixer.removable == ()
     assert why_none(convmixer.blocks) == f"(all {NOT_RESIDUAL})"
+
+
+def test_the_large_kernel_study_draws_from_blocks_4_to_21_of_24() -> None:
+    """As the code of arXiv 2407.08972 counts RepLKNet-31B's, from 0: those are stage 3."""
+    with torch.device("meta"):
+        parts = anatomy(Backbone(SPECS["replknet_31b"]))
+    assert len(parts.blocks) == 24
+    drawn = [position for position in parts.removable if parts.blocks[position].stage == 3]
+    assert drawn == list(range(4, 22))
+    assert parts.centre(16) == 512  # of 32 positions at 1024 px: RepLKNet's squares are about it
 
 
 def test_which_blocks_of_timm_can_go() -> None:
