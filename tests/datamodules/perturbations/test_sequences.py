@@ -112,6 +112,10 @@ def test_frames_are_a_function_of_the_images_number_whatever_the_batch(name: str
     together = frames(name, pixels)
     for number in range(5):
         assert torch.equal(frames(name, pixels[number, None], first=number)[0], together[number])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3 - min(threads, 2))
+    assert torch.equal(frames(name, pixels), together)
+    torch.set_num_threads(threads)
     if name in (*NOISE, "snow"):
         assert not torch.equal(frames(name, pixels, first=5), together)
 
