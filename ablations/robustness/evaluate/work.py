@@ -148,8 +148,12 @@ def _config_of(subject: Subject, asked: Asked) -> EvaluationConfig:
     config = evaluation_config(
         asked.data, asked.overrides, run=subject.config, source=subject.source
     )
-    values: Any = subject.config or read_weights(subject.checkpoint)["hyper_parameters"]
-    return replace(config, data=at_its_size(config.data, values["spec"]))
+    if subject.config:
+        return replace(config, data=at_its_size(config.data, subject.config["spec"]))
+    values: Any = read_weights(subject.checkpoint)["hyper_parameters"]
+    layout = values["training"].get("channels_last", False)
+    recipe = replace(config.recipe, channels_last=layout)
+    return replace(config, data=at_its_size(config.data, values["spec"]), recipe=recipe)
 
 
 def _images_key(config: EvaluationConfig) -> str:

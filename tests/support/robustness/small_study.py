@@ -40,7 +40,7 @@ def places(folder: Path) -> list[str]:
 
 def robustness(folder: Path, *words: str) -> int:
     """The exit code of `ablate robustness small WORDS`, on the CPU."""
-    return main(["robustness", STUDY, *places(folder), "hardware.accelerator=cpu", *words])
+    return main(["robustness", STUDY, *words, *places(folder), "hardware.accelerator=cpu"])
 
 
 def run_folders(folder: Path) -> list[Path]:
