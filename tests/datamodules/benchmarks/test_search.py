@@ -64,6 +64,10 @@ def test_a_missing_corruption_says_what_it_costs(tmp_path: Path) -> None:
     both = "ImageNet-C/fog/3 and 1 more are missing; mCE needs all 75 (found 74)"
     assert found.absent(names) == both
     assert len(found.parts(names)) == len(names) - 2
+    # who asks for one severity only asks for no mCE
+    assert found.absent(name for name in names if name.endswith("/3")) == (
+        "ImageNet-C/fog/3 is missing"
+    )
 
 
 def test_a_missing_variant_says_what_it_costs(tmp_path: Path) -> None:
