@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LineStyle = tuple[float, tuple[float, ...]] | Literal["solid"]
 
 _DECADES = 4  # that colours tell apart
-_SIZE, _FOOT = 2.7, 0.7  # inches: side of a picture, and what stands about it
+_SIZE, _ABOUT = 2.7, 0.95  # inches: side of a picture, and what stands above and below it
 # of the squares, from the smallest
 _LINES: tuple[LineStyle, ...] = ((0, (1, 1)), (0, (3, 1.5)), (0, (6, 2)), "solid")
 
@@ -69,7 +69,7 @@ def field_figure(found: Sequence[Field], *, heading: str) -> "Figure":
     from matplotlib.figure import Figure
 
     width = max(_SIZE * len(found), 5.0)
-    figure = Figure(figsize=(width, _SIZE + _FOOT + 0.5), layout="constrained")
+    figure = Figure(figsize=(width, _SIZE + _ABOUT), layout="constrained")
     figure.suptitle(heading, x=0.01, ha="left", fontsize=SMALL + 1.5)
     pictures = figure.subplots(1, len(found), squeeze=False)[0]
     for axes, field in zip(pictures, found, strict=True):
