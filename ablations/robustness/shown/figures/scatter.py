@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 _PANEL = (4.6, 3.8)  # inches
+_KEY_LINE = 0.14  # inches, of the key
 _ENOUGH = 4  # ticks
 _ROOM = 0.12  # of the range, around the dots
 # Percentages that an axis may name, those that are round first
@@ -33,8 +34,9 @@ _TICKS = (
 
 @dataclass(frozen=True, eq=False)
 class ScatterPoint:
-    """A step: top-1 in % by seed, on clean and on changed images, both inside 0 and 100."""
+    """A point by label: top-1 in % by seed, clean and changed, both inside 0 and 100."""
 
+    label: str
     title: str
     clean: Mapping[int, float]
     changed: Mapping[int, float]
@@ -71,19 +73,19 @@ def scatter_figure(panels: Sequence[ScatterPanel], *, heading: str) -> "Figure":
 
     columns = min(2, len(panels))
     lines = ceil(len(panels) / columns)
-    size = (_PANEL[0] * columns + 2.6, _PANEL[1] * lines + 0.5)
-    figure = Figure(figsize=size, layout="constrained")
+    labels = list(titles_of(panels))
+    height = max(_PANEL[1] * lines + 0.5, _KEY_LINE * len(labels) + 0.3)
+    figure = Figure(figsize=(_PANEL[0] * columns + 2.6, height), layout="constrained")
     figure.suptitle(heading, x=0.01, ha="left", fontsize=SMALL + 1.5)
     every = figure.subplots(lines, columns, squeeze=False).ravel()
     for unused in every[len(panels) :]:
         unused.set_axis_off()
-    titles = titles_of(panels)
-    labels = [(axes, _panel(axes, one, titles)) for axes, one in zip(every, panels, strict=False)]
+    texts = [(axes, _panel(axes, one, labels)) for axes, one in zip(every, panels, strict=False)]
     _legend(figure, panels)
     _key(figure, panels)
     figure.draw_without_rendering()  # positions in pixels are known only now
-    for axes, texts in labels:
-        place_labels(axes, texts)
+    for axes, names in texts:
+        place_labels(axes, names)
     return figure
 
 
@@ -103,7 +105,7 @@ def from_logit(value: NDArray[np.float64] | float) -> NDArray[np.float64]:
     return np.asarray(100 / (1 + np.exp(-np.asarray(value, np.float64))), np.float64)
 
 
-def _panel(axes: "Axes", panel: ScatterPanel, titles: Sequence[str]) -> "list[Text]":
+def _panel(axes: "Axes", panel: ScatterPanel, labels: Sequence[str]) -> "list[Text]":
     bare(axes, keep=("bottom", "left"))
     set_title(axes, panel.title)
     axes.set_xlabel("top-1 on clean images (%)", fontsize=SMALL)
@@ -120,9 +122,9 @@ def _panel(axes: "Axes", panel: ScatterPanel, titles: Sequence[str]) -> "list[Te
         axis.set_ticks([], minor=True)
     axes.tick_params(labelsize=SMALL)
     _lines(axes, panel)
-    numbers = {point: titles.index(point.title) for point in panel.points}
+    numbers = {point: labels.index(point.label) for point in panel.points}
     for point, number in numbers.items():
-        _dot(axes, point, colour=_colour(number, len(titles)))
+        _dot(axes, point, colour=_colour(number, len(labels)))
     style: Style = {"textcoords": "offset points", "fontsize": SMALL - 0.5, **halo()}
     return [
         axes.annotate(str(number), point.mean, (0, 0), **style) for point, number in numbers.items()
@@ -166,7 +168,7 @@ def _dot(axes: "Axes", point: ScatterPoint, *, colour: str) -> None:
         both = [[found[seed] for seed in seeds] for found in (point.clean, point.changed)]
         axes.plot(*both, color=colour, zorder=2, **small)
     style: Style = {"marker": "o", "markersize": 5, "linestyle": "none", "zorder": 3}
-    axes.plot(*point.mean, color=colour, label=point.title, **style)
+    axes.plot(*point.mean, color=colour, label=point.label, **style)
 
 
 def _lines(axes: "Axes", panel: ScatterPanel) -> None:
@@ -216,7 +218,7 @@ def _key(figure: "Figure", panels: Sequence[ScatterPanel]) -> None:
 
     titles = titles_of(panels)
     entries = []
-    for number, title in enumerate(titles):
+    for number, title in enumerate(titles.values()):
         colour = _colour(number, len(titles))
         dot: Style = {"marker": "o", "markersize": 4, "linestyle": "none", "color": colour}
         entries.append(Line2D([], [], label=f"{number}  {short(title)}", **dot))
@@ -224,6 +226,6 @@ def _key(figure: "Figure", panels: Sequence[ScatterPanel]) -> None:
     figure.legend(handles=entries, fontsize=SMALL, labelspacing=0.3, **place)
 
 
-def titles_of(panels: Sequence[ScatterPanel]) -> tuple[str, ...]:
-    """Of the points of all panels, in order: a number means the same step in every panel."""
-    return tuple(dict.fromkeys(point.title for panel in panels for point in panel.points))
+def titles_of(panels: Sequence[ScatterPanel]) -> Mapping[str, str]:
+    """Of the points of all panels by label, in order: a number is the same step in all panels."""
+    return {point.label: point.title for panel in panels for point in panel.points}

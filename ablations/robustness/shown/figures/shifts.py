@@ -64,6 +64,7 @@ def _panel(
         by_point.setdefault(label, {})[seed] = pair
     points = tuple(
         ScatterPoint(
+            point.label,
             point.title,
             {seed: _percent(pair[0], images) for seed, pair in by_point[point.label].items()},
             {seed: _percent(pair[1], images) for seed, pair in by_point[point.label].items()},

@@ -1,5 +1,7 @@
 """Accuracy on changed images against that on clean ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from ablations.robustness.shown.figures.scatter import (
 def point(number: int, clean: float, changed: float, *, seeds: int = 1) -> ScatterPoint:
     """A step whose seeds are half a point apart."""
     return ScatterPoint(
+        f"p{number}",
         f"step {number}",
         {seed: clean + seed / 2 for seed in range(seeds)},
         {seed: changed + seed / 2 for seed in range(seeds)},
@@ -30,7 +33,7 @@ def panel(*points: ScatterPoint, line: bool = False) -> ScatterPanel:
 
 
 def test_a_dot_is_the_mean_over_the_seeds_that_have_both() -> None:
-    assert ScatterPoint("a", {0: 80, 1: 90, 2: 10}, {0: 40, 1: 50, 5: 99}).mean == (85, 45)
+    assert ScatterPoint("a", "a", {0: 80, 1: 90, 2: 10}, {0: 40, 1: 50, 5: 99}).mean == (85, 45)
 
 
 def test_dots_lines_and_numbers_are_drawn_where_they_belong() -> None:
@@ -39,7 +42,7 @@ def test_dots_lines_and_numbers_are_drawn_where_they_belong() -> None:
         figure = scatter_figure([panel(*points, line=True)], heading="digits")
     axes = figure.axes[0]
     by_label = {str(line.get_label()): line for line in axes.lines}
-    assert by_label["step 1"].get_xydata() == pytest.approx(np.array([[92.25, 70.25]]))
+    assert by_label["p1"].get_xydata() == pytest.approx(np.array([[92.25, 70.25]]))
     fitted = by_label["straight line in logits through all points"].get_xydata()
     assert logit(np.asarray(fitted)[:, 1]) == pytest.approx(logit(np.asarray(fitted)[:, 0]) - 1)
     assert [text.get_text() for text in axes.texts if len(text.get_text()) == 1] == ["0", "1", "2"]
@@ -74,12 +77,22 @@ def test_a_number_means_the_same_step_in_every_panel() -> None:
     assert [text.get_text() for text in axes.texts if text.get_text().isdigit()] == ["1", "2"]
 
 
-@pytest.mark.parametrize("points", [1, 40])
+def test_points_of_one_title_have_numbers_of_their_own() -> None:
+    first, other = point(0, 90, 60), point(1, 91, 61)
+    with figure_style():
+        figure = scatter_figure([panel(first, replace(other, title=first.title))], heading="x")
+    key = [text.get_text() for text in figure.legends[-1].get_texts()]
+    assert key == ["0  step 0", "1  step 0"]
+
+
+@pytest.mark.parametrize("points", [1, 65])
 def test_any_number_of_points(points: int) -> None:
     found = [point(n, 80 + n / 4, 50 + n / 3) for n in range(points)]
     with figure_style():
         figure = scatter_figure([panel(*found)], heading="x")
-    assert len(figure.legends[-1].get_texts()) == points
+    key = figure.legends[-1]
+    assert len(key.get_texts()) == points
+    assert key.get_window_extent().y0 >= figure.bbox.y0
 
 
 def test_numbers_do_not_cover_each_other() -> None:
