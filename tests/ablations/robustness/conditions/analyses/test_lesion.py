@@ -36,6 +36,12 @@ def test_draws_are_of_all_positions_so_that_equal_networks_lose_the_same() -> No
             assert len(both) >= index  # all but that which stands in for block 2
 
 
+def test_each_number_of_blocks_is_drawn_anew() -> None:
+    """Two blocks are not the one of the same draw and another."""
+    one, two = removals(6, range(6), draws=20, seed=0)[:2]
+    assert not all(first[0] in second for first, second in zip(one, two, strict=True))
+
+
 def test_every_block_is_drawn_as_often_as_others() -> None:
     first = removals(5, range(5), draws=1000, seed=0)[0, :, 0]
     counts = np.bincount(first, minlength=5)
