@@ -86,6 +86,7 @@ class StudyRecord:
     orders: tuple[StepOrder, ...] = ()
     match: Mapping[str, Any] | None = None  # how widths were solved for a cost; None: as they are
     seeds_rule: SeedsRule | None = None  # None: its seeds were listed
+    robustness: Mapping[str, Any] | None = None  # its key `robustness`; None: it has none
 
     @property
     def runs(self) -> tuple[RunRecord, ...]:
@@ -157,6 +158,7 @@ def load_study(study: str, *, runs_root: Path, only: Collection[str] | None = No
         orders,
         index.get("match") or None,
         rule,
+        index.get("robustness") or None,
     )
 
 

@@ -43,7 +43,9 @@ def ranking_distances(
 ) -> NDArray[np.float64]:
     """(N,) by sequence, the mean top-5 distance. Raises ValueError of fewer than six classes."""
     ranked = found.arrays(key, point, seed, indices=indices)[TOP5]
-    return top5_distances(ranked, to_first=_is_noise(key))
+    # as far as answers and labels know of classes
+    last = max(int(ranked.max()), int(found.kept[key].shared.labels.max()))
+    return top5_distances(ranked, to_first=_is_noise(key), classes=last + 1)
 
 
 def flip_probability(found: Collected, key: str) -> BySeed:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ablations.compare.words import signed
 from ablations.robustness.metrics.divided import (
     Divisor,
     by_alexnet,
@@ -14,6 +15,7 @@ from ablations.robustness.metrics.divided import (
 )
 from ablations.robustness.metrics.effective import (
     FEWEST_POINTS,
+    fit,
     lines_without_each,
 )
 from ablations.robustness.metrics.errors import Errors, mean_corrupted_error, retained_accuracy
@@ -32,6 +34,11 @@ from datamodules.corruptions.names import EXTRA
 CLEAN_TOP1, MEAN_CORRUPTED_ERROR = "clean top-1", "mean corrupted error"
 RETAINED, EFFECTIVE = "retained accuracy", "effective robustness"
 WORST_ACCURACY, WORST = "severity-5 accuracy", 5
+FALLING = (
+    "The line through the networks does not rise (slope {slope} between logits): among these, "
+    "clean accuracy does not predict accuracy under corruptions, and effective robustness says "
+    "little more than that accuracy itself."
+)
 ALEXNET_SET = "sets/imagenet_c"  # the files that AlexNet's errors are of, and no others
 
 
@@ -131,13 +138,16 @@ def _effective(grid: CorruptionGrid, rates: Rates, notes: list[str]) -> list[Met
     """Points of accuracy beyond what the line through all other points predicts."""
     images = len(grid.images)
     shares = accuracy_pairs(rates)
-    lines = lines_without_each(mean_pairs(shares), images=images)
+    pairs = mean_pairs(shares)
+    lines, whole = lines_without_each(pairs, images=images), fit(pairs, images=images)
     if not lines:
         if rates.clean:
             notes.append(
                 f"Effective robustness takes {FEWEST_POINTS} networks of different clean accuracy."
             )
         return []
+    if whole is not None and whole.slope <= 0:
+        notes.append(FALLING.format(slope=signed(whole.slope)))
     values = by_point(
         (run, 100 * (corrupt - lines[run[0]].predict(clean, images=images)))
         for run, (clean, corrupt) in shares.items()

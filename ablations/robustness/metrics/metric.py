@@ -129,7 +129,8 @@ def _over_images(
     tested = None
     if metric.one_condition:
         tested = mcnemar_over_seeds_p(np.sign(scores))
-    return paired_error(scores.mean(1)), tested, not scores.any()
+    error = paired_error(scores.mean(1)) if len(scores) > 1 else None
+    return error, tested, not scores.any()
 
 
 def _adjusted(found: Mapping[str, MetricChange]) -> Mapping[str, MetricChange]:

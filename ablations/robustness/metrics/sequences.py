@@ -22,7 +22,9 @@ def flips(predicted: NDArray[np.integer], *, to_first: bool) -> NDArray[np.float
     return shares
 
 
-def top5_distances(ranked: NDArray[np.integer], *, to_first: bool) -> NDArray[np.float64]:
+def top5_distances(
+    ranked: NDArray[np.integer], *, to_first: bool, classes: int
+) -> NDArray[np.float64]:
     """(N,) mean over pairs of frames of how far the five best classes move, 0 to 15.
 
     For the classes at places i = 0 to 4 of the first of a pair, with places r_i in the second, the
@@ -31,12 +33,12 @@ def top5_distances(ranked: NDArray[np.integer], *, to_first: bool) -> NDArray[np
     Args:
         ranked: (N, T, 5) classes of each frame, the best first.
         to_first: whether each frame is compared with the first.
+        classes: that the networks tell apart.
 
     Raises:
         ValueError: networks that tell fewer than six classes apart, where nothing can leave the
             five best.
     """
-    classes = np.unique(ranked).size
     if ranked.shape[-1] < _PLACES or classes < FEWEST_CLASSES:
         raise ValueError(
             f"top-5 distance needs {FEWEST_CLASSES} classes; this network has {classes}"

@@ -99,7 +99,12 @@ def _set(study: StudyRecord, found: Collected, start: str) -> MeasuredSet:
             metrics, notes = [*both.metrics], [*both.notes]
     elif start in PERTURBED:
         metrics = steadiness(
-            found, start, reference=reference.label, title=reference.title, notes=notes
+            found,
+            start,
+            reference=reference.label,
+            title=reference.title,
+            notes=notes,
+            alexnet_t5d=(study.robustness or {}).get("alexnet_t5d"),
         )
     else:
         metrics = _others(found, start)

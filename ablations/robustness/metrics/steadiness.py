@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ablations.files.plain_text import read_json
+from ablations.files.shapes import Object, mismatch
 from ablations.robustness.metrics.accuracy import flip_shares, perturbations, ranking_distances
 from ablations.robustness.metrics.alexnet import FLIP_PROBABILITY
 from ablations.robustness.metrics.divided import BY_ALEXNET, BY_REFERENCE
@@ -29,7 +32,13 @@ class _Means:
 
 
 def steadiness(
-    found: Collected, start: str, *, reference: str, title: str, notes: list[str]
+    found: Collected,
+    start: str,
+    *,
+    reference: str,
+    title: str,
+    notes: list[str],
+    alexnet_t5d: str | None = None,
 ) -> list[Metric]:
     """The metrics of the sequences whose keys begin with `start`.
 
@@ -39,6 +48,8 @@ def steadiness(
         reference: label of the point whose numbers divide, seed by seed.
         title: of that point.
         notes: get a sentence for what is left out.
+        alexnet_t5d: a JSON file with AlexNet's top-5 distances by sequence, which are published
+            nowhere; for ImageNet-P's files.
     """
     keys = perturbations(found, start)
     if not keys:
@@ -46,9 +57,9 @@ def steadiness(
     if len(keys) < len(PERTURBATIONS):
         notes.append(f"{len(keys)} of the {len(PERTURBATIONS)} sequences were asked about.")
     flipped = _means(found, keys, FP, flip_shares, unit="share", decimals=4)
-    alexnet = {f"{start}/{name}": value for name, value in FLIP_PROBABILITY.items()}
-    if start == ALEXNET_SEQUENCES and set(alexnet) <= set(keys):
-        metrics = [flipped.whole, _by_alexnet(flipped, alexnet)]
+    whole = start == ALEXNET_SEQUENCES and len(keys) == len(PERTURBATIONS)
+    if whole:
+        metrics = [flipped.whole, _by_alexnet(flipped, MFR, FLIP_PROBABILITY)]
     else:
         metrics = [flipped.whole, *_by_reference(flipped, MFR, reference, title, notes)]
     try:
@@ -57,7 +68,29 @@ def steadiness(
         text = str(error)
         notes.append(f"{text[:1].upper()}{text[1:]}.")
         return metrics
-    return [*metrics, moved.whole, *_by_reference(moved, MT5D, reference, title, notes)]
+    metrics.append(moved.whole)
+    distances = _distances(alexnet_t5d, notes) if whole and alexnet_t5d else None
+    if distances is not None:
+        return [*metrics, _by_alexnet(moved, MT5D, distances)]
+    return [*metrics, *_by_reference(moved, MT5D, reference, title, notes)]
+
+
+def _distances(file: str, notes: list[str]) -> Mapping[str, float] | None:
+    """AlexNet's top-5 distances; None, with a sentence, where the file does not say them."""
+    path = Path(file).expanduser()
+    try:
+        said = read_json(path)
+    except (ValueError, OSError) as error:
+        notes.append(f"robustness.alexnet_t5d: {error}.")
+        return None
+    wrong = mismatch(said, Object(dict.fromkeys(PERTURBATIONS, float)), "")
+    if wrong is None and min(said.values()) <= 0:
+        wrong = "a distance is not above 0"
+    if wrong is not None:
+        notes.append(f"robustness.alexnet_t5d: {path}: {wrong}; no mT5D by AlexNet.")
+        return None
+    found: Mapping[str, float] = said
+    return found
 
 
 def _means(
@@ -85,14 +118,15 @@ def _means(
     return _Means(whole, by_key)
 
 
-def _by_alexnet(means: _Means, alexnet: Mapping[str, float]) -> Metric:
+def _by_alexnet(means: _Means, name: str, alexnet: Mapping[str, float]) -> Metric:
+    divisors = {key: alexnet[key.rpartition("/")[2]] for key in means.each}
     runs = next(iter(means.each.values()))
     ratios = {
-        run: 100 * float(np.mean([means.each[key][run] / of for key, of in alexnet.items()]))
+        run: 100 * float(np.mean([means.each[key][run] / of for key, of in divisors.items()]))
         for run in runs
     }
-    name = f"{MFR} ({BY_ALEXNET})"
-    return Metric(name, "%", False, by_point(ratios.items()), means.whole.images)
+    named = f"{name} ({BY_ALEXNET})"
+    return Metric(named, "%", False, by_point(ratios.items()), means.whole.images)
 
 
 def _by_reference(

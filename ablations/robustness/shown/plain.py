@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import isnan
 from typing import Any
 
 from ablations.compare.records import StudyRecord
@@ -102,7 +103,10 @@ def _by_corruption(study: StudyRecord, found: Collected, of: MeasuredSet) -> dic
     changes = corruption_changes(study, found, of.grid)
     return {
         point: {
-            column.name: {"change": cell.value, "standard_error": cell.error}
+            column.name: {
+                "change": cell.value,
+                "standard_error": None if isnan(cell.error) else cell.error,
+            }
             for column, cell in zip(changes.columns, cells, strict=True)
         }
         for point, cells in changes.cells.items()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from math import isclose
+from math import isclose, isnan
 
 from ablations.compare.analysis import SectionTable
 from ablations.compare.records import PointRecord, StudyRecord
@@ -134,7 +134,7 @@ def _change(cell: Cell) -> str:
 
 
 def _with_error(cell: Cell) -> str:
-    return f"{signed(cell.value)} ± {cell.error:.2f}"
+    return signed(cell.value) + ("" if isnan(cell.error) else f" ± {cell.error:.2f}")
 
 
 def step_title(point: PointRecord) -> str:

@@ -1,5 +1,6 @@
 """Metrics of whole studies: files of benchmarks, other classes, sequences, what is left out."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ablations.robustness.analysis import ROBUSTNESS
 from ablations.robustness.metrics.alexnet import FLIP_PROBABILITY, alexnet_errors
 from ablations.robustness.metrics.sets import MeasuredSet, measured_sets
 from ablations.robustness.results.collected import collect
+from ablations.robustness.results.image_lists import ImageList
 from datamodules.benchmarks import entries
 from datamodules.corruptions.names import CORRUPTIONS, EXTRA
 from datamodules.perturbations.names import PERTURBATIONS
@@ -60,14 +62,21 @@ def value(of: MeasuredSet, metric: str, point: int = 0, seed: int = 0) -> float:
 
 
 def answer(
-    root: Path, key: str, arrays: Callable[[int, int], Mapping[str, NDArray[Any]]], images: int
+    root: Path,
+    key: str,
+    arrays: Callable[[int, int], Mapping[str, NDArray[Any]]],
+    images: int,
+    *,
+    classes: int = 10,
 ) -> None:
     """Answer a condition in every run: arrays of (point, seed)."""
+    indices = np.arange(images)
     for place, point in enumerate(study(root).points):
         for run in point.runs:
             found = arrays(place, run.seed)
             data = key if key.startswith(("sets/", "ood/")) else "digits"
-            keep_answer(run.folder, key, found, images=image_list(images), data=data)
+            asked = ImageList(indices, indices % classes)
+            keep_answer(run.folder, key, found, images=asked, data=data)
 
 
 def right_share(root: Path, key: str, point: int = 0, seed: int = 0) -> float:
@@ -164,18 +173,22 @@ def test_severity_5_needs_the_extra_four(root: Path) -> None:
     assert sets(root)["corruptions"].metric("severity-5 accuracy") is None
 
 
-def test_effective_robustness_of_five_networks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("falls", [False, True])
+def test_effective_robustness_of_five_networks(tmp_path: Path, falls: bool) -> None:
     names = ["a", "b", "c", "d", "e"]
     fabricate_networks(tmp_path, {n: ["nano_convnext"] for n in names}, data="digits", seeds=[0])
     found = load_study("made_up", runs_root=tmp_path)
     shares = {}
     for place, point in enumerate(found.points):
-        clean, corrupted = 100 - 10 * (place + 1), 80 - 12 * (place + 1) - (6 if place == 2 else 0)
+        clean, corrupted = 90 - 10 * place, 68 - 12 * place - (6 if place == 2 else 0)
+        if falls:
+            corrupted = 20 + 12 * place - (6 if place == 2 else 0)
         shares[point.label] = clean / 100, corrupted / 100
         for key, many in (("clean/clean", clean), ("corruptions/fog/3", corrupted)):
             right = np.arange(100) < many
             keep_answer(point.runs[0].folder, key, {"correct": right}, images=image_list(100))
     of = {s.start: s for s in measured_sets(found, collect(found)[0])}["corruptions"]
+    assert any("does not rise" in note for note in of.notes) == falls
     metric = of.metric("effective robustness")
     assert metric is not None
     for label, (clean_share, share) in shares.items():
@@ -233,11 +246,34 @@ def test_ten_files_of_sequences_are_divided_by_alexnet(root: Path) -> None:
         (to_first if "noise" in name else moved) / FLIP_PROBABILITY[name] for name in PERTURBATIONS
     ]
     assert value(of, "mFR (AlexNet)") == pytest.approx(100 * np.mean(ratios))
+    assert value(of, "mT5D (first step)") == 100
+
+
+def test_distances_of_alexnet_are_the_users(root: Path) -> None:
+    for name in PERTURBATIONS:
+        answer(
+            root,
+            f"sets/imagenet_p/{name}",
+            lambda place, seed: {"top5": ranked(place, seed, steady=0.7)},
+            20,
+        )
+    file, index = root / "t5d.json", root / "studies" / STUDY / "index.json"
+    told = json.loads(index.read_text()) | {"robustness": {"alexnet_t5d": str(file)}}
+    index.write_text(json.dumps(told))
+    assert "t5d.json" in sets(root)["sets/imagenet_p"].notes[-1]  # there is none
+    file.write_text(json.dumps(dict.fromkeys(PERTURBATIONS, 2.0)))
+    of = sets(root)["sets/imagenet_p"]
+    mean = value(of, "top-5 distance")
+    assert value(of, "mT5D (AlexNet)") == pytest.approx(100 * mean / 2)
+    file.write_text(json.dumps({"fog": 1.0}))
+    of = sets(root)["sets/imagenet_p"]
+    assert of.metric("mT5D (AlexNet)") is None
+    assert "no mT5D by AlexNet" in of.notes[-1]
 
 
 def test_five_classes_have_no_ranking_distance(root: Path) -> None:
     few = np.broadcast_to(np.arange(5), (20, 7, 5)).astype(np.int16)
-    answer(root, "perturbations/translate", lambda place, seed: {"top5": few}, 20)
+    answer(root, "perturbations/translate", lambda place, seed: {"top5": few}, 20, classes=5)
     of = sets(root)["perturbations"]
     assert of.metric("top-5 distance") is None
     assert "Top-5 distance needs 6 classes; this network has 5." in of.notes
