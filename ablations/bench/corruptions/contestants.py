@@ -8,6 +8,7 @@ the machine count little.
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
 import os
 import time
@@ -18,13 +19,15 @@ from typing import Any
 from ablations.bench.corruptions.job import LEVELS, Request, job_of, request_of
 from ablations.bench.process import Answer
 
-LIBRARY = "imagecorruptions"  # the module of imagecorruptions-imaug
+LIBRARY, DISTRIBUTION = "imagecorruptions", "imagecorruptions-imaug"
 Corrupt = Callable[[Request], object]  # of the first image, or of all of them
 
 
-def is_installed() -> bool:
-    """Whether there is a library to compare with."""
-    return importlib.util.find_spec(LIBRARY) is not None
+def installed() -> str | None:
+    """The version of the library to compare with; None: there is none."""
+    if importlib.util.find_spec(LIBRARY) is None:
+        return None
+    return importlib.metadata.version(DISTRIBUTION)
 
 
 def ours(job: str, requests: Iterator[str]) -> Iterator[Answer]:

@@ -32,19 +32,22 @@ def command(options: argparse.Namespace) -> int:
     """Measure at each side that was named."""
     check_rounds(options)
     sides = [_side(text) for text in options.sides.split(",")]
-    from ablations.bench.corruptions.contestants import is_installed
+    from ablations.bench.corruptions.contestants import DISTRIBUTION, installed
     from ablations.bench.corruptions.table import MISSING, as_data, show
 
-    is_there = is_installed()
+    library = installed()
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as folder:
         for side in sides:
-            results.append(as_data(_measured(side, options, Path(folder), compare=is_there)))
+            results.append(
+                as_data(_measured(side, options, Path(folder), compare=library is not None))
+            )
             if not options.json:
                 show(results[-1])
-    if not is_there:
+    if library is None:
         print(MISSING, file=sys.stderr)
-    text = as_json({**_circumstances(options.rounds), "sides": results})
+    about = _circumstances(options.rounds, {DISTRIBUTION: library})
+    text = as_json({**about, "sides": results})
     if options.out is not None:
         write_text_atomic(options.out, text + "\n")
     if options.json:
@@ -72,7 +75,7 @@ def _measured(side: int, options: argparse.Namespace, folder: Path, *, compare: 
     )
 
 
-def _circumstances(rounds: int) -> dict[str, Any]:
+def _circumstances(rounds: int, library: dict[str, str | None]) -> dict[str, Any]:
     import os
     import platform
 
@@ -83,5 +86,5 @@ def _circumstances(rounds: int) -> dict[str, Any]:
         "threads": 1,
         "cores": os.cpu_count(),
         "machine": platform.machine(),
-        "versions": dict(versions()),
+        "versions": {**versions(), **library},
     }

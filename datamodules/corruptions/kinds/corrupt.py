@@ -45,7 +45,10 @@ def corrupt(
     Raises:
         ValueError: no such corruption or level; images that it is not defined for.
     """
-    how_strong = severity(name, level, table=table_of(pixels.shape[-1]))
+    height, width = pixels.shape[-2:]
+    if height != width:
+        raise ValueError(f"corruptions are defined for square images, found {height} x {width} px")
+    how_strong = severity(name, level, table=table_of(width))
     require_defined(name, how_strong, channels=pixels.shape[1])
     parts = []
     for part, numbers in _parts(pixels, indices):

@@ -32,6 +32,9 @@ def corrupt(image, *, corruption_name, severity):
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / f"{LIBRARY}.py").write_text(FAKE)
+    about = tmp_path / "imagecorruptions_imaug-0.0.dist-info" / "METADATA"
+    about.parent.mkdir()
+    about.write_text("Metadata-Version: 2.1\nName: imagecorruptions-imaug\nVersion: 0.0\n")
     (tmp_path / "cv2.py").write_text("def setNumThreads(number): assert number == 1")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{':'.join(sys.path)}")
     monkeypatch.syspath_prepend(tmp_path)
@@ -54,7 +57,9 @@ def test_both_are_measured_in_turns(tmp_path: Path, capsys: pytest.CaptureFixtur
     options = ["--sides", "32", "--images", "3", "--rounds", "2", "--out", str(out)]
     assert main(["bench", "corruptions", *options]) == 0
     shown = capsys.readouterr().out
-    (side,) = read(out)["sides"]
+    found = read(out)
+    assert found["versions"]["imagecorruptions-imaug"] == "0.0"
+    (side,) = found["sides"]
     rows = {row["corruption"]: row for row in side["rows"]}
     assert set(rows) == {"fog", "contrast"}
     theirs = rows["fog"]["ms_per_image"]["library"]
@@ -69,7 +74,7 @@ def test_both_are_measured_in_turns(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_without_the_library_ours_is_measured_and_what_to_install_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(contestants, "is_installed", lambda: False)
+    monkeypatch.setattr(contestants, "installed", lambda: None)
     options = ["--sides", "32", "--images", "2", "--rounds", "1", "--json"]
     assert main(["bench", "corruptions", *options]) == 0
     said = capsys.readouterr()

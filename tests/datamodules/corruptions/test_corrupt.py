@@ -175,6 +175,10 @@ def test_images_are_stored_as_the_benchmarks_were(side: int, quality: int | None
             {"pixels": torch.zeros(1, 5, 32, 32, dtype=torch.uint8)},
             "corruptions are defined for images of 1 or 3 channels, found 5",
         ),
+        (
+            {"pixels": torch.zeros(1, 3, 32, 40, dtype=torch.uint8)},
+            "corruptions are defined for square images, found 32 x 40 px",
+        ),
     ],
 )
 def test_what_is_refused(change: dict[str, object], message: str) -> None:
