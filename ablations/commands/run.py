@@ -23,6 +23,7 @@ from ablations.store.hints import Typed
 from ablations.store.index_file import replaced_by
 from ablations.store.runs import RunFolder, run_path, runs_root
 from ablations.studies.config import Study
+from ablations.studies.robustness.written import ROBUSTNESS
 
 FAILURE, STOPPED = 1, 130
 
@@ -58,10 +59,13 @@ def command(options: argparse.Namespace) -> int:
 
 
 def _robustness(study: Study, options: argparse.Namespace) -> int:
-    """Ask the trained networks what the study says; the exit code of `ablate robustness`."""
-    from ablations.commands.robustness.verb import ask_study
-
-    return ask_study(study, options)
+    """What `ablate robustness` does where it is typed for the study; its exit code."""
+    keys = [text for text in options.overrides if text.startswith(ROBUSTNESS)]
+    said = {"accelerator": study.hardware.accelerator, "threads": study.hardware.threads}
+    keys += [f"hardware.{key}={value}" for key, value in said.items() if value is not None]
+    asked = options.root.parse_args(typed(options).words(ROBUSTNESS, study.name, *keys))
+    code: int = asked.command(asked)
+    return code
 
 
 def run_plan(plan: Plan, root: Path, *, typed: Typed) -> tuple[int, Plan | None]:

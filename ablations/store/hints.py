@@ -30,9 +30,13 @@ class Typed:
 
     def hint(self, verb: str, *words: str) -> str:
         """`ablate VERB WORDS` with the places that were typed, quoted for a shell."""
+        return f"`{shlex.join(['ablate', *self.words(verb, *words)])}`"
+
+    def words(self, verb: str, *words: str) -> list[str]:
+        """The same as words, without `ablate`."""
         places = [("--file", self.file), ("--runs", self.runs), *(("--use", u) for u in self.use)]
         options = [part for option, path in places if path for part in (option, str(path))]
-        return f"`{shlex.join(['ablate', verb, *words, *options])}`"
+        return [verb, *words, *options]
 
     def again(self, verb: str, *, name: str | None = None) -> str:
         """The same study with the same overrides; `name` is another --as."""

@@ -11,7 +11,6 @@ from ablations.robustness.evaluate.subjects import Subjects, find_subjects
 from ablations.robustness.evaluate.work import Asked
 from ablations.store.index_file import indexed_studies, read_index
 from ablations.store.runs import runs_root
-from ablations.studies.config import Study
 from ablations.studies.robustness.config import RobustnessConfig, check_suites
 from ablations.studies.robustness.written import ROBUSTNESS
 from ablations.studies.scope import names
@@ -48,23 +47,6 @@ def read_typed(options: argparse.Namespace) -> Typed:
     config = said.config if said.config.suite else replace(said.config, suite=[DEFAULT])
     use = tuple(path.absolute() for path in options.use)
     return Typed(Asked(subjects.networks, config, name, said.elsewhere, use), subjects)
-
-
-def typed_of(study: Study, options: argparse.Namespace) -> Typed:
-    """What a study itself says, of its finished runs.
-
-    Args:
-        study: whose index was written.
-        options: where runs and studies lie, and whose code is used.
-    """
-    root, source = runs_root(options.runs), read_source(options.file)
-    subjects = find_subjects(study.name, root=root, file=options.file, source=source)
-    hardware = study.hardware
-    said = {"accelerator": hardware.accelerator, "threads": hardware.threads}
-    places = [f"hardware.{key}={value}" for key, value in said.items() if value is not None]
-    use = tuple(path.absolute() for path in options.use)
-    asked = Asked(subjects.networks, study.robustness, overrides=tuple(places), use=use)
-    return Typed(asked, subjects)
 
 
 def of_study(what: str, *, source: YamlSource, root: Path) -> RobustnessConfig:

@@ -1,13 +1,8 @@
 """`ablate robustness`: how trained networks do on corrupted, changed and other images."""
 
 import argparse
-from typing import TYPE_CHECKING
 
 from ablations.commands.parsing import add_json, add_overrides, add_places, at_least
-from ablations.studies.config import Study
-
-if TYPE_CHECKING:
-    from ablations.commands.robustness.typed import Typed
 
 _OVERRIDES = (
     "any key of robustness, data and hardware, such as images=1000, attacks.fgsm=[1/255,8/255], "
@@ -56,32 +51,13 @@ def command(options: argparse.Namespace) -> int:
     and refused: it does not suit the network). With `--plan` see
     `ablations.commands.robustness.planned`.
     """
-    from ablations.commands.robustness.typed import read_typed
-
-    return _answer(read_typed(options), options)
-
-
-def ask_study(study: Study, options: argparse.Namespace) -> int:
-    """What `ablate run` does at its end where a study says `robustness.after_run`; the exit code.
-
-    Args:
-        study: whose runs are all done.
-        options: of `ablate run`.
-    """
-    from ablations.commands.robustness.typed import typed_of
-
-    asked = argparse.Namespace(
-        **{**vars(options), "what": study.name, "plan": False, "json": False, "workers": 1}
-    )
-    return _answer(typed_of(study, asked), asked)
-
-
-def _answer(typed: "Typed", options: argparse.Namespace) -> int:
     from ablations.commands.robustness.ask import ask_networks
     from ablations.commands.robustness.planned import show_plan
+    from ablations.commands.robustness.typed import read_typed
     from ablations.robustness.evaluate.work import prepare
     from ablations.terminal.tables import make_console, say
 
+    typed = read_typed(options)
     groups = prepare(typed.asked)
     absent = dict.fromkeys(note for group in groups for note in group.absent)
     notes = (*typed.subjects.notes, *absent)

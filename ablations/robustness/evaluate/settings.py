@@ -56,18 +56,26 @@ def told(
         if keys is None:
             elsewhere.append(text)
             continue
-        keys, value = robustness_written(keys, said.value)
-        assign(
-            config,
-            kind=RobustnessConfig,
-            keys=keys,
-            value=value,
-            place=said.place,
-            text=said.text,
-        )
+        if not keys:  # all of it is said anew
+            config = OmegaConf.structured(RobustnessConfig)
+        _assign(config, said, keys)
     typed = OmegaConf.to_object(config)
     assert isinstance(typed, RobustnessConfig)
     return Told(typed, tuple(elsewhere))
+
+
+def _assign(config: Any, said: Setting, keys: tuple[str, ...]) -> None:
+    """Set what was typed for a key path below `robustness`, or for all of it."""
+    keys, value = robustness_written(keys, said.value)
+    if not keys and not isinstance(value, Mapping):
+        raise ValueError(
+            f"{said.place(())}: {ROBUSTNESS} is {value!r}: name a suite, such as quick"
+        )
+    several = [(keys, value)] if keys else [((str(key),), one) for key, one in value.items()]
+    for path, one in several:
+        assign(
+            config, kind=RobustnessConfig, keys=path, value=one, place=said.place, text=said.text
+        )
 
 
 def assigned(values: Mapping[str, Any], *, where: str) -> RobustnessConfig:
@@ -87,9 +95,9 @@ def assigned(values: Mapping[str, Any], *, where: str) -> RobustnessConfig:
 
 
 def _own_keys(said: Setting, folders: Sequence[str]) -> tuple[str, ...] | None:
-    """The path of a key below `robustness`; None: it is about data or hardware."""
+    """The path of a key below `robustness`, empty: all; None: it is about data or hardware."""
     first, *rest = said.keys
-    if first == ROBUSTNESS and rest:
+    if first == ROBUSTNESS:
         return tuple(rest)
     if first == "data" and len(rest) == 1 and rest[0] in folders:
         return ("folders", rest[0])

@@ -128,6 +128,7 @@ def test_one_run_and_a_checkpoint_alone(
         (["data.rot=x"], "key of data 'rot' is unknown. Did you mean root?"),
         (["hardware.thread=2"], "Did you mean threads?"),
         (["images=0"], "robustness.images is 0"),
+        (["robustness=quik"], "quik: no such suite"),
         (["images=many"], "expected a whole number"),
         (["data.eval_size=8"], "images of 8 px are too small for corruptions (16 at least)"),
         (["weights=ema"], "has no averaged weights"),
