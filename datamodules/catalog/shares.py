@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 
 def apportion(
-    sizes: Sequence[int], count: int, *, leave: int = 0, least: int = 0
+    sizes: Sequence[int],
+    count: int,
+    *,
+    leave: int = 0,
+    least: int = 0,
+    order: Sequence[int] | None = None,
 ) -> tuple[int, ...]:
     """`count` images spread over classes in their proportion, by largest remainders.
 
@@ -15,13 +20,14 @@ def apportion(
         count: how many are taken in all; fewer if `leave` does not allow them.
         leave: how many of every class are never taken.
         least: how many of every class are taken in any case, also above `count`.
+        order: the classes, first those that get an image of equal remainders; None: as they are.
     """
     every = sum(sizes)
     exact = [size * count / every for size in sizes]
     most = [size - leave for size in sizes]
     quotas = [min(max(int(share), least), top) for share, top in zip(exact, most, strict=True)]
     given = sum(quotas)
-    for index in sorted(range(len(sizes)), key=lambda index: quotas[index] - exact[index]):
+    for index in sorted(order or range(len(sizes)), key=lambda index: quotas[index] - exact[index]):
         if given >= count:
             break
         if quotas[index] < most[index]:

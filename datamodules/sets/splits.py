@@ -105,7 +105,12 @@ def hold_out_test(
 
 
 def stratified(
-    labels: NDArray[np.int64], count: int, *, leave: int = 0, least: int = 0
+    labels: NDArray[np.int64],
+    count: int,
+    *,
+    leave: int = 0,
+    least: int = 0,
+    draw_ties: bool = False,
 ) -> Integers:
     """`count` indices into `labels`, ascending, with every class in its proportion.
 
@@ -117,9 +122,19 @@ def stratified(
         count: how many; more than there are gives all.
         leave: how many of every class are never taken.
         least: how many of every class are taken in any case, also above `count`.
+        draw_ties: which of equal classes get one more image than others, such as where there are
+            fewer images than classes, is drawn, once and for all; else they are the first ones.
     """
     _, sizes = np.unique(labels, return_counts=True)
-    quotas = apportion(sizes.tolist(), min(count, len(labels)), leave=leave, least=least)
+    classes = np.arange(len(sizes))
+    drawn = shuffled(Stream.SPLIT, seed=SPLIT_SEED, epoch=1, indices=classes).tolist()
+    quotas = apportion(
+        sizes.tolist(),
+        min(count, len(labels)),
+        leave=leave,
+        least=least,
+        order=drawn if draw_ties else None,
+    )
     order = shuffled(Stream.SPLIT, seed=SPLIT_SEED, epoch=0, indices=np.arange(len(labels)))
     by_class = order[np.argsort(labels[order], kind="stable")]
     firsts = np.cumsum(sizes) - sizes

@@ -170,13 +170,16 @@ class SplitImages:
         return self.at(side, crop_ratio=ratio) if more else self
 
     def limited(self, count: int) -> SplitImages:
-        """At most so many, of every class its share, by the order that data.test_limit uses."""
+        """At most so many, of every class its share, by the order that data.test_limit uses.
+
+        Where there are fewer images than classes, they are not those of the first classes.
+        """
         if count >= len(self.indices):
             return self
-        kept = stratified(self.source.test.labels, count)
+        kept = stratified(self.source.test.labels, count, draw_ties=True)
         if np.isin(kept, self.indices).all():  # of more images by the same order
             return replace(self, indices=kept)
-        return replace(self, indices=self.indices[stratified(self.labels, count)])
+        return replace(self, indices=self.indices[stratified(self.labels, count, draw_ties=True)])
 
     def names(self) -> tuple[str, ...] | None:
         """Of every image of the whole test split, by its number: its path without suffix.

@@ -101,6 +101,17 @@ def test_limits_are_stratified_and_leave_val_alone() -> None:
     np.testing.assert_array_equal(loose.train.indices, free.train.indices)
 
 
+def test_fewer_images_than_classes_are_not_those_of_the_first_classes() -> None:
+    labels = np.repeat(np.arange(100), 5)
+    few, more = (stratified(labels, count, draw_ties=True) for count in (30, 60))
+    assert [len(few), len(more)] == [30, 60]
+    assert len(set(labels[few].tolist())) == 30
+    assert set(few.tolist()) < set(more.tolist()), "fewer are a part of more"
+    assert 30 < labels[few].mean() < 70, "all over the classes"
+    assert labels[stratified(labels, 30)].max() == 29, "as data.test_limit has always had it"
+    assert np.array_equal(stratified(labels, 200, draw_ties=True), stratified(labels, 200))
+
+
 def test_the_split_does_not_depend_on_the_seed_and_never_changes() -> None:
     parts = [
         build_data_module(

@@ -64,7 +64,7 @@ def some_of(labels: NDArray[np.int64], limit: int | None) -> NDArray[np.int64]:
     """At most so many images, the same share of every class: fewer are a subset of more."""
     if limit is None or limit >= len(labels):
         return np.arange(len(labels))
-    return stratified(labels, limit)
+    return stratified(labels, limit, draw_ties=True)
 
 
 @dataclass(frozen=True, eq=False)
