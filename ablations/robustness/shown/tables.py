@@ -94,7 +94,8 @@ def _columns(
         for label, change in changes.items()
         if change.mcnemar_p is not None
     }
-    every = [(f"Δ {one.heading}{interval}", deltas), ("std. error: images", errors)]
+    heading = one.heading.replace("(%", "(points")  # a difference of percentages
+    every = [(f"Δ {heading}{interval}", deltas), ("std. error: images", errors)]
     every += [("McNemar p", tests)]
     return [column for column in every if column[1]]
 

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from ablations.compare.records import StudyRecord
 from ablations.compare.words import plural
 from ablations.robustness.conditions.sets.doubt import doubt
-from ablations.robustness.metrics.corrupted import MEAN_CORRUPTED_ERROR, RETAINED
+from ablations.robustness.metrics.corrupted import MEAN_CORRUPTED_ERROR
+from ablations.robustness.metrics.divided import MCE, RELATIVE
 from ablations.robustness.metrics.metric import Metric, metric_changes
 from ablations.robustness.metrics.sets import CORRUPTED, MeasuredSet, reference_point
 from ablations.robustness.metrics.single import TOP1
+from ablations.robustness.metrics.steadiness import MFR, MT5D
 from ablations.robustness.results.choice import CLEAN
 from ablations.robustness.results.collected import Collected
 from ablations.robustness.results.titles import condition_title
@@ -34,17 +36,18 @@ ONE_SEED = (
     "differences are of these networks, not of these steps."
 )
 DIVIDED = (
-    "{names}: divided by the errors of “{title}” with the same seed, which are 100; a mean of "
-    "ratios is decided by the corruptions that are easy for it, so the ratio of sums stands beside "
-    "it. AlexNet's errors, which mCE was first divided by, are of ImageNet-C's files only."
+    "{names}: {what} divided by those of “{title}” with the same seed, which has 100. A mean of "
+    "ratios is decided by what is easiest for it{sums}. AlexNet's numbers are of ImageNet's public "
+    "files and divide nothing else."
 )
+SUMS = ", so the ratio of sums stands beside mCE"
 
 
 def sentences(study: StudyRecord, all_measured: Sequence[Measured]) -> tuple[str, ...]:
     """Everything there is to say, in the order in which one asks for it."""
     said = [line for one in all_measured for line in _of_answers(study, one)]
     metrics = [metric for one in all_measured for of in one.sets for metric in of.metrics]
-    if any(metric.name == RETAINED for metric in metrics):
+    if any(metric.name == MEAN_CORRUPTED_ERROR for metric in metrics):
         said.append(MEAN_ERROR)
     said += _divided(study, metrics)
     seeds = max((len(by_seed) for m in metrics for by_seed in m.values.values()), default=0)
@@ -68,7 +71,7 @@ def _of_answers(study: StudyRecord, one: Measured) -> Iterator[str]:
             yield from _missing_runs(study, of)
             yield from _standing(study, of)
         elif of.metrics:
-            yield f"{of.title}: {_images(of)}."
+            yield f"{of.title}: {_images(of, one.found)}."
         yield from of.notes
     yield from _doubts(study, one)
     yield from _fewer_images(one.found)
@@ -109,8 +112,13 @@ def _corruptions(of: MeasuredSet) -> str:
     return f"{of.title}: {'; '.join(made)}; {_definition(of)}."
 
 
-def _images(of: MeasuredSet) -> str:
-    return f"{plural(of.images, 'image')}, {_definition(of)}"
+def _images(of: MeasuredSet, found: Collected) -> str:
+    counts = [found.kept[key].count for key in found.keys(of.start)]
+    number = f"{min(counts):,} to {max(counts):,} images"
+    if min(counts) == max(counts):
+        number = f"{max(counts):,} {'image' if max(counts) == 1 else 'images'}"
+    other = " of no class of the networks" if of.start.startswith("ood/") else ""
+    return f"{number}{other}, {_definition(of)}"
 
 
 def _definition(of: MeasuredSet) -> str:
@@ -154,7 +162,11 @@ def _divided(study: StudyRecord, metrics: Sequence[Metric]) -> list[str]:
     names = dict.fromkeys(metric.name.partition(" (")[0] for metric in metrics if metric.divided)
     if not names:
         return []
-    return [DIVIDED.format(names=", ".join(names), title=reference_point(study).title)]
+    parts = {"errors": (MCE, RELATIVE), "flips": (MFR,), "distances": (MT5D,)}
+    what = [word for word, of in parts.items() if any(name in names for name in of)]
+    title, sums = reference_point(study).title, SUMS if MCE in names else ""
+    said = {"names": ", ".join(names), "what": ", ".join(what), "title": title, "sums": sums}
+    return [DIVIDED.format(**said)]
 
 
 def _fewer_images(found: Collected) -> Iterator[str]:
