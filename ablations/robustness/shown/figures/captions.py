@@ -22,7 +22,7 @@ CHANGES = (
 FLIPS = (
     "How often the class changes along a sequence of frames that are perturbed a little more or "
     "moved on, in percent of the pairs that are compared, mean over sequences and seeds; lower is "
-    "steadier."
+    "steadier. A network that always names one class never flips."
 )
 SCATTER = (
     "Top-1 on changed images against that of the same networks on clean ones, on axes of logits; "
