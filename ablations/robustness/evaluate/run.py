@@ -125,7 +125,7 @@ def _step(
     )
     for place, arrays in found.arrays.items():
         subject = group.subjects[place]
-        keep_images(subject.folder, task.listed)
+        keep_images(subject.folder, task.listed, names=task.names)
         keep(
             subject.folder,
             task.decides(subject, config),

@@ -67,6 +67,11 @@ class Task:
         """What makes the images the same, once for all networks."""
         return {**self.images.identity(), LIST: self.listed.digest}
 
+    def names(self) -> list[str] | None:
+        """Of the files of the images; None where they are none, or not known."""
+        names = self.images.names() if isinstance(self.images, SplitImages) else None
+        return None if names is None else [names[n] for n in self.listed.indices.tolist()]
+
     def decides(self, subject: Subject, config: RobustnessConfig) -> Decides:
         """All that decides the answer of a network."""
         return Decides(

@@ -6,6 +6,7 @@ An answer has the digest, as `list` among the images of what decides it: answers
 compared on those that both are about.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -44,14 +45,24 @@ class ImageList:
         return _digest(self.indices, self.labels)
 
 
-def keep_images(folder: Path, images: ImageList) -> str:
-    """Store a list beside the answers of a run, unless it is there; its digest."""
+def keep_images(
+    folder: Path, images: ImageList, *, names: Callable[[], Sequence[str] | None] = lambda: None
+) -> str:
+    """Store a list beside the answers of a run, unless it is there; its digest.
+
+    Args:
+        folder: of the run.
+        images: the list.
+        names: gives the names of the images' files, for people; None: they are no files.
+    """
     digest = images.digest
     path = own_folder(folder, *_FOLDER) / f"{digest}.npz"
     if not path.exists():
         buffer = BytesIO()
         numbers: dict[str, Any] = {"indices": images.indices, "labels": images.labels}
-        np.savez_compressed(buffer, **numbers)
+        files = names()
+        named = {} if files is None else {"names": np.array(files, np.str_)}
+        np.savez_compressed(buffer, **numbers, **named)
         write_bytes_atomic(path, buffer.getvalue())
     return digest
 
