@@ -59,10 +59,11 @@ def keep_images(
     path = own_folder(folder, *_FOLDER) / f"{digest}.npz"
     if not path.exists():
         buffer = BytesIO()
-        numbers: dict[str, Any] = {"indices": images.indices, "labels": images.labels}
+        arrays: dict[str, Any] = {"indices": images.indices, "labels": images.labels}
         files = names()
-        named = {} if files is None else {"names": np.array(files, np.str_)}
-        np.savez_compressed(buffer, **numbers, **named)
+        if files is not None:
+            arrays["names"] = np.array(files, np.str_)
+        np.savez_compressed(buffer, **arrays)
         write_bytes_atomic(path, buffer.getvalue())
     return digest
 
