@@ -32,9 +32,10 @@ LINE = (
     "What is above the straight line (least squares in logits, through the means of all points: "
     "Taori et al. 2020, arXiv 2007.00644) is robust beyond what its clean accuracy lets expect."
 )
-OCCLUSION = (
-    "Top-1 where a share of each image is dropped. The patches, and what makes them salient, are "
-    "the same for every network; a share of saliency is no share of the area."
+OCCLUSION = "Top-1 where a share of each image is dropped, the same patches for every network."
+SALIENCY = (
+    "What makes patches salient is the same for every network, too; a share of saliency is no "
+    "share of the area."
 )
 ATTACKS = "Top-1 on images that were changed against the network itself; 0 is the images unchanged."
 RISES = (

@@ -102,9 +102,9 @@ def _occlusion(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:
     parts = occlusion_parts(study, collected)
     if parts:
         end = captions.of_images(collected, parts, collected.keys("occlusion"))
-        yield _drawing(
-            "occlusion", "Dropped patches", title(study, collected), parts, captions.OCCLUSION, end
-        )
+        salient = collected.keys("occlusion/salient") + collected.keys("occlusion/non_salient")
+        said = (captions.OCCLUSION, captions.SALIENCY if salient else "", end)
+        yield _drawing("occlusion", "Dropped patches", title(study, collected), parts, *said)
 
 
 def _attacks(study: StudyRecord, collected: Collected) -> Iterator[Drawing]:

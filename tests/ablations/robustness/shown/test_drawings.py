@@ -142,6 +142,7 @@ def test_the_figures_are_those_of_what_was_asked_and_say_of_what_they_are(root: 
         assert "seed 0 of the evaluation" in one.caption
     _, by_severity, _, _, attacks, noise = found
     assert by_severity.heading == "Error by severity: handwritten digits-C (in memory)"
+    assert "share of saliency" in found[3].caption
     assert "at a largest change of 0.006" in attacks.caption
     assert "TAIG" not in attacks.caption
     assert "8/255" in noise.caption
