@@ -56,11 +56,13 @@ def command(options: argparse.Namespace) -> int:
     from ablations.commands.robustness.typed import read_typed
     from ablations.robustness.evaluate.work import prepare
     from ablations.terminal.tables import make_console, say
+    from datamodules.sets.sources import noted
 
     typed = read_typed(options)
-    groups = prepare(typed.asked)
+    with noted() as said:
+        groups = prepare(typed.asked)
     absent = dict.fromkeys(note for group in groups for note in group.absent)
-    notes = (*typed.subjects.notes, *absent)
+    notes = (*typed.subjects.notes, *map(str, said), *absent)
     console = None if options.json else make_console()
     if console is not None:
         for note in notes:

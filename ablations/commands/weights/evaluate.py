@@ -53,6 +53,7 @@ def command(options: argparse.Namespace) -> int:
     fewer), loss, and ema (null, or the same of the averaged weights).
     """
     from ablations.evaluation.analysis import EVALUATION, EvaluationSettings
+    from datamodules.sets.sources import noted
 
     name, overrides = options.data, list(options.overrides)
     if name is not None and "=" in name:  # no data set: the first override
@@ -64,7 +65,8 @@ def command(options: argparse.Namespace) -> int:
     folder = subject.path.parent.parent
     if options.keep and not subject.config:
         raise ValueError(f"--keep: {subject.path} is no run's, whose folder would keep the scores")
-    told = dict(EVALUATION.measure(subject.path, settings))
+    with noted() as said:
+        told = dict(EVALUATION.measure(subject.path, settings))
     kept = EVALUATION.keep(folder, told, settings) if options.keep else None
     raw = told.pop("raw")
     if options.json:
@@ -73,6 +75,8 @@ def command(options: argparse.Namespace) -> int:
         return 0
     if subject.reason is not None:
         print(subject.reason)
+    for note in said:
+        print(f"note: {note}")
     where = f"{told['images']:,} images at {told['image_size']} px"
     if other_images(subject.config, config.data):
         print("note: these images are not those that the run was planned with: files have changed")

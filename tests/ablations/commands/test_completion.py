@@ -33,7 +33,7 @@ def completed(line: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
         ("ablate pl", ["plan"]),
         (".venv/bin/ablate exp", ["export"]),
         ("ablate exec", []),  # only programs type it
-        ("ablate bench ", ["grid", "loader", "train"]),
+        ("ablate bench ", ["corruptions", "grid", "loader", "train"]),
         ("ablate plan convnext_nano_p", ["convnext_nano_photographs"]),
         ("ablate plan --no-time --runs x convnext_nano_p", ["convnext_nano_photographs"]),
         ("ablate plan --no", ["--no-time"]),

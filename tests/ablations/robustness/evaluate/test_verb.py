@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,28 @@ def test_a_plan_asks_nothing(study: Path, capsys: pytest.CaptureFixture[str]) ->
     out = capsys.readouterr().out
     assert "corruptions/fog/3" in out
     assert "98 answers are missing" in out
+
+
+def test_what_is_odd_about_data_is_a_note(
+    study: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datamodules.sets import sources
+
+    whole, odd = sources.read_data, "two images are one"
+
+    def read_data(data: Any) -> sources.Source:
+        warnings.warn(odd, sources.DataWarning, stacklevel=1)
+        return whole(data)
+
+    for module in ("ablations.robustness.images.data_set", "datamodules.module"):
+        monkeypatch.setattr(f"{module}.read_data", read_data)
+    capsys.readouterr()
+    assert robustness(study, "--suite", "quick", "images=16", "--plan", "--json") == 0
+    assert odd in printed(capsys)["notes"]
+    assert main(["evaluate", run_folders(study)[0].name, *places(study)]) == 0
+    told = capsys.readouterr()
+    assert f"note: {odd}" in told.out
+    assert odd not in told.err
 
 
 def test_the_end_says_what_to_type_next(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
