@@ -15,6 +15,7 @@ from ablations.store.runs import CONFIG, RunFolder, run_path
 from ablations.studies.scope import names
 from ablations.studies.yaml_source import YamlSource
 from lit_models.recipe.weight_files import checkpoint_file, checksum
+from lit_models.registry.names import close_names
 
 # Beside a checkpoint that no run wrote: `net.ckpt` has its answers below `net.answers/`.
 ANSWERS = ".answers"
@@ -75,9 +76,15 @@ def find_subjects(what: str, *, root: Path, file: Path | None, source: YamlSourc
     Raises:
         ValueError: there is no such thing, or a study has no finished run.
     """
-    if what in names(source, "studies") or what in indexed_studies(root):
+    studies = {*names(source, "studies"), *indexed_studies(root)}
+    if what in studies:
         return _of_study(what, root=root, file=file)
-    found = find_subject(what, root=root, file=file)
+    try:
+        found = find_subject(what, root=root, file=file)
+    except ValueError as error:
+        close = close_names(what, studies)
+        said = f". The study {close[0]}?" if close and "/" not in what else ""
+        raise ValueError(f"{error}{said}") from None
     notes = tuple((found.reason or "").splitlines())
     if "run_id" in found.config:
         folder = found.path.parent.parent

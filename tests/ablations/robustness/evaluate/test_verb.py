@@ -174,6 +174,8 @@ def test_a_study_without_runs_is_told_how_to_have_them(
     shutil.rmtree(study / "runs")
     assert robustness(study) == 2
     assert f"{STUDY} has no finished run: `ablate run {STUDY} " in capsys.readouterr().err
+    assert main(["robustness", "smal", *places(study)]) == 2
+    assert f"The study {STUDY}?" in capsys.readouterr().err
 
 
 def test_run_asks_at_its_end_where_the_study_says_so(
