@@ -19,6 +19,7 @@ CHANGES, SHARES = "PuOr", "Blues"  # as the report's other heat maps
 UNKNOWN = "\N{EN DASH}"
 _CELL = (0.44, 0.26)  # inches
 _GAP = 0.25  # of a cell, between groups
+_BELOW = 0.25  # inches, for the groups' names
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def heat_map_figure(found: HeatMap) -> "Figure":
     names = max(len(name) for _, name in found.columns)
     longest = max(len(short(title)) for title in found.rows)
     width = 0.3 + 0.068 * longest + _CELL[0] * (at[-1] + 2)
-    height = 0.55 + 0.042 * names + _CELL[1] * len(found.rows)
+    below = _BELOW if any(group for group, _ in found.columns) else 0.0
+    height = 0.55 + 0.042 * names + _CELL[1] * len(found.rows) + below
     width = max(width, 0.3 + 0.068 * len(found.heading))
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()

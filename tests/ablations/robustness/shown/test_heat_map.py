@@ -1,12 +1,14 @@
 """What stands in the cells of a heat map."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from ablations.compare.records import load_study
 from ablations.figures.style import SHADE, figure_style
@@ -17,6 +19,7 @@ from ablations.robustness.results.collected import collect
 from ablations.robustness.shown.figures.heat_map import HeatMap, heat_map_figure, places
 from ablations.robustness.shown.figures.maps import change_map, flip_map
 from ablations.store.runs import run_path
+from datamodules.corruptions.names import GROUPS
 from tests.support.robustness.made_up import (
     LABELS,
     STUDY,
@@ -87,6 +90,30 @@ def test_any_number_of_rows_with_long_names(rows: int) -> None:
     heading, (axes,) = figure.get_suptitle(), figure.axes
     assert heading == "shares"
     assert axes.get_window_extent().x1 <= figure.bbox.x1
+
+
+@pytest.mark.parametrize("rows", [1, 12, 40])
+def test_all_that_is_said_is_inside_of_the_figure(rows: int) -> None:
+    """The names of the groups stand below the cells, where the layout has no labels of axes."""
+    grouped = [(group, name) for group, names in GROUPS.items() for name in names]
+    columns = (("", "clean"), *grouped, ("", "mean"))
+    titles = tuple(f"a step of some length {number}" for number in range(rows))
+    figure = drawn(HeatMap("a change", titles, columns, np.zeros((rows, len(columns)))))
+    figure.set_dpi(72)  # as an SVG file is drawn
+    figure.draw_without_rendering()
+    said = {text.get_text() for text in figure.findobj(Text) if text.get_text()}
+    assert {"noise", "digital", "jpeg_compression", titles[-1]} <= said
+    outside = [
+        text.get_text()
+        for text in figure.findobj(Text)
+        if text.get_text() and not _within(text.get_window_extent(), figure.bbox)
+    ]
+    assert not outside
+
+
+def _within(box: Any, whole: Any) -> bool:
+    inside = box.x0 >= whole.x0 and box.x1 <= whole.x1 and box.y0 >= whole.y0
+    return bool(inside and box.y1 <= whole.y1)
 
 
 def test_changes_under_corruptions_are_those_of_the_answers(tmp_path: Path) -> None:
