@@ -16,12 +16,11 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Protocol
 
-from ablations.process.tether import tethered
+from ablations.process.server import tethered_server
 from ablations.run.worker import GRACE, Slot, Train, attempt, train_folder, work
 from ablations.studies.config import Hardware
 
 PRELOAD = "ablations.grid.forkserver_preload"
-_FIRST = "ablations.process.forked"
 
 
 @dataclass(frozen=True)
@@ -153,20 +152,9 @@ def fork_server(preload: Sequence[str] = (PRELOAD,)) -> "multiprocessing.context
 
     It ends with this process, even when this one is killed.
     """
-    from multiprocessing.forkserver import ensure_running
-
     # Asking CUDA for its devices would make it unusable in forked processes; NVML may be asked.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_FIRST, *preload])
-    before = dict(os.environ)
-    os.environ.update(tethered())
-    try:
-        ensure_running()
-    finally:
-        for name in set(os.environ) - set(before):
-            del os.environ[name]
-    return context
+    return tethered_server(preload)
 
 
 def make_slots(hardware: Hardware, *, gpus: Sequence[str], cores: int) -> tuple[Slot, ...]:

@@ -1,23 +1,20 @@
 """Several processes that share what there is to ask; each answer is asked for by one of them."""
 
-import multiprocessing
 import os
 import queue
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerContext
-from multiprocessing.forkserver import ensure_running
 from typing import Any
 
 import torch
 
 from ablations.extensions.loading import use
 from ablations.extensions.packages import use_packages
-from ablations.process.tether import end_with_launcher, tethered
+from ablations.process.server import tethered_server
+from ablations.process.tether import end_with_launcher
 from ablations.robustness.evaluate.run import Failure, Report, Step, evaluate, take_all
 from ablations.robustness.evaluate.work import Asked, Group, prepare
 
-_FIRST = "ablations.process.forked"  # the server ends with this process
 _WAIT = 0.5  # seconds between two looks at the processes
 
 
@@ -37,7 +34,7 @@ def evaluate_all(groups: Sequence[Group], asked: Asked, *, workers: int, report:
         for group in groups:
             evaluate(group, asked.config, take=take_all, report=report)
         return
-    context = _server()
+    context = tethered_server([__name__])  # it imports everything once
     size = sum((len(group.tasks) + 1) * len(group.subjects) for group in groups)
     taken, said = context.Array("b", size), context.Queue()
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
@@ -105,17 +102,3 @@ def _follow(processes: Sequence[Any], said: Any, report: Report) -> None:
         if process.exitcode:
             reason = f"it ended with code {process.exitcode}; the same command asks what is missing"
             report(Step("", 0, (Failure(f"a process of {len(processes)}", None, reason),)))
-
-
-def _server() -> ForkServerContext:
-    """The server that the processes are forked from, which imports everything once."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_FIRST, __name__])
-    before = dict(os.environ)
-    os.environ.update(tethered())
-    try:
-        ensure_running()
-    finally:
-        for name in set(os.environ) - set(before):
-            del os.environ[name]
-    return context
